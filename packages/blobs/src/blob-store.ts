@@ -1,0 +1,30 @@
+/** The object store as the farm sees it: pictures (later adapters and manifests) under keys. */
+
+export interface BlobInfo {
+  readonly key: string;
+  readonly sizeBytes: number;
+  /** Milliseconds since the epoch. */
+  readonly modifiedMs: number;
+}
+
+/**
+ * Keys are built by the farm from ids: 1 to 512 of `A-Z a-z 0-9 . _ - /`, no empty, `.` or `..`
+ * segment; anything else is INTERNAL. Failures of the store are STORE_UNAVAILABLE.
+ */
+export interface BlobStore {
+  readonly kind: "s3" | "directory" | "memory";
+  /** Stores the bytes, replacing what stood there; readers see all of them or none. */
+  put(key: string, bytes: Uint8Array, contentType: string): Promise<void>;
+  /** The bytes, or undefined where nothing stands. */
+  get(key: string): Promise<Uint8Array | undefined>;
+  stat(key: string): Promise<BlobInfo | undefined>;
+  /** Removes it; harmless when it is gone. */
+  remove(key: string): Promise<void>;
+  /** Every blob whose key starts with the prefix, in key order. */
+  list(prefix: string): AsyncIterable<BlobInfo>;
+  /** Where a client can fetch it for `ttlSeconds`: presigned https, or a file URL. */
+  url(key: string, ttlSeconds: number): Promise<string>;
+  /** Undefined while the store answers, else what does not work, in words. */
+  problem(): Promise<string | undefined>;
+  close(): Promise<void>;
+}

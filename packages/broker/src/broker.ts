@@ -1,0 +1,164 @@
+/**
+ * The broker as the farm sees it: two logs that hold the truth, two buckets of records, and the
+ * messages that scheduler, workers and gateways exchange. `nats/` is the real one, `memory/` its
+ * twin for one process; both pass the suite in @zfarm/testing. Where truth lives and why:
+ * docs/decisions/0003-queue-without-acks.md.
+ *
+ * Failures are FarmErrors: BROKER_UNAVAILABLE (try again), QUEUE_FULL, NO_LEADER, STATE_LOST (a
+ * stream that existed is gone: stop, never start over empty).
+ */
+import type {
+  AttemptReport,
+  Control,
+  Heartbeat,
+  JobRecord,
+  JobRef,
+  Outcome,
+  PoolId,
+  PoolRecord,
+  Progress,
+  QueuedTask,
+  SchedulerQuery,
+  SchedulerReply,
+  TaskId,
+  WorkGrant,
+  WorkerId,
+  WorkRequest,
+} from "@zfarm/contract";
+
+/** Position of a message in its log; grows, never repeats. */
+export type Revision = bigint;
+
+export interface Broker {
+  readonly kind: "nats" | "memory";
+  readonly queue: TaskQueue;
+  readonly outcomes: OutcomeLog;
+  readonly jobs: JobRecords;
+  readonly pools: PoolRecords;
+  readonly link: WorkerLink;
+  readonly progress: ProgressBus;
+  readonly queries: SchedulerQueries;
+  readonly leadership: Leadership;
+  /** Undefined while everything works, else what does not, in words. */
+  problem(): string | undefined;
+  /** Sends what is buffered, then closes. Every loop that follows a log ends. */
+  drain(): Promise<void>;
+}
+
+export interface StoredTask {
+  readonly task: QueuedTask;
+  readonly revision: Revision;
+}
+
+export interface StoredOutcome {
+  readonly outcome: Outcome;
+  readonly revision: Revision;
+}
+
+/** What following a log yields: its entries, and once the sign that all older ones were seen. */
+export type Followed<Entry> =
+  | { readonly kind: "entry"; readonly entry: Entry }
+  | { readonly kind: "caught-up" };
+
+/** The live tasks: one message each, from acceptance until its outcome exists. */
+export interface TaskQueue {
+  /** Stores a new task; "exists" where one with its identity is live already. QUEUE_FULL. */
+  add(task: QueuedTask): Promise<"added" | "exists">;
+  /** Replaces a task that is still at `revision`; gives the new revision, or "conflict". */
+  rewrite(task: QueuedTask, revision: Revision): Promise<Revision | "conflict">;
+  /** Removes the message at `revision`; harmless when it is gone or was rewritten. */
+  remove(revision: Revision): Promise<void>;
+  find(pool: PoolId, id: TaskId): Promise<StoredTask | undefined>;
+  /** Every live task in order, "caught-up", then new and rewritten ones as they come. */
+  follow(stop: AbortSignal): AsyncIterable<Followed<StoredTask>>;
+}
+
+/** The terminal records: at most one per task, the first one wins. */
+export interface OutcomeLog {
+  /** "lost" where the task already has an outcome. */
+  publish(outcome: Outcome): Promise<"won" | "lost">;
+  find(id: TaskId): Promise<StoredOutcome | undefined>;
+  /** All outcomes of a job, oldest first. */
+  list(job: JobRef): Promise<StoredOutcome[]>;
+  /** The revision of the newest outcome of any job; 0n before the first. */
+  lastRevision(): Promise<Revision>;
+  /** Outcomes after a revision, of one job or of all, "caught-up", then new ones as they come. */
+  follow(options: FollowOutcomes): AsyncIterable<Followed<StoredOutcome>>;
+}
+
+export interface FollowOutcomes {
+  readonly job?: JobRef;
+  /** Only outcomes newer than this; 0n for all. */
+  readonly after: Revision;
+  readonly stop: AbortSignal;
+}
+
+export interface StoredJob {
+  readonly record: JobRecord;
+  readonly revision: Revision;
+}
+
+export interface JobRecords {
+  /** Stores a new record, or gives the one that stands. */
+  create(record: JobRecord): Promise<{ created: boolean; stored: StoredJob }>;
+  find(job: JobRef): Promise<StoredJob | undefined>;
+  /** Replaces a record that is still at `revision`. */
+  update(record: JobRecord, revision: Revision): Promise<Revision | "conflict">;
+}
+
+export interface PoolRecords {
+  put(record: PoolRecord): Promise<void>;
+  find(pool: PoolId): Promise<PoolRecord | undefined>;
+}
+
+/** Ends a subscription; harmless when repeated. */
+export type Unsubscribe = () => void;
+
+/** Between workers and the leader. Handlers must not throw; what they throw stops the process. */
+export interface WorkerLink {
+  /** Worker: asks for work and waits up to limits.askTimeoutMs. NO_LEADER, BROKER_UNAVAILABLE. */
+  ask(request: WorkRequest, stop: AbortSignal): Promise<WorkGrant>;
+  /** Worker: best effort. */
+  beat(heartbeat: Heartbeat): void;
+  /** Worker: delivered to the leader, or NO_LEADER / BROKER_UNAVAILABLE. */
+  report(report: AttemptReport): Promise<void>;
+  /** Worker: commands to it. */
+  onControl(worker: WorkerId, handle: (control: Control) => void): Unsubscribe;
+  /** Leader: `respond` may be called later, once; answers to askers that left are dropped. */
+  serveAsks(handle: (request: WorkRequest, respond: (grant: WorkGrant) => void) => void): Unsubscribe;
+  /** Leader. */
+  onBeat(handle: (heartbeat: Heartbeat) => void): Unsubscribe;
+  /** Leader: acknowledged when the handler returns. */
+  serveReports(handle: (report: AttemptReport) => void): Unsubscribe;
+  /** Leader: best effort. */
+  control(worker: WorkerId, control: Control): void;
+}
+
+/** Droppable news of tasks: never the only way to learn that one ended. */
+export interface ProgressBus {
+  publish(progress: Progress): void;
+  /** Resolves once the subscription is in force: what is published after is seen. */
+  subscribe(job: JobRef, handle: (progress: Progress) => void): Promise<Unsubscribe>;
+}
+
+/** Questions that only the leader can answer. */
+export interface SchedulerQueries {
+  /** NO_LEADER, BROKER_UNAVAILABLE. */
+  ask(query: SchedulerQuery): Promise<SchedulerReply>;
+  serve(handle: (query: SchedulerQuery) => SchedulerReply): Unsubscribe;
+}
+
+/** One holder at a time by a lease; safety never depends on it, only wasted work does. */
+export interface Leadership {
+  /** Waits until this candidate leads. Rejects with the stop signal's reason when stopped. */
+  acquire(candidate: string, stop: AbortSignal): Promise<LeaderTerm>;
+}
+
+export interface LeaderTerm {
+  /** Grows with every term of anyone. */
+  readonly epoch: bigint;
+  /** Aborts when the lease could not be renewed in time: stop leading at once. */
+  readonly lost: AbortSignal;
+  /** Gives the lease up, so that a standby need not wait for it to expire. */
+  resign(): Promise<void>;
+}

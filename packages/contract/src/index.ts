@@ -1,0 +1,14 @@
+/** What two processes must agree on. No I/O. */
+export * from "./errors.ts";
+export * from "./gen/zfarm/v1/fleet_service.ts";
+export * from "./gen/zfarm/v1/image.ts";
+export * from "./gen/zfarm/v1/job_service.ts";
+export * from "./gen/zfarm/v1/link.ts";
+export * from "./gen/zfarm/v1/records.ts";
+export * from "./gen/zfarm/v1/render_service.ts";
+export * from "./ids.ts";
+export * from "./limits.ts";
+export * from "./resource-names.ts";
+export * from "./shape.ts";
+export * from "./subjects.ts";
+export * from "./task-state.ts";
