@@ -1,0 +1,96 @@
+/**
+ * Brings a fresh machine to the point where everything else runs: the packages of the lockfile,
+ * Node 24 among them, and on request the servers that tests talk to. Plain JavaScript, because it
+ * runs before any package is there, on whatever Node the machine has.
+ */
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const modules = join(root, "node_modules");
+const stampFile = join(modules, ".zfarm-setup");
+const quiet = process.argv.includes("--quiet");
+
+/** Progress goes to stderr: the last line of stdout belongs to the command that follows. */
+function say(text) {
+  if (!quiet) process.stderr.write(`${text}\n`);
+}
+
+function stop(text) {
+  process.stderr.write(`setup: ${text}\n`);
+  process.exit(1);
+}
+
+function checkNode() {
+  const [major, minor] = process.versions.node.split(".").map(Number);
+  if (major > 20 || (major === 20 && minor >= 19)) return;
+  stop(`Node ${process.versions.node} is too old: 20.19 or newer is needed to start.`);
+}
+
+/** What an install depends on; a changed lockfile or another platform installs again. */
+function stamp() {
+  const lock = readFileSync(join(root, "package-lock.json"));
+  return createHash("sha256")
+    .update(lock)
+    .update(`${process.platform}-${process.arch}`)
+    .digest("hex");
+}
+
+/** The environment without this repo's own binaries: npm must not run on the Node it replaces. */
+function plainEnvironment() {
+  const path = (process.env.PATH ?? "").split(delimiter);
+  return {
+    ...process.env,
+    PATH: path.filter((part) => !part.startsWith(modules)).join(delimiter),
+    // Its install step would download CUDA libraries from a feed that is not a package registry.
+    ONNXRUNTIME_NODE_INSTALL: "skip",
+  };
+}
+
+function installPackages() {
+  const wanted = stamp();
+  if (existsSync(stampFile) && readFileSync(stampFile, "utf8") === wanted) return;
+
+  process.stderr.write("setup: installing packages (once, about a minute)\n");
+  const result = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
+    cwd: root,
+    env: plainEnvironment(),
+    // npm's own summary must not end up on stdout.
+    stdio: ["ignore", 2, 2],
+  });
+  if (result.error) stop(`npm could not be started: ${result.error.message}`);
+  if (result.status !== 0)
+    stop(`npm ci failed with exit code ${result.status}; its output is above.`);
+  checkPinnedNode();
+  writeFileSync(stampFile, wanted);
+}
+
+/** npm versions that hold back install scripts leave the pinned Node out; its own script mends it. */
+function checkPinnedNode() {
+  const node = join(modules, ".bin", "node");
+  const runs = () => spawnSync(node, ["--version"]).status === 0;
+  if (runs()) return;
+  spawnSync("node", ["installArchSpecificPackage"], {
+    cwd: join(modules, "node"),
+    env: plainEnvironment(),
+    stdio: ["ignore", 2, 2],
+  });
+  if (!runs()) stop("the pinned Node 24 could not be installed for this platform.");
+}
+
+/** Servers that the tests talk to; what a machine cannot offer is said, and the tests decide. */
+async function installServers() {
+  const { findNatsServer } = await import("./servers/nats-server.mjs");
+  const { findMinio } = await import("./servers/minio.mjs");
+  for (const find of [findNatsServer, findMinio]) {
+    const found = await find({ fetch: true, log: say });
+    if (found) say(`setup: ${found.path} (${found.source})`);
+  }
+}
+
+checkNode();
+installPackages();
+if (process.argv.includes("--servers")) await installServers();
