@@ -26,12 +26,17 @@ export const errorTable = {
   NO_LEADER: { grpc: status.UNAVAILABLE, retry: true },
   STORE_UNAVAILABLE: { grpc: status.UNAVAILABLE, retry: true },
   DRAINING: { grpc: status.UNAVAILABLE, retry: true },
+  /** A watch that lived its time; its client resumes it. */
+  WATCH_ENDED: { grpc: status.UNAVAILABLE, retry: true },
+  /** Made by clients: nobody answers at the farm's address, or the connection broke. */
+  FARM_UNREACHABLE: { grpc: status.UNAVAILABLE, retry: true },
   TASK_CANCELED: { grpc: status.CANCELLED, retry: false },
   TASK_EXPIRED: { grpc: status.DEADLINE_EXCEEDED, retry: false },
   DEADLINE_EXCEEDED: { grpc: status.DEADLINE_EXCEEDED, retry: false },
   TASK_FAILED: { grpc: status.INTERNAL, retry: false },
   STATE_LOST: { grpc: status.DATA_LOSS, retry: false },
   OBJECT_MISSING: { grpc: status.DATA_LOSS, retry: false },
+  OBJECT_CORRUPT: { grpc: status.DATA_LOSS, retry: false },
   INTERNAL: { grpc: status.INTERNAL, retry: false },
 } as const satisfies Record<string, CodeRow>;
 

@@ -10,5 +10,6 @@ export * from "./ids.ts";
 export * from "./limits.ts";
 export * from "./resource-names.ts";
 export * from "./shape.ts";
+export * from "./status-details.ts";
 export * from "./subjects.ts";
 export * from "./task-state.ts";

@@ -50,21 +50,112 @@ export const limits = {
   leaderRenewMs: 1_000,
   /** A new leader listens to heartbeats this long before it declares a lease lost. */
   takeoverGraceMs: 2_500,
+  /** Beats in a row that leave out a lease before it counts as lost; a grant may cross one beat. */
+  unlistedBeatsMax: 3,
+  /** Hand-backs of one task that spend no attempt; more do, so that no task circles for ever. */
+  handBacksMax: 16,
+  /** A task handed back for a fault that is not its own waits this long, doubled every time. */
+  handBackDelayMs: 1_000,
+  handBackDelayMsMax: 60_000,
+  /** A silent worker without leases leaves the leader's table after this long. */
+  workerForgetMs: 15_000,
+  /** Workers in the leader's table; further ones are answered with nothing. */
+  workersMax: 10_000,
+  /** Newest outcomes the leader remembers, for those that overtake their task's message. */
+  outcomesRememberedMax: 100_000,
+  /** How often the leader looks at its clock when nothing else happens. */
+  schedulerTickMs: 50,
+  /** Writes of the leader to the broker at one time; those of one task are in order. */
+  schedulerLanes: 32,
+  /** Requests for outcomes that a new leader has under way: it needs those of all live tasks. */
+  rebuildChecksMax: 32,
+  /** Live tasks of a job from which on one listing costs less than a look at each. */
+  rebuildListMin: 16,
   /** How often positions of waiting tasks are announced, and for how many. */
   positionEveryMs: 1_000,
   positionTasksMax: 256,
   /** Outcomes are kept this long. */
   outcomeRetentionMs: 7 * 24 * 3_600_000,
-  /** A request to the broker that nobody answers. */
+  /** Job records outlive the last outcome of any job that ends within a week. */
+  jobRetentionMs: 14 * 24 * 3_600_000,
+  /** A request to the broker that nobody answers, reconnecting and asking again included. */
   brokerRequestMs: 5_000,
+  /** Longest wait before a lost broker is dialed again; the real one is drawn below it. */
+  brokerRedialMs: 500,
+  /** A frozen broker or a dead link is noticed after this long, twice. */
+  brokerPingMs: 5_000,
+  /** How often a process looks whether its streams still exist. */
+  brokerCheckMs: 2_000,
+  /** A standby asks for leadership this often: a resigned lease is taken over that fast. */
+  leaderRetryMs: 250,
+  /** Messages of a log on their way to one follower. */
+  followMessagesMax: 500,
+  /** A follower that still catches up and hears nothing this long looks where it stands. */
+  followStallMs: 250,
+  /** The broker forgets a follower that died after this long. */
+  followForgetMs: 30_000,
   /** A watch ends after this long and is resumed by its client. */
   watchMs: 30 * 60_000,
   /** A render call without a deadline gets this one. */
   renderMs: 10 * 60_000,
+  /** Longest wait of one call, whatever deadline it names; also tames absurd ones. */
+  callMsMax: 3_600_000,
+  /** Storing the largest job takes seconds even on a slow disk. */
+  createMs: 30_000,
+  /** Reading what the broker knows; twice what one of its requests may take. */
+  readMs: 10_000,
+  /** Tasks of one create on their way to the broker at once. */
+  admitParallel: 64,
+  /** Lookups of one list or cancel on their way to the broker at once. */
+  lookupParallel: 32,
+  /** How often one request id may be refused halfway before it is spent. */
+  admitGenerationsMax: 16,
+  /** A link to a picture is good for a day; asking again gives a fresh one. */
+  imageUrlSeconds: 86_400,
+  /** Characters of a worker's failure text passed on to a client. */
+  failureCharsMax: 512,
+  /** What RetryInfo says where nothing better is known, and while the queue is full. */
+  retryAfterMs: 1_000,
+  queueFullRetryMs: 5_000,
+  /** Calls of one connection at once: each may hold a request in memory. */
+  streamsPerConnectionMax: 256,
+  /** Connections are renewed, so that new gateways get their share of clients. */
+  connectionAgeMs: 10 * 60_000,
+  /** What an old connection still carries may finish: the longest call and a margin. */
+  connectionGraceMs: 3_660_000,
+  /** A peer that answers no ping is gone, and its renders are canceled. */
+  keepaliveMs: 30_000,
+  keepaliveTimeoutMs: 10_000,
+  /** A stopping gateway waits this long for its calls; the rest of the stop fits behind it. */
+  drainMs: 20_000,
+  /** What a client tries before it gives up on a farm that does not answer. */
+  clientAttemptsMax: 10,
+  clientBackoffMsFirst: 100,
+  clientBackoffMsMax: 5_000,
   /** A denoise step that takes longer than this is stuck and its engine is killed. */
   engineStepMs: 120_000,
   /** Session creation reads the whole model. */
   engineStartMs: 600_000,
+  /** An engine that is told to end may finish the run it is in; then it is killed. */
+  engineCloseMs: 3_000,
+  /** Ends of an engine with no finished picture between them; then the worker gives up too. */
+  engineCrashesMax: 6,
+  /** One request to the object store: a picture on a slow network, not a dead one. */
+  storeRequestMs: 15_000,
+  /** Requests for one call to the store; a longer outage is for the caller to judge. */
+  storeAttemptsMax: 3,
+  /** The store's answer to a readiness probe, which gives up after a second itself. */
+  storeProbeMs: 700,
+  /** Connections of one process to the store. */
+  storeSocketsMax: 16,
+  /** A presigned URL lives at most a week, as S3 has it. */
+  storeUrlSecondsMax: 604_800,
+  /** Uploads, outcomes and reports are tried this often: some ten seconds of a broken store. */
+  deliveryAttemptsMax: 8,
+  /** Pictures that wait for the store in one worker; more, and it asks for no work. */
+  deliveriesMax: 16,
+  /** A worker that is told to stop finishes what fits into this and hands back the rest. */
+  drainGraceMs: 15_000,
   /** From SIGTERM to exit; the pod's grace period is longer. */
   stopWithinMs: 25_000,
 } as const;
@@ -73,10 +164,21 @@ export const limits = {
 const relations: readonly (readonly [boolean, string])[] = [
   [limits.beatMs * 3 < limits.leaseMs, "a lease must survive two lost heartbeats"],
   [limits.leaderRenewMs * 2 < limits.leaderLeaseMs, "leadership must survive one lost renewal"],
+  [limits.leaderRetryMs < limits.leaderLeaseMs, "a standby must ask more than once a lease"],
+  [limits.outcomeRetentionMs < limits.jobRetentionMs, "a job must outlive its outcomes"],
   [limits.beatMs * 2 < limits.takeoverGraceMs, "a new leader must hear every worker twice"],
+  [limits.beatMs * limits.unlistedBeatsMax < limits.leaseMs, "a dropped lease must show early"],
+  [limits.leaseMs < limits.workerForgetMs, "a worker must outlive its leases in the table"],
+  [
+    limits.drainGraceMs + limits.engineCloseMs + limits.brokerRequestMs < limits.stopWithinMs,
+    "a drain, a last report and the end of the engine must fit into the stop",
+  ],
   [limits.askHoldMs < limits.askTimeoutMs, "the leader must answer before the worker gives up"],
   [limits.promptBytesMax * 4 < limits.messageBytesMax, "a task must fit a message"],
   [limits.sidePixelsMax ** 2 <= limits.areaPixelsMax, "the largest square must be allowed"],
+  [limits.callMsMax < limits.connectionGraceMs, "a connection must outlive its longest call"],
+  [limits.renderMs <= limits.callMsMax, "a default deadline must be an allowed one"],
+  [limits.drainMs < limits.stopWithinMs, "a drain must leave time for the rest of the stop"],
 ];
 for (const [holds, why] of relations) {
   if (!holds) throw new RangeError(`limits: ${why}`);

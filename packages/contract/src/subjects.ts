@@ -2,8 +2,9 @@
  * Every name the farm uses on NATS. Parts are parsed ids, so no text of a user ever reaches a
  * subject. Stream layout and its reasons: docs/decisions/0003-queue-without-acks.md.
  */
-import type { JobRef } from "./resource-names.ts";
+
 import type { PoolId, TaskId, WorkerId } from "./ids.ts";
+import type { JobRef } from "./resource-names.ts";
 
 export const streams = { queue: "QUEUE", outcomes: "OUTCOMES" } as const;
 

@@ -1,0 +1,22 @@
+import { status } from "@grpc/grpc-js";
+import { describe, expect, test } from "vitest";
+import { errorTable, FarmError } from "./errors.ts";
+
+describe("FarmError", () => {
+  test("what is thrown by mistake becomes INTERNAL and keeps its cause for the log", () => {
+    const thrown = new RangeError("boom");
+
+    const error = FarmError.from(thrown);
+
+    expect(error.code).toBe("INTERNAL");
+    expect(error.cause).toBe(thrown);
+    expect(FarmError.from(error)).toBe(error);
+  });
+
+  test("only what a client may blindly repeat is UNAVAILABLE", () => {
+    const unavailable = Object.values(errorTable).filter((row) => row.grpc === status.UNAVAILABLE);
+
+    expect(unavailable.length).toBeGreaterThan(0);
+    expect(unavailable.every((row) => row.retry)).toBe(true);
+  });
+});

@@ -1,0 +1,37 @@
+import { describe, expect, test } from "vitest";
+import { createJobId, defaultProject } from "./ids.ts";
+import { jobName, parseJobName, parseProjectName, taskName } from "./resource-names.ts";
+import { imageKey, subjects } from "./subjects.ts";
+
+describe("resource names", () => {
+  test("a job's name leads back to the job", () => {
+    const ref = { project: defaultProject, job: createJobId() };
+
+    expect(parseJobName(jobName(ref))).toEqual(ref);
+  });
+
+  test.each([
+    "",
+    "jobs/x",
+    "projects/default/jobs/",
+    "projects/default/jobs/UPPER",
+    "projects/../jobs/aaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "projects/default/jobs/aaaaaaaaaaaaaaaaaaaaaaaaaa/tasks/0",
+  ])("%j names no job", (name) => {
+    expect(parseJobName(name)).toBeUndefined();
+  });
+
+  test("no parent means the default project", () => {
+    expect(parseProjectName("")).toBe(defaultProject);
+    expect(parseProjectName("projects/default")).toBe(defaultProject);
+    expect(parseProjectName("default")).toBeUndefined();
+  });
+
+  test("a task is found under one subject and its pictures under its own folder", () => {
+    const id = { project: defaultProject, job: createJobId(), index: 7 };
+
+    expect(subjects.outcome(id)).toBe(`outcome.default.${id.job}.7`);
+    expect(imageKey(id, 9n)).toBe(`default/${id.job}/7/9.png`);
+    expect(taskName(id)).toBe(`projects/default/jobs/${id.job}/tasks/7`);
+  });
+});
