@@ -9,7 +9,8 @@ export interface BlobInfo {
 
 /**
  * Keys are built by the farm from ids: 1 to 512 of `A-Z a-z 0-9 . _ - /`, no empty, `.` or `..`
- * segment; anything else is INTERNAL. Failures of the store are STORE_UNAVAILABLE.
+ * segment, no segment above 255; anything else is INTERNAL. No key may be the folder of another
+ * one, which a directory could not hold. Failures of the store are STORE_UNAVAILABLE.
  */
 export interface BlobStore {
   readonly kind: "s3" | "directory" | "memory";
@@ -22,7 +23,10 @@ export interface BlobStore {
   remove(key: string): Promise<void>;
   /** Every blob whose key starts with the prefix, in key order. */
   list(prefix: string): AsyncIterable<BlobInfo>;
-  /** Where a client can fetch it for `ttlSeconds`: presigned https, or a file URL. */
+  /**
+   * Where a client can fetch it for `ttlSeconds` (1 to a week): presigned http(s), a file URL,
+   * or a data URL. S3 and directories do not look whether something stands there.
+   */
   url(key: string, ttlSeconds: number): Promise<string>;
   /** Undefined while the store answers, else what does not work, in words. */
   problem(): Promise<string | undefined>;

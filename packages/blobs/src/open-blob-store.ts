@@ -1,0 +1,20 @@
+/** The store that a configuration names. */
+import type { Clock } from "@zfarm/runtime";
+import type { BlobStore } from "./blob-store.ts";
+import type { BlobsConfig } from "./blobs-config.ts";
+import { openDirectoryBlobStore } from "./directory-blob-store.ts";
+import { openS3BlobStore } from "./s3-blob-store.ts";
+
+interface Needs {
+  readonly clock: Clock;
+}
+
+/** Throws STORE_UNAVAILABLE where the store cannot be used now. */
+export async function openBlobStore(config: BlobsConfig, needs: Needs): Promise<BlobStore> {
+  switch (config.kind) {
+    case "s3":
+      return await openS3BlobStore({ ...config, clock: needs.clock });
+    case "directory":
+      return await openDirectoryBlobStore(config.root);
+  }
+}

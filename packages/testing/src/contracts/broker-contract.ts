@@ -1,0 +1,22 @@
+/** What every broker promises; the one on NATS and the one in memory pass the same suite. */
+import { describe } from "vitest";
+import type { OpenFarm } from "./broker-farm.ts";
+import { defineLeadershipContract } from "./broker-leadership-contract.ts";
+import { defineLifeContract } from "./broker-life-contract.ts";
+import { defineLinkContract } from "./broker-link-contract.ts";
+import { defineOutcomeContract } from "./broker-outcome-contract.ts";
+import { defineQueueContract } from "./broker-queue-contract.ts";
+import { defineQueueFollowContract } from "./broker-queue-follow-contract.ts";
+import { defineRecordContract } from "./broker-record-contract.ts";
+
+export function defineBrokerContract(name: string, open: OpenFarm): void {
+  describe(`broker contract: ${name}`, () => {
+    defineQueueContract(open);
+    defineQueueFollowContract(open);
+    defineOutcomeContract(open);
+    defineRecordContract(open);
+    defineLinkContract(open);
+    defineLeadershipContract(open);
+    defineLifeContract(open);
+  });
+}

@@ -1,0 +1,25 @@
+/** Real servers, contract suites and builders for tests; product code never imports this. */
+
+export {
+  type BlobStoreUnderTest,
+  defineBlobStoreContract,
+} from "./contracts/blob-store-contract.ts";
+export { defineBrokerContract } from "./contracts/broker-contract.ts";
+export {
+  codeOf,
+  type FarmUnderTest,
+  FollowReader,
+  never,
+  type OpenFarm,
+  settle,
+} from "./contracts/broker-farm.ts";
+export * from "./contracts/broker-messages.ts";
+export { type ClockUnderTest, defineClockContract } from "./contracts/clock-contract.ts";
+export { createManualClock, type ManualClock } from "./manual-clock.ts";
+export { type CuttingProxy, startCuttingProxy } from "./servers/cutting-proxy.ts";
+export { findFreePort } from "./servers/free-port.ts";
+export { hasMinioForTests, startMinio } from "./servers/minio.ts";
+export { type NatsFarm, openNatsFarm } from "./servers/nats-farm.ts";
+export { findServerForTests, type NatsServer, startNatsServer } from "./servers/nats-server.ts";
+export { hasRadosgwForTests, startRadosgw } from "./servers/radosgw.ts";
+export type { S3Server } from "./servers/s3-server.ts";

@@ -1,0 +1,34 @@
+/** Brokers on a nats-server of their own. */
+import { type Broker, connectNatsBroker, type NatsBrokerOptions } from "@zfarm/broker";
+import { silentLog } from "@zfarm/runtime";
+import type { FarmUnderTest } from "../contracts/broker-farm.ts";
+import { type NatsServer, startNatsServer } from "./nats-server.ts";
+
+export interface NatsFarm extends FarmUnderTest {
+  readonly server: NatsServer;
+  connect(options?: Partial<NatsBrokerOptions>): Promise<Broker>;
+}
+
+/** The options hold for every broker; those given to connect come on top. */
+export async function openNatsFarm(options: Partial<NatsBrokerOptions> = {}): Promise<NatsFarm> {
+  const server = await startNatsServer();
+  const open: Broker[] = [];
+  return {
+    server,
+    connect: async (own = {}) => {
+      const broker = await connectNatsBroker({
+        servers: [server.url],
+        name: "test",
+        log: silentLog,
+        ...options,
+        ...own,
+      });
+      open.push(broker);
+      return broker;
+    },
+    close: async () => {
+      for (const broker of open) await broker.drain();
+      await server.stop();
+    },
+  };
+}
