@@ -21,8 +21,8 @@ import type {
   SchedulerQuery,
   SchedulerReply,
   TaskId,
-  WorkGrant,
   WorkerId,
+  WorkGrant,
   WorkRequest,
 } from "@zfarm/contract";
 
@@ -39,9 +39,12 @@ export interface Broker {
   readonly progress: ProgressBus;
   readonly queries: SchedulerQueries;
   readonly leadership: Leadership;
-  /** Undefined while everything works, else what does not, in words. */
+  /** Undefined while everything works, else what does not, in words; for readiness. */
   problem(): string | undefined;
-  /** Sends what is buffered, then closes. Every loop that follows a log ends. */
+  /**
+   * Sends what is buffered, then closes. Loops that follow a log end, terms of leadership are
+   * lost, every later call fails with BROKER_UNAVAILABLE.
+   */
   drain(): Promise<void>;
 }
 
@@ -69,20 +72,26 @@ export interface TaskQueue {
   /** Removes the message at `revision`; harmless when it is gone or was rewritten. */
   remove(revision: Revision): Promise<void>;
   find(pool: PoolId, id: TaskId): Promise<StoredTask | undefined>;
-  /** Every live task in order, "caught-up", then new and rewritten ones as they come. */
+  /**
+   * Every live task in order, "caught-up", then new and rewritten ones as they come, through
+   * restarts of the broker. Throws BROKER_UNAVAILABLE only when it cannot begin, and STATE_LOST.
+   */
   follow(stop: AbortSignal): AsyncIterable<Followed<StoredTask>>;
 }
 
 /** The terminal records: at most one per task, the first one wins. */
 export interface OutcomeLog {
-  /** "lost" where the task already has an outcome. */
+  /**
+   * "won" where this is the task's outcome, "lost" where it has another. Harmless to repeat: the
+   * same bytes, or the same kind under the same fence, win again.
+   */
   publish(outcome: Outcome): Promise<"won" | "lost">;
   find(id: TaskId): Promise<StoredOutcome | undefined>;
   /** All outcomes of a job, oldest first. */
   list(job: JobRef): Promise<StoredOutcome[]>;
   /** The revision of the newest outcome of any job; 0n before the first. */
   lastRevision(): Promise<Revision>;
-  /** Outcomes after a revision, of one job or of all, "caught-up", then new ones as they come. */
+  /** As the queue's: outcomes of one job or of all, after a revision. */
   follow(options: FollowOutcomes): AsyncIterable<Followed<StoredOutcome>>;
 }
 
@@ -116,7 +125,10 @@ export type Unsubscribe = () => void;
 
 /** Between workers and the leader. Handlers must not throw; what they throw stops the process. */
 export interface WorkerLink {
-  /** Worker: asks for work and waits up to limits.askTimeoutMs. NO_LEADER, BROKER_UNAVAILABLE. */
+  /**
+   * Worker: asks for work and waits up to limits.askTimeoutMs. NO_LEADER, BROKER_UNAVAILABLE, or
+   * the stop signal's reason.
+   */
   ask(request: WorkRequest, stop: AbortSignal): Promise<WorkGrant>;
   /** Worker: best effort. */
   beat(heartbeat: Heartbeat): void;
@@ -125,7 +137,9 @@ export interface WorkerLink {
   /** Worker: commands to it. */
   onControl(worker: WorkerId, handle: (control: Control) => void): Unsubscribe;
   /** Leader: `respond` may be called later, once; answers to askers that left are dropped. */
-  serveAsks(handle: (request: WorkRequest, respond: (grant: WorkGrant) => void) => void): Unsubscribe;
+  serveAsks(
+    handle: (request: WorkRequest, respond: (grant: WorkGrant) => void) => void,
+  ): Unsubscribe;
   /** Leader. */
   onBeat(handle: (heartbeat: Heartbeat) => void): Unsubscribe;
   /** Leader: acknowledged when the handler returns. */

@@ -1,1 +1,6 @@
-export type * from "./broker.ts";
+/** The farm's broker: what it promises, on NATS and in memory. */
+export * from "./bounds.ts";
+export * from "./broker.ts";
+export * from "./config.ts";
+export * from "./memory/memory-broker.ts";
+export * from "./nats/connect-nats-broker.ts";

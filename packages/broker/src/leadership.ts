@@ -1,0 +1,150 @@
+/**
+ * Leadership as a lease: a message that expires unless its holder rewrites it in time. The
+ * revision of the first write is the epoch, so epochs grow whoever leads.
+ */
+import { randomUUID } from "node:crypto";
+import { buckets, FarmError, leaderKey } from "@zfarm/contract";
+import type { Clock, Log } from "@zfarm/runtime";
+import type { BrokerBounds } from "./bounds.ts";
+import type { Leadership, LeaderTerm, Revision } from "./broker.ts";
+import type { SubjectLog } from "./ports.ts";
+import { bucketSubject } from "./records.ts";
+
+export interface LeadershipNeeds {
+  /** Its messages expire `bounds.leaderLeaseMs` after they were written. */
+  readonly lease: SubjectLog;
+  readonly bounds: BrokerBounds;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Aborts when the broker is drained: no lease can be kept after that. */
+  readonly closing: AbortSignal;
+}
+
+const subject = bucketSubject(buckets.leader, leaderKey);
+
+export class LeaseLeadership implements Leadership {
+  readonly #needs: LeadershipNeeds;
+
+  constructor(needs: LeadershipNeeds) {
+    this.#needs = needs;
+  }
+
+  async acquire(candidate: string, stop: AbortSignal): Promise<LeaderTerm> {
+    const { bounds, clock } = this.#needs;
+    // The token tells two terms of one candidate apart; operators read the name before it.
+    const bytes = new TextEncoder().encode(`${candidate} ${randomUUID()}`);
+    const ended = AbortSignal.any([stop, this.#needs.closing]);
+    for (;;) {
+      ended.throwIfAborted();
+      const sentAt = clock.monotonic();
+      const epoch = await this.#take(bytes);
+      if (epoch !== undefined) {
+        const term = new LeaseTerm(this.#needs, { epoch, bytes, sentAt });
+        if (!stop.aborted) return term;
+        await term.resign();
+      }
+      await clock.sleep(bounds.leaderRetryMs, ended);
+    }
+  }
+
+  /** The epoch where nobody holds the lease; a standby sits out an outage of the broker. */
+  async #take(bytes: Uint8Array): Promise<Revision | undefined> {
+    try {
+      const put = await this.#needs.lease.put({ subject, bytes, expected: 0n });
+      return put.kind === "stored" ? put.revision : undefined;
+    } catch (error) {
+      if (!isOutage(error)) throw error;
+      this.#needs.log.warn({ error }, "leadership cannot be asked for");
+      return undefined;
+    }
+  }
+}
+
+interface TermStart {
+  readonly epoch: Revision;
+  readonly bytes: Uint8Array;
+  /** Monotonic time before the lease was asked for: it expires no earlier than counted here. */
+  readonly sentAt: number;
+}
+
+class LeaseTerm implements LeaderTerm {
+  readonly epoch: bigint;
+  readonly #needs: LeadershipNeeds;
+  readonly #bytes: Uint8Array;
+  readonly #lost = new AbortController();
+  /** Aborts when the term is over for whatever reason; ends both loops. */
+  readonly #over = new AbortController();
+  readonly #renewing: Promise<void>;
+  #revision: Revision;
+  #heldUntil: number;
+
+  constructor(needs: LeadershipNeeds, { epoch, bytes, sentAt }: TermStart) {
+    this.epoch = epoch;
+    this.#needs = needs;
+    this.#bytes = bytes;
+    this.#revision = epoch;
+    this.#heldUntil = sentAt + needs.bounds.leaderLeaseMs;
+    needs.closing.addEventListener("abort", this.#onClosing);
+    this.#renewing = Promise.all([this.#renew(), this.#watch()]).then(() => undefined);
+  }
+
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  async resign(): Promise<void> {
+    this.#end();
+    // A renewal under way would move the lease to a revision that the removal does not name.
+    await this.#renewing;
+    try {
+      await this.#needs.lease.remove(this.#revision);
+    } catch (error) {
+      this.#needs.log.warn({ error }, "lease not given up, it will expire");
+    }
+  }
+
+  readonly #onClosing = (): void => this.#lose("the broker is being drained");
+
+  async #renew(): Promise<void> {
+    const { bounds, clock, lease } = this.#needs;
+    while (!this.#over.signal.aborted) {
+      await clock.sleep(bounds.leaderRenewMs, this.#over.signal);
+      if (this.#over.signal.aborted) return;
+      const sentAt = clock.monotonic();
+      try {
+        const put = await lease.put({ subject, bytes: this.#bytes, expected: this.#revision });
+        if (put.kind === "conflict") return this.#lose("another candidate holds the lease");
+        this.#revision = put.revision;
+        this.#heldUntil = sentAt + bounds.leaderLeaseMs;
+      } catch (error) {
+        if (!isOutage(error)) return this.#lose(FarmError.from(error).message);
+        this.#needs.log.warn({ error }, "lease not renewed");
+      }
+    }
+  }
+
+  /** Ends the term on time even while a renewal hangs. */
+  async #watch(): Promise<void> {
+    const { clock } = this.#needs;
+    while (!this.#over.signal.aborted) {
+      const leftMs = this.#heldUntil - clock.monotonic();
+      if (leftMs <= 0) return this.#lose("the lease was not renewed in time");
+      await clock.sleep(leftMs, this.#over.signal);
+    }
+  }
+
+  #lose(why: string): void {
+    if (this.#over.signal.aborted) return;
+    this.#end();
+    this.#lost.abort(new FarmError("NO_LEADER", `leadership lost: ${why}`));
+  }
+
+  #end(): void {
+    this.#over.abort();
+    this.#needs.closing.removeEventListener("abort", this.#onClosing);
+  }
+}
+
+function isOutage(error: unknown): boolean {
+  return error instanceof FarmError && error.code === "BROKER_UNAVAILABLE";
+}

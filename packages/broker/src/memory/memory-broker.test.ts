@@ -1,0 +1,18 @@
+import type { Broker } from "@zfarm/broker";
+import { defineBrokerContract } from "@zfarm/testing";
+import { createMemoryFarm } from "./memory-broker.ts";
+
+defineBrokerContract("memory", async (bounds) => {
+  const farm = createMemoryFarm({ bounds });
+  const open: Broker[] = [];
+  return {
+    connect: async () => {
+      const broker = farm.connect();
+      open.push(broker);
+      return broker;
+    },
+    close: async () => {
+      for (const broker of open) await broker.drain();
+    },
+  };
+});

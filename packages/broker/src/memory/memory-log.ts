@@ -1,0 +1,63 @@
+/** One broker's view of a store in memory. */
+
+import type { Followed, Revision } from "../broker.ts";
+import { drainedReason } from "../drained.ts";
+import type { FollowRequest, LogMessage, PutRequest, PutResult, SubjectLog } from "../ports.ts";
+import type { MemoryStore } from "./memory-store.ts";
+import { createSubjectFilter } from "./subject-filter.ts";
+
+export class MemoryLog implements SubjectLog {
+  readonly name: string;
+  readonly #store: MemoryStore;
+  readonly #closing: AbortSignal;
+
+  constructor(store: MemoryStore, closing: AbortSignal) {
+    this.name = store.name;
+    this.#store = store;
+    this.#closing = closing;
+  }
+
+  async put(request: PutRequest): Promise<PutResult> {
+    return this.#open().put(request);
+  }
+
+  async last(subject: string): Promise<LogMessage | undefined> {
+    return this.#open().last(subject);
+  }
+
+  async remove(revision: Revision): Promise<void> {
+    this.#open().remove(revision);
+  }
+
+  async lastRevision(): Promise<Revision> {
+    return this.#open().lastRevision;
+  }
+
+  async *follow({ filter, after, stop }: FollowRequest): AsyncIterable<Followed<LogMessage>> {
+    const store = this.#open();
+    const matches = createSubjectFilter(filter);
+    const ended = AbortSignal.any([stop, this.#closing]);
+    const target = store.lastRevision;
+    let cursor = after;
+    let caughtUp = false;
+    while (!ended.aborted) {
+      const entry = store.next(cursor, matches);
+      if (!caughtUp && (entry === undefined || entry.revision > target)) {
+        caughtUp = true;
+        yield { kind: "caught-up" };
+      } else if (entry === undefined) {
+        // Everything there is was looked at, so the next look starts behind it.
+        if (store.lastRevision > cursor) cursor = store.lastRevision;
+        await store.written(ended);
+      } else {
+        cursor = entry.revision;
+        yield { kind: "entry", entry };
+      }
+    }
+  }
+
+  #open(): MemoryStore {
+    if (!this.#closing.aborted) return this.#store;
+    throw drainedReason();
+  }
+}

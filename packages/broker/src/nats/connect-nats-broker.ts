@@ -1,0 +1,124 @@
+/** Opens the broker on a NATS server or cluster with JetStream. */
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { connect, credsAuthenticator, type NatsConnection } from "@nats-io/transport-node";
+import { FarmError, limits } from "@zfarm/contract";
+import { backoffMs, type Clock, type Log, type Secret, systemClock } from "@zfarm/runtime";
+import { assembleBroker, type BrokerLogs } from "../assemble-broker.ts";
+import { type BrokerBounds, boundsWith } from "../bounds.ts";
+import type { Broker } from "../broker.ts";
+import { drainedReason } from "../drained.ts";
+import { declareStreams } from "./declare-streams.ts";
+import { natsFarmError } from "./errors.ts";
+import { NatsLink } from "./nats-link.ts";
+import { NatsLog } from "./nats-log.ts";
+import { NatsMessenger } from "./nats-messenger.ts";
+import { StreamGuard } from "./stream-guard.ts";
+import { type StreamSpec, streamSpecs } from "./stream-specs.ts";
+
+export interface NatsBrokerOptions {
+  /** Addresses of one server or of several of one cluster, for example nats://127.0.0.1:4222. */
+  readonly servers: readonly string[];
+  /** How the connection shows up at the server. */
+  readonly name: string;
+  readonly log: Log;
+  readonly clock?: Clock;
+  /** The text of a credentials file. */
+  readonly credentials?: Secret;
+  /** Whether missing streams may be created; "create" by default. */
+  readonly streams?: "create" | "require";
+  /** Copies of each stream that this process creates; 1 by default. */
+  readonly replicas?: number;
+  readonly bounds?: Partial<BrokerBounds>;
+}
+
+/** BROKER_UNAVAILABLE where nobody answers, STATE_LOST where the streams are not to be trusted. */
+export async function connectNatsBroker(options: NatsBrokerOptions): Promise<Broker> {
+  const { log, clock = systemClock } = options;
+  const bounds = boundsWith(options.bounds);
+  const connection = await dial(options);
+  const link = new NatsLink({ connection, bounds, clock, log });
+  try {
+    const logs = await openLogs(link, options);
+    return assembleBroker({
+      kind: "nats",
+      logs,
+      messenger: new NatsMessenger(link),
+      bounds,
+      clock,
+      log,
+      closing: link.ended,
+      problem: () => link.problem(),
+      drain: () => drain(link),
+    });
+  } catch (error) {
+    await connection.close();
+    throw natsFarmError(error, "declaring the streams");
+  }
+}
+
+async function dial(options: NatsBrokerOptions): Promise<NatsConnection> {
+  const { servers, name, credentials } = options;
+  try {
+    return await connect({
+      servers: [...servers],
+      name,
+      timeout: limits.brokerRequestMs,
+      pingInterval: limits.brokerPingMs,
+      maxPingOut: 2,
+      maxReconnectAttempts: -1,
+      ignoreAuthErrorAbort: true,
+      noAsyncTraces: true,
+      // The jitter keeps a restarted server from meeting all of its clients at once.
+      reconnectDelayHandler: () => backoffMs(1, { firstMs: limits.brokerRedialMs }),
+      ...(credentials === undefined
+        ? {}
+        : { authenticator: credsAuthenticator(new TextEncoder().encode(credentials.reveal())) }),
+    });
+  } catch (cause) {
+    throw new FarmError("BROKER_UNAVAILABLE", "no NATS server answers", { cause });
+  }
+}
+
+async function openLogs(link: NatsLink, options: NatsBrokerOptions): Promise<BrokerLogs> {
+  const { connection, bounds, clock, log } = link;
+  const jetStreamOptions = { timeout: bounds.brokerRequestMs };
+  const client = jetstream(connection, jetStreamOptions);
+  const manager = await jetstreamManager(connection, jetStreamOptions);
+  const specs = streamSpecs(bounds, options.replicas ?? 1);
+  const infos = await declareStreams({
+    manager,
+    specs: Object.values(specs),
+    mode: options.streams ?? "create",
+    clock,
+    log,
+  });
+  const guard = new StreamGuard(manager, infos);
+  link.watch(() => guard.verify());
+  const open = ({ config }: StreamSpec): NatsLog =>
+    new NatsLog({ name: config.name, link, client, manager, guard });
+  return {
+    queue: open(specs.queue),
+    outcomes: open(specs.outcomes),
+    jobs: open(specs.jobs),
+    pools: open(specs.pools),
+    lease: open(specs.lease),
+  };
+}
+
+/** Sends what is buffered where there is a connection; without one nothing can be saved. */
+async function drain(link: NatsLink): Promise<void> {
+  const { connection, clock, bounds, log } = link;
+  const wasUp = link.isUp;
+  link.end(drainedReason());
+  if (wasUp) {
+    const over = new AbortController();
+    try {
+      await Promise.race([connection.drain(), clock.sleep(bounds.brokerRequestMs, over.signal)]);
+    } catch (error) {
+      log.warn({ error }, "broker connection not drained");
+    } finally {
+      over.abort();
+    }
+  }
+  await connection.close();
+}

@@ -1,0 +1,104 @@
+/**
+ * Makes sure the streams exist and are what the farm needs. Creates them only for a farm that
+ * never held anything: where some exist and one is missing, state was lost, and starting over
+ * empty would answer "no such job" for work that was accepted.
+ */
+import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
+import { FarmError } from "@zfarm/contract";
+import type { Clock, Log } from "@zfarm/runtime";
+import { classifyNatsError } from "./errors.ts";
+import type { StreamSettings, StreamSpec } from "./stream-specs.ts";
+
+export interface DeclareStreamsOptions {
+  readonly manager: JetStreamManager;
+  readonly specs: readonly StreamSpec[];
+  /** Whether missing streams may be created at all. */
+  readonly mode: "create" | "require";
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Two processes that start together see each other's streams half declared; they look again. */
+const looksMax = 6;
+const lookAgainMs = 250;
+
+/** The streams as they are, in the order of the specs. STATE_LOST, or the client's errors. */
+export async function declareStreams(options: DeclareStreamsOptions): Promise<StreamInfo[]> {
+  const { manager, specs, clock } = options;
+  for (let look = 1; ; look += 1) {
+    const infos = await Promise.all(specs.map(({ config }) => findStream(manager, config.name)));
+    const present = infos.filter((info) => info !== undefined);
+    if (present.length === specs.length) {
+      present.forEach((info, index) => compareStream(info, { spec: specs[index], ...options }));
+      return present;
+    }
+    const missing = specs.filter((_, index) => infos[index] === undefined);
+    const loss = lossOf(present, missing, options.mode);
+    if (loss === undefined) await createStreams(missing, options);
+    else if (look === looksMax || options.mode === "require") {
+      throw new FarmError("STATE_LOST", loss);
+    }
+    await clock.sleep(loss === undefined ? 0 : lookAgainMs, new AbortController().signal);
+  }
+}
+
+/** The stream's state, or undefined where the server knows none by that name. */
+export async function findStream(
+  manager: JetStreamManager,
+  name: string,
+): Promise<StreamInfo | undefined> {
+  try {
+    return await manager.streams.info(name);
+  } catch (error) {
+    if (classifyNatsError(error) === "no-stream") return undefined;
+    throw error;
+  }
+}
+
+/** Why the missing streams must not be created, in words. */
+function lossOf(
+  present: readonly StreamInfo[],
+  missing: readonly StreamSpec[],
+  mode: "create" | "require",
+): string | undefined {
+  const names = missing.map(({ config }) => config.name).join(", ");
+  if (mode === "require") return `streams missing: ${names}; this process may not create them`;
+  const used = present.find((info) => info.state.last_seq > 0);
+  if (used === undefined) return undefined;
+  return `streams missing: ${names}, while ${used.config.name} has been in use`;
+}
+
+async function createStreams(
+  missing: readonly StreamSpec[],
+  { manager, log }: DeclareStreamsOptions,
+): Promise<void> {
+  for (const { config } of missing) {
+    // The client writes into what it is given.
+    await manager.streams.add({ ...config });
+    log.info({ stream: config.name }, "stream created");
+  }
+}
+
+interface CompareOptions {
+  readonly spec: StreamSpec | undefined;
+  readonly log: Log;
+}
+
+/** Refuses a stream that would break a guarantee; other differences are the operator's choice. */
+function compareStream(info: StreamInfo, { spec, log }: CompareOptions): void {
+  if (spec === undefined) return;
+  const differing = (Object.keys(spec.config) as (keyof StreamSettings)[]).filter(
+    (key) => JSON.stringify(info.config[key] ?? false) !== JSON.stringify(spec.config[key]),
+  );
+  const broken = differing.filter((key) => spec.vital.some((each) => each === key));
+  const describe = (key: keyof StreamSettings): string =>
+    `${key} is ${JSON.stringify(info.config[key] ?? false)}, expected ${JSON.stringify(spec.config[key])}`;
+  if (broken.length > 0) {
+    const what = broken.map(describe).join("; ");
+    throw new FarmError("STATE_LOST", `stream ${info.config.name} cannot be trusted: ${what}`);
+  }
+  if (differing.length > 0) {
+    const differences = differing.map(describe);
+    log.info({ stream: info.config.name, differences }, "stream differs, kept as it is");
+  }
+}

@@ -1,0 +1,216 @@
+/**
+ * Follows a stream through restarts of the server and of the connection. Each window is a
+ * consumer that starts behind the last message seen; at any doubt (a gap, a broken connection, a
+ * consumer that is gone) the window is closed and a new one opened, so nothing is lost, repeated
+ * or reordered. The client's own ordered consumer is not used: after it recreated itself it asks
+ * for too few messages and then stalls until its heartbeat fails (@nats-io/jetstream 3.4.0).
+ */
+import {
+  AckPolicy,
+  type Consumer,
+  type ConsumerMessages,
+  DeliverPolicy,
+  type JsMsg,
+} from "@nats-io/jetstream";
+import { nanos } from "@nats-io/transport-node";
+import { FarmError, limits } from "@zfarm/contract";
+import { backoffMs } from "@zfarm/runtime";
+import type { Followed, Revision } from "../broker.ts";
+import type { FollowRequest, LogMessage } from "../ports.ts";
+import type { NatsLogNeeds } from "./nats-log.ts";
+
+interface Position {
+  cursor: Revision;
+  /** The stream's end when following began; -1n once the follower was told that it is there. */
+  target: Revision;
+}
+
+interface Window {
+  readonly consumer: Consumer;
+  readonly messages: ConsumerMessages;
+  /** Nothing matched when it was opened. */
+  readonly isEmpty: boolean;
+}
+
+const toldRevision = -1n;
+
+/** How long a pull waits for messages; heartbeats of the server come twice in it. */
+const pullMs = 10_000;
+
+export async function* followStream(
+  needs: NatsLogNeeds,
+  request: FollowRequest,
+): AsyncIterable<Followed<LogMessage>> {
+  const { link } = needs;
+  const ended = AbortSignal.any([request.stop, link.ended]);
+  const target = await readTarget(needs, request);
+  const position: Position = { cursor: request.after, target };
+  // Windows in a row without a message: the first is replaced at once, further ones are not.
+  for (let idle = 0; !ended.aborted; idle += 1) {
+    if (idle > 1) await link.clock.sleep(backoffMs(idle - 1), ended);
+    const window = await openWindow(needs, { request, position });
+    if (window === undefined) continue;
+    const before = position.cursor;
+    try {
+      yield* readWindow(window, { needs, position, ended });
+    } finally {
+      closeWindow(window, needs);
+    }
+    if (position.cursor > before) idle = 0;
+  }
+  if (!request.stop.aborted) throwUnlessDrained(link.ended.reason);
+}
+
+async function readTarget(needs: NatsLogNeeds, { stop }: FollowRequest): Promise<Revision> {
+  if (stop.aborted) return toldRevision;
+  return needs.link.repeat(`following ${needs.name}`, async () => {
+    const info = await needs.manager.streams.info(needs.name);
+    return BigInt(info.state.last_seq);
+  });
+}
+
+interface OpenOptions {
+  readonly request: FollowRequest;
+  readonly position: Position;
+}
+
+/** Undefined where the broker is away; a follower sits that out. */
+async function openWindow(
+  needs: NatsLogNeeds,
+  { request, position }: OpenOptions,
+): Promise<Window | undefined> {
+  const { link, client, manager, name } = needs;
+  try {
+    return await link.repeat(`following ${name}`, async () => {
+      const info = await manager.consumers.add(name, {
+        ack_policy: AckPolicy.None,
+        deliver_policy: DeliverPolicy.StartSequence,
+        opt_start_seq: Number(position.cursor) + 1,
+        filter_subject: request.filter,
+        inactive_threshold: nanos(limits.followForgetMs),
+        mem_storage: true,
+        num_replicas: 1,
+      });
+      const consumer = client.consumers.getConsumerFromInfo(info);
+      const messages = await consumer.consume({
+        max_messages: limits.followMessagesMax,
+        expires: pullMs,
+        abort_on_missing_resource: true,
+      });
+      return { consumer, messages, isEmpty: info.num_pending === 0 };
+    });
+  } catch (error) {
+    if (error instanceof FarmError && error.code === "BROKER_UNAVAILABLE") return undefined;
+    throw error;
+  }
+}
+
+function closeWindow({ messages, consumer }: Window, { link, name }: NatsLogNeeds): void {
+  messages.stop();
+  // Best effort: the server forgets a consumer that nobody reads soon enough.
+  consumer.delete().catch((error: unknown) => {
+    link.log.debug({ error, stream: name }, "consumer not deleted");
+  });
+}
+
+interface ReadOptions {
+  readonly needs: NatsLogNeeds;
+  readonly position: Position;
+  readonly ended: AbortSignal;
+}
+
+/** The messages of one window, until it closes or a message is missing in it. */
+async function* readWindow(
+  { messages, isEmpty }: Window,
+  { needs, position, ended }: ReadOptions,
+): AsyncIterable<Followed<LogMessage>> {
+  const close = (): void => messages.stop();
+  const deaf = needs.link.onInterrupt(close);
+  ended.addEventListener("abort", close);
+  const read = new AbortController();
+  try {
+    if (isEmpty) yield* tellCaughtUp(position);
+    if (position.target !== toldRevision) void closeWhenStalled(messages, needs, read.signal);
+    void closeWhenUnserved(messages);
+    for await (const message of messagesInOrder(messages, needs)) {
+      if (ended.aborted) return;
+      yield* deliver(message, { needs, position });
+      if (position.target === toldRevision) read.abort();
+    }
+  } finally {
+    read.abort();
+    deaf();
+    ended.removeEventListener("abort", close);
+  }
+}
+
+/** Ends at a gap and swallows what closed the window: the next one starts where this ended. */
+async function* messagesInOrder(
+  messages: ConsumerMessages,
+  { link, name }: NatsLogNeeds,
+): AsyncIterable<JsMsg> {
+  let delivered = 0;
+  try {
+    for await (const message of messages) {
+      delivered += 1;
+      if (message.info.deliverySequence !== delivered) return;
+      yield message;
+    }
+  } catch (error) {
+    link.log.debug({ error, stream: name }, "window on stream closed");
+  }
+}
+
+function* deliver(
+  message: JsMsg,
+  { needs, position }: { needs: NatsLogNeeds; position: Position },
+): Iterable<Followed<LogMessage>> {
+  const revision = BigInt(message.seq);
+  if (revision <= position.cursor) return;
+  if (revision > position.target) yield* tellCaughtUp(position);
+  position.cursor = revision;
+  needs.guard.saw(needs.name, revision);
+  yield {
+    kind: "entry",
+    entry: { subject: message.subject, bytes: message.data, revision },
+  };
+  if (revision >= position.target || message.info.pending === 0) yield* tellCaughtUp(position);
+}
+
+/** Says so once. */
+function* tellCaughtUp(position: Position): Iterable<{ readonly kind: "caught-up" }> {
+  if (position.target === toldRevision) return;
+  position.target = toldRevision;
+  yield { kind: "caught-up" };
+}
+
+/**
+ * The last messages of a backlog may be removed before they are delivered, and then nothing comes
+ * that would say so. A window that falls silent is closed; the next one knows whether it is empty.
+ */
+async function closeWhenStalled(
+  messages: ConsumerMessages,
+  { link }: NatsLogNeeds,
+  read: AbortSignal,
+): Promise<void> {
+  for (let received = -1; received !== messages.getReceived() || messages.getPending() > 0; ) {
+    received = messages.getReceived();
+    await link.clock.sleep(limits.followStallMs, read);
+    if (read.aborted) return;
+  }
+  messages.stop();
+}
+
+/**
+ * A follower that was slow for long finds its consumer forgotten; the client would wait for
+ * heartbeats of it before it looks.
+ */
+async function closeWhenUnserved(messages: ConsumerMessages): Promise<void> {
+  for await (const status of messages.status()) {
+    if (status.type === "no_responders" || status.type === "heartbeats_missed") messages.stop();
+  }
+}
+
+function throwUnlessDrained(reason: unknown): void {
+  if (reason instanceof FarmError && reason.code === "STATE_LOST") throw reason;
+}

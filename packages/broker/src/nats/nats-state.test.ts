@@ -1,0 +1,168 @@
+/** Streams that are gone, new or different: the broker stops instead of starting over empty. */
+import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
+import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { streams } from "@zfarm/contract";
+import {
+  codeOf,
+  FollowReader,
+  findServerForTests,
+  type NatsFarm,
+  never,
+  openNatsFarm,
+  someOutcome,
+  someTask,
+} from "@zfarm/testing";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+
+const bounds = { brokerRequestMs: 2_000, brokerCheckMs: 50 };
+
+describe.runIf((await findServerForTests()) !== undefined)("the broker's state", () => {
+  let farm: NatsFarm;
+  let connection: NatsConnection;
+  let manager: JetStreamManager;
+  beforeEach(async () => {
+    farm = await openNatsFarm({ bounds });
+    connection = await connect({ servers: farm.server.url, maxReconnectAttempts: -1 });
+    manager = await jetstreamManager(connection);
+  });
+  afterEach(async () => {
+    await connection.close();
+    await farm.close();
+  });
+
+  test("a stream deleted under us is STATE_LOST for calls, followers and the next start", async () => {
+    const broker = await farm.connect();
+    await broker.queue.add(someTask());
+    const follow = new FollowReader(broker.outcomes.follow({ after: 0n, stop: never }));
+    await follow.untilCaughtUp();
+    const following = codeOf(follow.next());
+
+    await manager.streams.delete(streams.outcomes);
+
+    expect(await codeOf(broker.outcomes.publish(someOutcome()))).toBe("STATE_LOST");
+    expect(await following).toBe("STATE_LOST");
+    expect(broker.problem()).toBe("stream OUTCOMES is gone");
+    expect(await codeOf(farm.connect())).toBe("STATE_LOST");
+  });
+
+  test("a deleted stream is noticed without any call", async () => {
+    const broker = await farm.connect();
+
+    await manager.streams.delete(streams.queue);
+
+    await expect.poll(() => broker.problem()).toBe("stream QUEUE is gone");
+    expect(await codeOf(broker.queue.add(someTask()))).toBe("STATE_LOST");
+  });
+
+  test("a stream created anew is not taken for the old one", async () => {
+    const broker = await farm.connect({ bounds: { ...bounds, brokerCheckMs: 600_000 } });
+    const { config } = await manager.streams.info(streams.queue);
+    await manager.streams.delete(streams.queue);
+    await manager.streams.add(config);
+
+    await farm.server.restart();
+
+    expect(await codeOf(broker.queue.add(someTask()))).toBe("STATE_LOST");
+    expect(broker.problem()).toBe("stream QUEUE was deleted and created anew");
+  });
+
+  test("a server that came back empty is not written to", async () => {
+    const broker = await farm.connect();
+    const follow = new FollowReader(broker.queue.follow(never));
+    await broker.queue.add(someTask());
+    await follow.take(1);
+
+    await farm.server.restart({ forget: true });
+
+    expect(await codeOf(broker.queue.add(someTask({ index: 1 })))).toBe("STATE_LOST");
+    expect(await codeOf(follow.take(1))).toBe("STATE_LOST");
+  });
+
+  test("a leader learns that the state is lost", async () => {
+    const broker = await farm.connect();
+    const term = await broker.leadership.acquire("one", never);
+
+    await manager.streams.delete("KV_leader");
+
+    await expect.poll(() => term.lost.aborted).toBe(true);
+    expect(await codeOf(broker.leadership.acquire("one", never))).toBe("STATE_LOST");
+  });
+
+  test("brokers that start together share one declaration", async () => {
+    const brokers = await Promise.all(Array.from({ length: 6 }, () => farm.connect()));
+
+    const added = await Promise.all(
+      brokers.map((broker, index) => broker.queue.add(someTask({ index }))),
+    );
+
+    expect(added).toEqual(Array(6).fill("added"));
+  });
+
+  test("a declaration that was cut short is finished while nothing was stored", async () => {
+    await farm.connect();
+    await manager.streams.delete("KV_pools");
+    await manager.streams.delete("KV_leader");
+
+    const broker = await farm.connect();
+
+    expect(await broker.queue.add(someTask())).toBe("added");
+  });
+
+  test("a broker that may not create streams refuses an empty server", async () => {
+    expect(await codeOf(farm.connect({ streams: "require" }))).toBe("STATE_LOST");
+
+    await farm.connect();
+    const broker = await farm.connect({ streams: "require" });
+    expect(broker.problem()).toBeUndefined();
+  });
+
+  test("a stream that would break a guarantee is refused and left as it is", async () => {
+    const first = await farm.connect();
+    await first.drain();
+    await manager.streams.update(streams.outcomes, { discard_new_per_subject: false });
+
+    await expect(farm.connect()).rejects.toThrow(
+      "stream OUTCOMES cannot be trusted: discard_new_per_subject is false, expected true",
+    );
+
+    const { config } = await manager.streams.info(streams.outcomes);
+    expect(config.discard_new_per_subject ?? false).toBe(false);
+  });
+
+  test("an operator's own bound on the queue is kept", async () => {
+    await (await farm.connect()).drain();
+    await manager.streams.update(streams.queue, { max_msgs: 1 });
+
+    const broker = await farm.connect();
+
+    await broker.queue.add(someTask());
+    expect(await codeOf(broker.queue.add(someTask({ index: 1 })))).toBe("QUEUE_FULL");
+  });
+
+  test("followers leave no consumers behind and survive the loss of theirs", async () => {
+    const broker = await farm.connect();
+    const stop = new AbortController();
+    const follow = new FollowReader(broker.queue.follow(stop.signal));
+    await follow.untilCaughtUp();
+    for await (const { name } of manager.consumers.list(streams.queue)) {
+      await manager.consumers.delete(streams.queue, name);
+    }
+
+    await broker.queue.add(someTask());
+    expect(await follow.take(1)).toHaveLength(1);
+    stop.abort();
+    await follow.next();
+
+    const count = async () => (await manager.streams.info(streams.queue)).state.consumer_count;
+    await expect.poll(count).toBe(0);
+  });
+
+  test("a message that nobody can read stops whoever follows", async () => {
+    const broker = await farm.connect();
+    connection.publish("queue.default.default.job.0", new Uint8Array([255, 255, 255]));
+
+    const follow = new FollowReader(broker.queue.follow(never));
+
+    expect(await codeOf(follow.take(1))).toBe("STATE_LOST");
+  });
+});

@@ -1,0 +1,75 @@
+/**
+ * The farm's streams: what each keeps, for how long, and which settings its guarantees rest on.
+ * Reads go to a stream's leader (no allow_direct): on a replicated stream a direct read may come
+ * from a replica that lags, and "this task has no outcome" must not be an old answer.
+ */
+import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from "@nats-io/jetstream";
+import { nanos } from "@nats-io/transport-node";
+import { buckets, streams, subjects } from "@zfarm/contract";
+import type { BrokerLogs } from "../assemble-broker.ts";
+import type { BrokerBounds } from "../bounds.ts";
+
+export type StreamSettings = Partial<StreamConfig> & { readonly name: string };
+
+export interface StreamSpec {
+  readonly config: StreamSettings;
+  /** Settings that must be exactly so on a stream that exists. */
+  readonly vital: readonly (keyof StreamConfig)[];
+}
+
+const vital = [
+  "subjects",
+  "retention",
+  "storage",
+  "discard",
+  "discard_new_per_subject",
+  "max_msgs_per_subject",
+] as const;
+
+/** One specification per log, in the order in which they are created. */
+export function streamSpecs(bounds: BrokerBounds, replicas: number): BrokerLogs<StreamSpec> {
+  const common = {
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    discard: DiscardPolicy.New,
+    discard_new_per_subject: false,
+    max_msgs_per_subject: 1,
+    allow_direct: false,
+    num_replicas: replicas,
+  };
+  const bucket = (name: string, ageMs: number): StreamSettings => ({
+    ...common,
+    name: `KV_${name}`,
+    subjects: [`$KV.${name}.>`],
+    allow_rollup_hdrs: true,
+    max_age: nanos(ageMs),
+  });
+  return {
+    queue: {
+      config: {
+        ...common,
+        name: streams.queue,
+        subjects: [subjects.queueAll],
+        max_msgs: bounds.queueTasksMax,
+      },
+      vital,
+    },
+    outcomes: {
+      config: {
+        ...common,
+        name: streams.outcomes,
+        subjects: [subjects.outcomesAll],
+        discard_new_per_subject: true,
+        max_age: nanos(bounds.outcomeRetentionMs),
+      },
+      vital,
+    },
+    jobs: { config: bucket(buckets.jobs, bounds.jobRetentionMs), vital },
+    pools: { config: bucket(buckets.pools, 0), vital },
+    // A leader counts on the lease living exactly this long.
+    lease: {
+      config: bucket(buckets.leader, bounds.leaderLeaseMs),
+      vital: [...vital, "max_age"],
+    },
+  };
+}

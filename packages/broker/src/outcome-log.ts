@@ -1,0 +1,81 @@
+/** The terminal records: the first one of a task is the only one. */
+import {
+  FarmError,
+  type JobRef,
+  limits,
+  Outcome,
+  subjects,
+  type TaskId,
+  taskIdOf,
+} from "@zfarm/contract";
+import { type Clock, invariant } from "@zfarm/runtime";
+import type { Followed, FollowOutcomes, OutcomeLog, Revision, StoredOutcome } from "./broker.ts";
+import { decodeStored, encode } from "./codec.ts";
+import type { LogMessage, SubjectLog } from "./ports.ts";
+
+export class LogOutcomes implements OutcomeLog {
+  readonly #log: SubjectLog;
+  readonly #clock: Clock;
+
+  constructor(log: SubjectLog, clock: Clock) {
+    this.#log = log;
+    this.#clock = clock;
+  }
+
+  async publish(outcome: Outcome): Promise<"won" | "lost"> {
+    invariant(outcome.spec !== undefined, "an outcome has a spec");
+    const id = taskIdOf(outcome.spec);
+    const bytes = encode(Outcome, outcome);
+    const put = await this.#log.put({ subject: subjects.outcome(id), bytes, expected: 0n });
+    if (put.kind === "stored") return "won";
+    // Whoever publishes again after an answer that got lost must not take itself for the loser:
+    // a worker that lost removes its picture, which may be the one that the winner points to.
+    const standing = await this.#log.last(subjects.outcome(id));
+    if (standing === undefined) return "lost";
+    if (Buffer.compare(standing.bytes, bytes) === 0) return "won";
+    return isSameAttempt(storedOutcome(standing).outcome, outcome) ? "won" : "lost";
+  }
+
+  async find(id: TaskId): Promise<StoredOutcome | undefined> {
+    const message = await this.#log.last(subjects.outcome(id));
+    return message === undefined ? undefined : storedOutcome(message);
+  }
+
+  async list(job: JobRef): Promise<StoredOutcome[]> {
+    const found: StoredOutcome[] = [];
+    const done = new AbortController();
+    const late = this.#clock.sleep(limits.brokerRequestMs, done.signal).then(() => done.abort());
+    try {
+      for await (const followed of this.follow({ job, after: 0n, stop: done.signal })) {
+        if (followed.kind === "caught-up") return found;
+        found.push(followed.entry);
+      }
+    } finally {
+      done.abort();
+      await late;
+    }
+    throw new FarmError("BROKER_UNAVAILABLE", `outcomes of job ${job.job} not read in time`);
+  }
+
+  lastRevision(): Promise<Revision> {
+    return this.#log.lastRevision();
+  }
+
+  async *follow(options: FollowOutcomes): AsyncIterable<Followed<StoredOutcome>> {
+    const { job, after, stop } = options;
+    const filter = job === undefined ? subjects.outcomesAll : subjects.outcomesOfJob(job);
+    for await (const followed of this.#log.follow({ filter, after, stop })) {
+      if (followed.kind === "caught-up") yield followed;
+      else yield { kind: "entry", entry: storedOutcome(followed.entry) };
+    }
+  }
+}
+
+/** A fence belongs to one attempt, so the same fence and kind are the same news told again. */
+function isSameAttempt(a: Outcome, b: Outcome): boolean {
+  return a.fence !== 0n && a.fence === b.fence && a.kind === b.kind;
+}
+
+function storedOutcome(message: LogMessage): StoredOutcome {
+  return { outcome: decodeStored(Outcome, message), revision: message.revision };
+}

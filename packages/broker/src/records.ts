@@ -1,0 +1,69 @@
+/** Records of jobs and pools: one message each in a bucket, replaced as a whole. */
+import { buckets, JobRecord, type JobRef, type PoolId, PoolRecord } from "@zfarm/contract";
+import type { JobRecords, PoolRecords, Revision, StoredJob } from "./broker.ts";
+import { decodeStored, encode } from "./codec.ts";
+import type { LogMessage, SubjectLog } from "./ports.ts";
+
+/** The subject of a key in a bucket, as NATS key-value stores have it (ADR-8). */
+export function bucketSubject(bucket: string, key: string): string {
+  return `$KV.${bucket}.${key}`;
+}
+
+export class LogJobRecords implements JobRecords {
+  readonly #log: SubjectLog;
+
+  constructor(log: SubjectLog) {
+    this.#log = log;
+  }
+
+  async create(record: JobRecord): Promise<{ created: boolean; stored: StoredJob }> {
+    const subject = jobSubject(record);
+    const bytes = encode(JobRecord, record);
+    for (;;) {
+      const put = await this.#log.put({ subject, bytes, expected: 0n });
+      if (put.kind === "stored") {
+        return { created: true, stored: { record, revision: put.revision } };
+      }
+      const standing = await this.#log.last(subject);
+      if (standing !== undefined) return { created: false, stored: storedJob(standing) };
+      // It expired between the two looks; that happens once in the life of a record.
+    }
+  }
+
+  async find(job: JobRef): Promise<StoredJob | undefined> {
+    const message = await this.#log.last(jobSubject(job));
+    return message === undefined ? undefined : storedJob(message);
+  }
+
+  async update(record: JobRecord, revision: Revision): Promise<Revision | "conflict"> {
+    const bytes = encode(JobRecord, record);
+    const put = await this.#log.put({ subject: jobSubject(record), bytes, expected: revision });
+    return put.kind === "stored" ? put.revision : "conflict";
+  }
+}
+
+export class LogPoolRecords implements PoolRecords {
+  readonly #log: SubjectLog;
+
+  constructor(log: SubjectLog) {
+    this.#log = log;
+  }
+
+  async put(record: PoolRecord): Promise<void> {
+    const subject = bucketSubject(buckets.pools, record.pool);
+    await this.#log.put({ subject, bytes: encode(PoolRecord, record) });
+  }
+
+  async find(pool: PoolId): Promise<PoolRecord | undefined> {
+    const message = await this.#log.last(bucketSubject(buckets.pools, pool));
+    return message === undefined ? undefined : decodeStored(PoolRecord, message);
+  }
+}
+
+function jobSubject(job: { readonly project: string; readonly job: string }): string {
+  return bucketSubject(buckets.jobs, `${job.project}.${job.job}`);
+}
+
+function storedJob(message: LogMessage): StoredJob {
+  return { record: decodeStored(JobRecord, message), revision: message.revision };
+}

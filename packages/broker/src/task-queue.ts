@@ -1,0 +1,52 @@
+/** The live tasks: one message each, under the task's own subject. */
+import { type PoolId, QueuedTask, subjects, type TaskId, taskIdOf } from "@zfarm/contract";
+import { invariant } from "@zfarm/runtime";
+import type { Followed, Revision, StoredTask, TaskQueue } from "./broker.ts";
+import { decodeStored, encode } from "./codec.ts";
+import type { LogMessage, SubjectLog } from "./ports.ts";
+
+export class LogTaskQueue implements TaskQueue {
+  readonly #log: SubjectLog;
+
+  constructor(log: SubjectLog) {
+    this.#log = log;
+  }
+
+  async add(task: QueuedTask): Promise<"added" | "exists"> {
+    const bytes = encode(QueuedTask, task);
+    const put = await this.#log.put({ subject: subjectOf(task), bytes, expected: 0n });
+    return put.kind === "stored" ? "added" : "exists";
+  }
+
+  async rewrite(task: QueuedTask, revision: Revision): Promise<Revision | "conflict"> {
+    const bytes = encode(QueuedTask, task);
+    const put = await this.#log.put({ subject: subjectOf(task), bytes, expected: revision });
+    return put.kind === "stored" ? put.revision : "conflict";
+  }
+
+  remove(revision: Revision): Promise<void> {
+    return this.#log.remove(revision);
+  }
+
+  async find(pool: PoolId, id: TaskId): Promise<StoredTask | undefined> {
+    const message = await this.#log.last(subjects.queue(pool, id));
+    return message === undefined ? undefined : storedTask(message);
+  }
+
+  async *follow(stop: AbortSignal): AsyncIterable<Followed<StoredTask>> {
+    const filter = subjects.queueAll;
+    for await (const followed of this.#log.follow({ filter, after: 0n, stop })) {
+      if (followed.kind === "caught-up") yield followed;
+      else yield { kind: "entry", entry: storedTask(followed.entry) };
+    }
+  }
+}
+
+function subjectOf(task: QueuedTask): string {
+  invariant(task.spec !== undefined, "a queued task has a spec");
+  return subjects.queue(task.spec.pool as PoolId, taskIdOf(task.spec));
+}
+
+function storedTask(message: LogMessage): StoredTask {
+  return { task: decodeStored(QueuedTask, message), revision: message.revision };
+}
