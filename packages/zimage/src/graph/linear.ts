@@ -1,0 +1,83 @@
+/** Linear layers, plain and with low-rank updates (LoRA) that arrive as inputs of each run. */
+import type { Graph, Value } from "./operators.ts";
+
+/** One Linear of the checkpoint: its module name and widths. */
+export interface LinearSpec {
+  readonly name: string;
+  readonly in: number;
+  readonly out: number;
+}
+
+/**
+ * Ranks of one group of a low-rank update. The first product is made group by group, because the
+ * order of its sums depends on its width: with groups of one width, an update gives the same bits
+ * beside any other updates.
+ */
+export const ranksPerGroup = 16;
+
+/** x · Wᵀ. */
+export function linear(graph: Graph, rows: Value, spec: LinearSpec): Value {
+  const weight = graph.weight(`${spec.name}.weight`, [spec.out, spec.in]);
+  return graph.rowsTimesTransposed(rows, weight);
+}
+
+/** x · Wᵀ + b. */
+export function biasedLinear(graph: Graph, rows: Value, spec: LinearSpec): Value {
+  return addBias(graph, linear(graph, rows, spec), spec);
+}
+
+function addBias(graph: Graph, rows: Value, spec: LinearSpec): Value {
+  return graph.add(rows, graph.weight(`${spec.name}.bias`, [spec.out]));
+}
+
+/** Names of the three inputs that feed one module's low-rank update. */
+export function loraInputNames(module: string): { down: string; scale: string; up: string } {
+  return { down: `lora.${module}.A`, scale: `lora.${module}.scale`, up: `lora.${module}.B` };
+}
+
+/**
+ * Applies low-rank updates to Linears and remembers which ones, so that a run can feed them all.
+ * The number of groups is free per module and run: with none, the update is an exact zero.
+ */
+export class LoraLinears {
+  readonly #graph: Graph;
+  readonly #enabled: boolean;
+  readonly #targets: LinearSpec[] = [];
+
+  constructor(graph: Graph, enabled: boolean) {
+    this.#graph = graph;
+    this.#enabled = enabled;
+  }
+
+  /** Every module with inputs so far, in graph order. */
+  get targets(): readonly LinearSpec[] {
+    return this.#targets;
+  }
+
+  /** x · Wᵀ + Σ over groups of (s · x) · A · B, with a scale s per sample and group. */
+  apply(rows: Value, spec: LinearSpec): Value {
+    const base = linear(this.#graph, rows, spec);
+    if (!this.#enabled) return base;
+    this.#targets.push(spec);
+    const update = this.#graph.reshapeTo(this.#update(rows, spec), this.#graph.shapeOf(base));
+    return this.#graph.add(base, update);
+  }
+
+  applyBiased(rows: Value, spec: LinearSpec): Value {
+    return addBias(this.#graph, this.apply(rows, spec), spec);
+  }
+
+  /** The update's rows with batch and row joined: [batch · row, out]. */
+  #update(rows: Value, spec: LinearSpec): Value {
+    const names = loraInputNames(spec.name);
+    const [groups, ranks] = [`groups of ${spec.name}`, `ranks of ${spec.name}`];
+    const graph = this.#graph;
+    const down = graph.input(names.down, "float", [groups, spec.in, ranksPerGroup]);
+    const scale = graph.input(names.scale, "float", ["batch", groups, 1, 1]);
+    const up = graph.input(names.up, "float", [ranks, spec.out]);
+    // The scale also spreads the rows over the groups; products do not broadcast over no groups.
+    const spread = graph.multiply(graph.insertAxis(rows, 1), scale);
+    const perGroup = graph.transpose(graph.matrixProduct(spread, down), [0, 2, 1, 3]);
+    return graph.matrixProduct(graph.flatten(perGroup, 2), up);
+  }
+}

@@ -1,0 +1,253 @@
+/**
+ * One ONNX model under construction: it names values, records nodes and points weights at their
+ * bytes in the safetensors files, so a model is never copied and never exported beforehand.
+ */
+import { ModelError } from "../errors.ts";
+import {
+  AttributeProto,
+  AttributeProto_AttributeType as AttributeType,
+  TensorProto_DataLocation as DataLocation,
+  TensorProto_DataType as DataType,
+  ModelProto,
+  NodeProto,
+  TensorProto,
+  TypeProto,
+  ValueInfoProto,
+} from "../gen/onnx.ts";
+import { invariant } from "../invariant.ts";
+import type { TensorDtype, TensorIndex, TensorRef } from "../weights/tensor-index.ts";
+
+/** The newest pair that every operator used here has a kernel for. */
+const irVersion = 10;
+const opsetVersion = 23;
+/** The runtime's own operators: fused attention and matrix products with a transposed side. */
+export const microsoftDomain = "com.microsoft";
+
+/** A handle to a value that flows along the graph's edges. */
+export interface Value {
+  readonly name: string;
+}
+
+export type ElementType = "float" | "int64" | "bool";
+
+/** A text is a symbolic size; one name has one size within a run. */
+export type Dimension = number | string;
+
+export type Attribute =
+  | { readonly int: number }
+  | { readonly float: number }
+  | { readonly text: string }
+  | { readonly ints: readonly number[] }
+  | { readonly floats: readonly number[] };
+
+/** Attributes keep their type: the format has no implicit conversion. */
+export interface NodeOptions {
+  readonly attributes?: Readonly<Record<string, Attribute>>;
+  readonly domain?: typeof microsoftDomain;
+}
+
+export class ModelBuilder {
+  readonly #index: TensorIndex;
+  readonly #nodes: NodeProto[] = [];
+  readonly #initializers = new Map<string, TensorProto>();
+  readonly #constants = new Map<string, Value>();
+  readonly #weights = new Map<string, Value>();
+  readonly #inputs: ValueInfoProto[] = [];
+  readonly #outputs: ValueInfoProto[] = [];
+
+  constructor(index: TensorIndex) {
+    this.#index = index;
+  }
+
+  /** Declares a value that every run is fed with. */
+  input(name: string, type: ElementType, dims: readonly Dimension[]): Value {
+    this.#inputs.push(describeValue(name, type, dims));
+    return { name };
+  }
+
+  /** Publishes a float value under a name of its own. */
+  output(name: string, value: Value, dims: readonly Dimension[]): void {
+    this.#nodes.push(
+      NodeProto.fromPartial({ name, opType: "Identity", input: [value.name], output: [name] }),
+    );
+    this.#outputs.push(describeValue(name, "float", dims));
+  }
+
+  /** A small tensor inside the model; equal ones are stored once. */
+  constant(type: "float" | "int64", dims: readonly number[], values: readonly number[]): Value {
+    const key = `${type}[${dims.join()}]=${values.join()}`;
+    const known = this.#constants.get(key);
+    if (known !== undefined) return known;
+    const name = `constant_${this.#constants.size}`;
+    const array = type === "float" ? Float32Array.from(values) : BigInt64Array.from(values, BigInt);
+    const tensor = { name, dims: [...dims], dataType: elementTypes[type] };
+    const rawData = Buffer.from(array.buffer);
+    this.#initializers.set(name, TensorProto.fromPartial({ ...tensor, rawData }));
+    this.#constants.set(key, { name });
+    return { name };
+  }
+
+  /**
+   * A checkpoint tensor as float32, whatever it is stored as. `shape` is what the network expects;
+   * `view` is another shape over the same elements, for free.
+   * Throws MODEL_INVALID when the checkpoint has no such tensor or has it in another shape.
+   */
+  weight(name: string, shape: readonly number[], view: readonly number[] = shape): Value {
+    const key = `${name}[${view.join()}]`;
+    const known = this.#weights.get(key);
+    if (known !== undefined) return known;
+    const stored = this.storedWeight(name, shape, view);
+    const value = this.widen(stored, name);
+    this.#weights.set(key, value);
+    return value;
+  }
+
+  /** A checkpoint tensor in the element type of its file; `widen` makes rows of it float32. */
+  storedWeight(name: string, shape: readonly number[], view: readonly number[] = shape): Value {
+    const tensor = findTensor(this.#index, name, shape);
+    const key = `${name}[${view.join()}]`;
+    this.#initializers.set(key, describeExternal(tensor, key, view));
+    return { name: key };
+  }
+
+  /**
+   * Converts values read from the named tensor to float32. The runtime does it once, at load time,
+   * for whole weights; bfloat16 arithmetic itself has no kernels on CPU.
+   */
+  widen(value: Value, tensorName: string): Value {
+    const tensor = this.#index.tensors.get(tensorName);
+    if (tensor?.dtype === "F32") return value;
+    return this.node("Cast", [value], { attributes: { to: { int: DataType.FLOAT } } });
+  }
+
+  /** Adds an operator with one result. An absent optional input is `undefined`. */
+  node(opType: string, inputs: readonly (Value | undefined)[], options: NodeOptions = {}): Value {
+    return this.#addNode(opType, inputs, { ...options, outputs: 1 })[0] as Value;
+  }
+
+  /** Cuts a value into equal parts along its last axis. */
+  splitLast(value: Value, parts: number): Value[] {
+    const attributes = { axis: { int: -1 }, num_outputs: { int: parts } };
+    return this.#addNode("Split", [value], { attributes, outputs: parts });
+  }
+
+  #addNode(
+    opType: string,
+    inputs: readonly (Value | undefined)[],
+    options: NodeOptions & { readonly outputs: number },
+  ): Value[] {
+    const name = `${opType}_${this.#nodes.length}`;
+    const output = Array.from({ length: options.outputs }, (_, index) => `${name}:${index}`);
+    const attribute = Object.entries(options.attributes ?? {}).map(describeAttribute);
+    const input = inputs.map((value) => value?.name ?? "");
+    const domain = options.domain ?? "";
+    this.#nodes.push(NodeProto.fromPartial({ name, opType, domain, input, output, attribute }));
+    return output.map((value) => ({ name: value }));
+  }
+
+  /** The serialized model; external weights are relative to the index's folder. */
+  toBytes(name: string): Uint8Array {
+    return ModelProto.encode(
+      ModelProto.fromPartial({
+        irVersion,
+        producerName: "zfarm",
+        opsetImport: [
+          { domain: "", version: opsetVersion },
+          { domain: microsoftDomain, version: 1 },
+        ],
+        graph: {
+          name,
+          node: this.#nodes,
+          initializer: [...this.#initializers.values()],
+          input: this.#inputs,
+          output: this.#outputs,
+        },
+      }),
+    ).finish();
+  }
+}
+
+const elementTypes = {
+  float: DataType.FLOAT,
+  int64: DataType.INT64,
+  bool: DataType.BOOL,
+} as const satisfies Record<ElementType, DataType>;
+
+/** Element types of weights as they lie in files. */
+const storedTypes = {
+  F32: DataType.FLOAT,
+  F16: DataType.FLOAT16,
+  BF16: DataType.BFLOAT16,
+} as const satisfies Record<TensorDtype, DataType>;
+
+/** The network's idea of a tensor and the checkpoint's must agree before anything is loaded. */
+function findTensor(index: TensorIndex, name: string, shape: readonly number[]): TensorRef {
+  const tensor = index.tensors.get(name);
+  if (tensor === undefined) {
+    throw new ModelError("MODEL_INVALID", `tensor ${name} is missing`, { field: name });
+  }
+  const [stored, wanted] = [tensor.shape.join(), shape.join()];
+  if (stored !== wanted) {
+    const message = `tensor ${name} has shape [${stored}], the configuration asks for [${wanted}]`;
+    throw new ModelError("MODEL_INVALID", message, { field: name, file: tensor.file });
+  }
+  return tensor;
+}
+
+/** The bytes stay in the file; only where they lie goes into the model. */
+function describeExternal(tensor: TensorRef, name: string, dims: readonly number[]): TensorProto {
+  invariant(
+    count(dims) === count(tensor.shape),
+    `view [${dims.join()}] of ${name} has all its elements`,
+  );
+  return TensorProto.fromPartial({
+    name,
+    dims: [...dims],
+    dataType: storedTypes[tensor.dtype],
+    dataLocation: DataLocation.EXTERNAL,
+    externalData: [
+      { key: "location", value: tensor.file },
+      { key: "offset", value: String(tensor.offset) },
+      { key: "length", value: String(tensor.length) },
+    ],
+  });
+}
+
+function count(dims: readonly number[]): number {
+  return dims.reduce((product, size) => product * size, 1);
+}
+
+function describeValue(
+  name: string,
+  type: ElementType,
+  dims: readonly Dimension[],
+): ValueInfoProto {
+  const dim = dims.map((size) => ({
+    value:
+      typeof size === "number"
+        ? { $case: "dimValue" as const, value: size }
+        : { $case: "dimParam" as const, value: size },
+  }));
+  const tensor = { elemType: elementTypes[type], shape: { dim } };
+  const value = { $case: "tensorType" as const, value: tensor };
+  return ValueInfoProto.fromPartial({ name, type: TypeProto.fromPartial({ value }) });
+}
+
+function describeAttribute([name, attribute]: [string, Attribute]): AttributeProto {
+  if ("int" in attribute) {
+    return AttributeProto.fromPartial({ name, type: AttributeType.INT, i: attribute.int });
+  }
+  if ("float" in attribute) {
+    return AttributeProto.fromPartial({ name, type: AttributeType.FLOAT, f: attribute.float });
+  }
+  if ("text" in attribute) {
+    const s = Buffer.from(attribute.text);
+    return AttributeProto.fromPartial({ name, type: AttributeType.STRING, s });
+  }
+  if ("ints" in attribute) {
+    const ints = [...attribute.ints];
+    return AttributeProto.fromPartial({ name, type: AttributeType.INTS, ints });
+  }
+  const floats = [...attribute.floats];
+  return AttributeProto.fromPartial({ name, type: AttributeType.FLOATS, floats });
+}

@@ -1,0 +1,164 @@
+/** The operators that the three networks are written in, as a small vocabulary over nodes. */
+import { ModelBuilder, microsoftDomain, type Value } from "./model-builder.ts";
+
+/** Rows are [batch, row, feature] throughout; the last axis is the one that maths happens on. */
+export class Graph extends ModelBuilder {
+  /** Sizes of 1 are spread over the other side's, here and in products by element. */
+  add(left: Value, right: Value): Value {
+    return this.node("Add", [left, right]);
+  }
+
+  multiply(left: Value, right: Value): Value {
+    return this.node("Mul", [left, right]);
+  }
+
+  matrixProduct(left: Value, right: Value): Value {
+    return this.node("MatMul", [left, right]);
+  }
+
+  /** rows · weightᵀ, which is how checkpoints store a Linear's weight: [out, in]. */
+  rowsTimesTransposed(rows: Value, weight: Value): Value {
+    const attributes = { transB: { int: 1 } };
+    return this.node("FusedMatMul", [rows, weight], { attributes, domain: microsoftDomain });
+  }
+
+  tanh(value: Value): Value {
+    return this.node("Tanh", [value]);
+  }
+
+  /** x · sigmoid(x); the runtime fuses the pair. */
+  silu(value: Value): Value {
+    return this.multiply(value, this.node("Sigmoid", [value]));
+  }
+
+  /** A constant vector of equal elements. */
+  repeated(element: number, size: number): Value {
+    const elements = Array.from({ length: size }, () => element);
+    return this.constant("float", [size], elements);
+  }
+
+  /** Scales are learned as differences from 1. */
+  onePlus(value: Value): Value {
+    return this.add(value, this.constant("float", [], [1]));
+  }
+
+  /** x / sqrt(mean(x²) + epsilon) · scale, over the last axis. */
+  rmsNorm(value: Value, scale: Value, epsilon: number): Value {
+    const attributes = { axis: { int: -1 }, epsilon: { float: epsilon } };
+    return this.node("RMSNormalization", [value, scale], { attributes });
+  }
+
+  /** (x - mean) / sqrt(variance + epsilon), over a last axis of `size` features. */
+  layerNorm(value: Value, size: number, epsilon: number): Value {
+    const ones = this.repeated(1, size);
+    const attributes = { axis: { int: -1 }, epsilon: { float: epsilon } };
+    return this.node("LayerNormalization", [value, ones], { attributes });
+  }
+
+  /** 0 keeps a size, -1 takes what is left. */
+  reshape(value: Value, sizes: readonly number[]): Value {
+    return this.reshapeTo(value, this.constant("int64", [sizes.length], sizes));
+  }
+
+  /** To the sizes that another value has only in the run. */
+  reshapeTo(value: Value, shape: Value): Value {
+    return this.node("Reshape", [value, shape]);
+  }
+
+  transpose(value: Value, axes: readonly number[]): Value {
+    return this.node("Transpose", [value], { attributes: { perm: { ints: axes } } });
+  }
+
+  /** Adds an axis of size 1. */
+  insertAxis(value: Value, axis: number): Value {
+    return this.node("Unsqueeze", [value, this.constant("int64", [1], [axis])]);
+  }
+
+  /** Joins the axes before `axis` into one, and those from it on into another; any may be empty. */
+  flatten(value: Value, axis: number): Value {
+    return this.node("Flatten", [value], { attributes: { axis: { int: axis } } });
+  }
+
+  concatenate(values: readonly Value[], axis: number): Value {
+    return this.node("Concat", values, { attributes: { axis: { int: axis } } });
+  }
+
+  /** The sizes of axes start..end-1 (all of them when left out), as an int64 vector. */
+  shapeOf(value: Value, start = 0, end?: number): Value {
+    const until = end === undefined ? {} : { end: { int: end } };
+    return this.node("Shape", [value], { attributes: { start: { int: start }, ...until } });
+  }
+
+  /** The first `count` (an int64 vector of one element) rows of [batch, row, feature]. */
+  firstRows(value: Value, count: Value): Value {
+    const zero = this.constant("int64", [1], [0]);
+    const rowAxis = this.constant("int64", [1], [1]);
+    return this.node("Slice", [value, zero, count, rowAxis]);
+  }
+
+  /** Chooses by element; the condition is bool. */
+  where(condition: Value, ifTrue: Value, ifFalse: Value): Value {
+    return this.node("Where", [condition, ifTrue, ifFalse]);
+  }
+
+  /** Repeats axes of size 1 until the value has the given shape. */
+  expand(value: Value, shape: Value): Value {
+    return this.node("Expand", [value, shape]);
+  }
+
+  /** A same-size convolution with bias, stride 1; the kernel is `size` × `size`. */
+  convolution(image: Value, spec: ConvolutionSpec): Value {
+    const { name, inChannels, outChannels, size } = spec;
+    const weight = this.weight(`${name}.weight`, [outChannels, inChannels, size, size]);
+    const bias = this.weight(`${name}.bias`, [outChannels]);
+    const pad = (size - 1) / 2;
+    const attributes = {
+      kernel_shape: { ints: [size, size] },
+      pads: { ints: [pad, pad, pad, pad] },
+    };
+    return this.node("Conv", [image, weight, bias], { attributes });
+  }
+
+  /**
+   * GroupNorm of an image [batch, channel, …]: every group becomes one channel of an instance
+   * norm. The operator of that name would be expanded into far more nodes.
+   */
+  groupNorm(image: Value, spec: GroupNormSpec): Value {
+    const { name, channels, groups, epsilon } = spec;
+    const [ones, zeros] = [this.repeated(1, groups), this.repeated(0, groups)];
+    const grouped = this.reshape(image, [0, groups, -1]);
+    const attributes = { epsilon: { float: epsilon } };
+    const normal = this.node("InstanceNormalization", [grouped, ones, zeros], { attributes });
+    const restored = this.reshapeTo(normal, this.shapeOf(image));
+    const scale = this.weight(`${name}.weight`, [channels], [channels, 1, 1]);
+    const shift = this.weight(`${name}.bias`, [channels], [channels, 1, 1]);
+    return this.add(this.multiply(restored, scale), shift);
+  }
+
+  /** Doubles height and width by repeating pixels. */
+  upsample(image: Value): Value {
+    const scales = this.constant("float", [4], [1, 1, 2, 2]);
+    const attributes = {
+      mode: { text: "nearest" },
+      nearest_mode: { text: "floor" },
+      coordinate_transformation_mode: { text: "asymmetric" },
+    };
+    return this.node("Resize", [image, undefined, scales], { attributes });
+  }
+}
+
+export interface ConvolutionSpec {
+  readonly name: string;
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly size: 1 | 3;
+}
+
+export interface GroupNormSpec {
+  readonly name: string;
+  readonly channels: number;
+  readonly groups: number;
+  readonly epsilon: number;
+}
+
+export type { Value };

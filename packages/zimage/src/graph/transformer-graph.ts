@@ -1,0 +1,208 @@
+/**
+ * The diffusion transformer as one graph over a batch of one latent size and one padded caption
+ * length. Samples of another caption length go into another run, so no row is ever masked.
+ */
+import type { TransformerConfig } from "../config.ts";
+import { modulationSize } from "../model/expected-tensors.ts";
+import type { TensorIndex } from "../weights/tensor-index.ts";
+import type { Rotation } from "./attention.ts";
+import { biasedLinear, type LinearSpec, LoraLinears } from "./linear.ts";
+import { Graph, type Value } from "./operators.ts";
+import { type BlockContext, firstOfPair, transformerBlock } from "./transformer-block.ts";
+
+/** Fixed by the architecture, in no configuration. */
+export const sinusoidWidth = 256;
+const timeHidden = 1024;
+const finalNormEpsilon = 1e-6;
+
+/** Names of what a run is fed with; shapes stand in `declareInputs`. */
+export const transformerInputs = {
+  latents: "latents",
+  time: "time",
+  captions: "captions",
+  captionPads: "caption_pads",
+  imagePadShape: "image_pad_shape",
+  imageCos: "image_cos",
+  imageSin: "image_sin",
+  captionCos: "caption_cos",
+  captionSin: "caption_sin",
+} as const;
+
+export interface TransformerGraphOptions {
+  /** `none` builds the bare network, to measure what the inputs for LoRA cost. */
+  readonly loraTargets?: "none" | "all";
+}
+
+export interface TransformerGraph {
+  readonly model: Uint8Array;
+  /** Every Linear with LoRA inputs; each run feeds all of them, at rank 0 where it has none. */
+  readonly loraTargets: readonly LinearSpec[];
+}
+
+/** Output `velocity` [batch, channel, height, width] is the raw prediction, not negated. */
+export function buildTransformerGraph(
+  config: TransformerConfig,
+  index: TensorIndex,
+  options: TransformerGraphOptions = {},
+): TransformerGraph {
+  const graph = new Graph(index);
+  const linears = new LoraLinears(graph, options.loraTargets !== "none");
+  const context: BlockContext = { graph, config, linears };
+  const inputs = declareInputs(graph, config);
+
+  const time = embedTime(graph, inputs.time, config);
+  const cells = graph.node("SpaceToDepth", [inputs.latents], {
+    attributes: { blocksize: { int: config.patchSize } },
+  });
+  const tokens = embedImage(context, cells);
+  const imageRows = refine(context, padImage(context, tokens, inputs.imagePadShape), {
+    stage: "noise_refiner",
+    rotation: inputs.imageRotation,
+    time,
+  });
+  const captionRows = refine(context, embedCaptions(context, inputs), {
+    stage: "context_refiner",
+    rotation: inputs.captionRotation,
+  });
+  const rotation = joinRotations(graph, inputs.imageRotation, inputs.captionRotation);
+  let rows = graph.concatenate([imageRows, captionRows], 1);
+  for (let layer = 0; layer < config.layers; layer++) {
+    rows = transformerBlock(context, rows, { name: `layers.${layer}`, rotation, time });
+  }
+  const imageTokens = graph.firstRows(rows, graph.shapeOf(tokens, 1, 2));
+  const patches = finalLayer(context, imageTokens, time);
+  const output = foldPatches(context, patches, cells);
+  graph.output("velocity", output, ["batch", config.inChannels, "height", "width"]);
+  return { model: graph.toBytes("transformer"), loraTargets: linears.targets };
+}
+
+/** The graph's inputs as values, with the rotations in pairs. */
+interface Inputs {
+  readonly latents: Value;
+  readonly time: Value;
+  readonly captions: Value;
+  readonly captionPads: Value;
+  readonly imagePadShape: Value;
+  readonly imageRotation: Rotation;
+  readonly captionRotation: Rotation;
+}
+
+function declareInputs(graph: Graph, config: TransformerConfig): Inputs {
+  const names = transformerInputs;
+  const pairs = config.dim / config.heads / 2;
+  const rotation = (cos: string, sin: string, rows: string): Rotation => ({
+    cos: graph.input(cos, "float", ["batch", rows, pairs]),
+    sin: graph.input(sin, "float", ["batch", rows, pairs]),
+  });
+  return {
+    latents: graph.input(names.latents, "float", ["batch", config.inChannels, "height", "width"]),
+    time: graph.input(names.time, "float", ["batch", 2, sinusoidWidth]),
+    captions: graph.input(names.captions, "float", ["batch", "caption rows", config.captionDim]),
+    captionPads: graph.input(names.captionPads, "bool", ["batch", "caption rows", 1]),
+    imagePadShape: graph.input(names.imagePadShape, "int64", [3]),
+    imageRotation: rotation(names.imageCos, names.imageSin, "image rows"),
+    captionRotation: rotation(names.captionCos, names.captionSin, "caption rows"),
+  };
+}
+
+/**
+ * Sinusoids to the embedding that modulates every block. Each sample's row comes twice, because a
+ * product with a single row is summed in another order than the same row among others: without the
+ * twin a batch of one would differ from a batch of two.
+ */
+function embedTime(graph: Graph, sinusoids: Value, config: TransformerConfig): Value {
+  const hidden = biasedLinear(graph, sinusoids, {
+    name: "t_embedder.mlp.0",
+    in: sinusoidWidth,
+    out: timeHidden,
+  });
+  return biasedLinear(graph, graph.silu(hidden), {
+    name: "t_embedder.mlp.2",
+    in: timeHidden,
+    out: modulationSize(config.dim),
+  });
+}
+
+/** Cells [batch, (ph, pw, channel), row, column] to rows of tokens; the channel varies fastest. */
+function embedImage({ graph, config }: BlockContext, cells: Value): Value {
+  const features = patchFeatures(config);
+  const patches = graph.transpose(graph.reshape(cells, [0, features, -1]), [0, 2, 1]);
+  return biasedLinear(graph, patches, {
+    name: `all_x_embedder.${config.patchSize}-1`,
+    in: features,
+    out: config.dim,
+  });
+}
+
+/** Appends the learned pad token up to a multiple of 32 rows; the pads are attended like others. */
+function padImage({ graph, config }: BlockContext, tokens: Value, shape: Value): Value {
+  const pad = graph.weight("x_pad_token", [1, config.dim], [1, 1, config.dim]);
+  return graph.concatenate([tokens, graph.expand(pad, shape)], 1);
+}
+
+/** Captions to rows; rows after a caption's end hold the learned pad token and are attended. */
+function embedCaptions({ graph, config }: BlockContext, inputs: Inputs): Value {
+  const scale = graph.weight("cap_embedder.0.weight", [config.captionDim]);
+  const normal = graph.rmsNorm(inputs.captions, scale, config.normEps);
+  const rows = biasedLinear(graph, normal, {
+    name: "cap_embedder.1",
+    in: config.captionDim,
+    out: config.dim,
+  });
+  const pad = graph.weight("cap_pad_token", [1, config.dim], [1, 1, config.dim]);
+  return graph.where(inputs.captionPads, pad, rows);
+}
+
+/** Which stream is refined; captions do not know the time. */
+interface RefinerSpec {
+  readonly stage: "noise_refiner" | "context_refiner";
+  readonly rotation: Rotation;
+  readonly time?: Value;
+}
+
+/** Each stream passes its own blocks before the two are joined. */
+function refine(context: BlockContext, rows: Value, spec: RefinerSpec): Value {
+  const { stage, ...rest } = spec;
+  let refined = rows;
+  for (let block = 0; block < context.config.refinerLayers; block++) {
+    refined = transformerBlock(context, refined, { name: `${stage}.${block}`, ...rest });
+  }
+  return refined;
+}
+
+/** Follows the rows: whatever their order in the joined stream, each keeps its position. */
+function joinRotations(graph: Graph, first: Rotation, second: Rotation): Rotation {
+  return {
+    cos: graph.concatenate([first.cos, second.cos], 1),
+    sin: graph.concatenate([first.sin, second.sin], 1),
+  };
+}
+
+/** Here, unlike in the blocks, the time embedding passes an activation first. */
+function finalLayer({ graph, config }: BlockContext, rows: Value, time: Value): Value {
+  const name = `all_final_layer.${config.patchSize}-1`;
+  const modulation = biasedLinear(graph, graph.silu(time), {
+    name: `${name}.adaLN_modulation.1`,
+    in: modulationSize(config.dim),
+    out: config.dim,
+  });
+  const scale = graph.onePlus(firstOfPair(graph, modulation));
+  const normal = graph.layerNorm(rows, config.dim, finalNormEpsilon);
+  return biasedLinear(graph, graph.multiply(normal, scale), {
+    name: `${name}.linear`,
+    in: config.dim,
+    out: patchFeatures(config),
+  });
+}
+
+/** The inverse of patching: rows of patches back to [batch, channel, height, width]. */
+function foldPatches({ graph, config }: BlockContext, patches: Value, cells: Value): Value {
+  const folded = graph.reshapeTo(graph.transpose(patches, [0, 2, 1]), graph.shapeOf(cells));
+  const attributes = { blocksize: { int: config.patchSize }, mode: { text: "DCR" } };
+  return graph.node("DepthToSpace", [folded], { attributes });
+}
+
+/** Numbers in one patch: every channel of its cells. */
+function patchFeatures(config: TransformerConfig): number {
+  return config.patchSize ** 2 * config.inChannels;
+}

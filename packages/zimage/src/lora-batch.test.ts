@@ -1,0 +1,76 @@
+import { expect, test } from "vitest";
+import type { LinearSpec } from "./graph/linear.ts";
+import { type LoraAdapter, LoraFeeder, ranksTaken } from "./lora-batch.ts";
+
+const target: LinearSpec = { name: "layer", in: 2, out: 3 };
+
+/** An adapter of rank 1 whose factors are one number. */
+function adapter(id: string, value: number): LoraAdapter {
+  const down = new Float32Array(2).fill(value);
+  const up = new Float32Array(3).fill(10 * value);
+  return { id, modules: new Map([["layer", { rank: 1, scale: 0.5, down, up }]]) };
+}
+
+const [first, second] = [adapter("a", 1), adapter("b", 2)];
+
+test("samples without adapters are fed at rank 0", () => {
+  const feeds = new LoraFeeder([target]).feeds([[], []]);
+
+  expect(feeds["lora.layer.A"]?.dims).toEqual([0, 2, 16]);
+  expect(feeds["lora.layer.scale"]?.dims).toEqual([2, 0, 1, 1]);
+  expect(feeds["lora.layer.B"]?.dims).toEqual([0, 3]);
+});
+
+test("factors are turned from the layout of files and padded with zeros", () => {
+  const down = Float32Array.of(1, 2, 3, 4);
+  const up = Float32Array.of(5, 6, 7, 8, 9, 10);
+  const modules = new Map([["layer", { rank: 2, scale: 1, down, up }]]);
+  const feeds = new LoraFeeder([target]).feeds([[{ adapter: { id: "a", modules }, strength: 1 }]]);
+
+  expect([...(feeds["lora.layer.A"]?.data.slice(0, 3) ?? [])]).toEqual([1, 3, 0]);
+  expect([...(feeds["lora.layer.A"]?.data.slice(16, 19) ?? [])]).toEqual([2, 4, 0]);
+  expect([...(feeds["lora.layer.B"]?.data.slice(0, 7) ?? [])]).toEqual([5, 7, 9, 6, 8, 10, 0]);
+});
+
+test("each sample scales its own adapters and silences the others", () => {
+  const feeds = new LoraFeeder([target]).feeds([
+    [{ adapter: second, strength: 0.5 }],
+    [],
+    [
+      { adapter: first, strength: 2 },
+      { adapter: second, strength: 1 },
+    ],
+  ]);
+
+  expect([...(feeds["lora.layer.scale"]?.data ?? [])]).toEqual([0, 0.25, 0, 0, 1, 0.5]);
+});
+
+test("the order of adapters is that of their ids, whoever uses them first", () => {
+  const feeder = new LoraFeeder([target]);
+  const uses = [first, second].map((one) => ({ adapter: one, strength: 1 }));
+  const forth = feeder.feeds([uses]);
+  const back = feeder.feeds([uses.toReversed()]);
+
+  expect(back["lora.layer.A"]?.data).toEqual(forth["lora.layer.A"]?.data);
+  expect(forth["lora.layer.B"]?.data[0]).toBe(10);
+});
+
+test("the steps of a picture share the joined factors", () => {
+  const feeder = new LoraFeeder([target]);
+  const stack = [first, second].map((one) => ({ adapter: one, strength: 1 }));
+
+  expect(feeder.feeds([stack])["lora.layer.A"]?.data).toBe(
+    feeder.feeds([stack, []])["lora.layer.A"]?.data,
+  );
+});
+
+test("an adapter takes its largest module's rank in whole groups", () => {
+  const factors = { scale: 1, down: new Float32Array(), up: new Float32Array() };
+  const modules = new Map([
+    ["narrow", { ...factors, rank: 4 }],
+    ["wide", { ...factors, rank: 17 }],
+  ]);
+
+  expect(ranksTaken({ id: "a", modules })).toBe(32);
+  expect(ranksTaken({ id: "b", modules: new Map() })).toBe(0);
+});

@@ -1,0 +1,133 @@
+/** The open model's primitives: captions, the start of a picture, one step, the decoding. */
+import type { Caption } from "./caption-cache.ts";
+import { CaptionCache } from "./caption-cache.ts";
+import { vaeFactor } from "./config.ts";
+import type { Pixels } from "./image/pixels.ts";
+import { toPixels } from "./image/pixels.ts";
+import { invariant } from "./invariant.ts";
+import type { ModelDirectory } from "./model/open-model-directory.ts";
+import type { ModelInfo } from "./model-info.ts";
+import type { Networks } from "./networks.ts";
+import type { ActiveRender, Pipeline, RenderOptions } from "./pipeline.ts";
+import type { PromptEncoder } from "./prompt/prompt-encoder.ts";
+import type { RenderSpec } from "./render-spec.ts";
+import { checkPrompt, checkSpec } from "./render-spec.ts";
+import { renderSpecs } from "./render-specs.ts";
+import { denoiseStep, haveOneSize, isDone } from "./sampler/denoise.ts";
+import { drawNoise } from "./sampler/noise.ts";
+import { sigmaTable } from "./sampler/sigmas.ts";
+
+/** Bytes of captions kept: about 25 prompts of full length for the released model. */
+const captionBytesMax = 128 * 1024 * 1024;
+
+export interface PipelineParts {
+  readonly model: ModelDirectory;
+  readonly info: ModelInfo;
+  readonly promptEncoder: PromptEncoder;
+  readonly networks: Networks;
+}
+
+/** See `Pipeline` for what each member promises. */
+export class ModelPipeline implements Pipeline {
+  readonly info: ModelInfo;
+  readonly #parts: PipelineParts;
+  readonly #captions = new CaptionCache(captionBytesMax);
+
+  constructor(parts: PipelineParts) {
+    this.info = parts.info;
+    this.#parts = parts;
+  }
+
+  check(spec: RenderSpec): void {
+    checkSpec(spec, this.info);
+    // Encoding counts the tokens and refuses too many.
+    this.#parts.promptEncoder.encode(spec.prompt);
+  }
+
+  countTokens(prompt: string): number {
+    checkPrompt(prompt);
+    return this.#parts.promptEncoder.countTokens(prompt);
+  }
+
+  async encodePrompts(prompts: readonly string[]): Promise<Caption[]> {
+    for (const prompt of prompts) checkPrompt(prompt);
+    // Held apart from the cache: a long list could push its own first prompts out.
+    const known = new Map<string, Caption>();
+    for (const prompt of prompts) {
+      const caption = this.#captions.get(prompt);
+      if (caption !== undefined) known.set(prompt, caption);
+    }
+    const missing = [...new Set(prompts)].filter((prompt) => !known.has(prompt));
+    for (const caption of await this.#encodeMissing(missing)) {
+      known.set(caption.prompt, caption);
+      this.#captions.put(caption);
+    }
+    return prompts.map((prompt) => {
+      const caption = known.get(prompt);
+      invariant(caption !== undefined, "every prompt was found or encoded");
+      return caption;
+    });
+  }
+
+  async #encodeMissing(prompts: readonly string[]): Promise<Caption[]> {
+    if (prompts.length === 0) return [];
+    const { promptEncoder, networks } = this.#parts;
+    const ids = prompts.map((prompt) => promptEncoder.encode(prompt));
+    const states = await networks.textEncoder.encode(ids);
+    return prompts.map((prompt, at) => {
+      const data = states[at];
+      invariant(data !== undefined, "the text encoder answers every prompt");
+      return { prompt, data, length: ids[at]?.length ?? 0 };
+    });
+  }
+
+  start(spec: RenderSpec, caption: Caption): ActiveRender {
+    // An engine may come here without `check`, and a bad size would only fail in the middle.
+    checkSpec(spec, this.info);
+    const { model } = this.#parts;
+    const factor = vaeFactor(model.vae.config);
+    const latentWidth = spec.width / factor;
+    const latentHeight = spec.height / factor;
+    const count = model.vae.config.latentChannels * latentHeight * latentWidth;
+    return {
+      spec,
+      caption,
+      latentWidth,
+      latentHeight,
+      latents: drawNoise(spec.seed, count),
+      sigmas: sigmaTable(spec.steps, model.scheduler.shift),
+      stepsDone: 0,
+    };
+  }
+
+  async step(batch: readonly ActiveRender[]): Promise<void> {
+    await denoiseStep(this.#parts.networks.transformer, batch);
+  }
+
+  async decode(batch: readonly ActiveRender[]): Promise<Pixels[]> {
+    const [first] = batch;
+    if (first === undefined) return [];
+    invariant(haveOneSize(batch), "pictures decoded together have one latent size");
+    invariant(batch.every(isDone), "pictures have no step left when they are decoded");
+    const images = await this.#parts.networks.vaeDecoder.decode({
+      latents: batch.map((one) => one.latents),
+      height: first.latentHeight,
+      width: first.latentWidth,
+    });
+    return images.map((image) => toPixels(image, first.spec));
+  }
+
+  async render(spec: RenderSpec, options: RenderOptions = {}): Promise<Pixels> {
+    const [pixels] = await renderSpecs(this, [spec], options);
+    invariant(pixels !== undefined, "one spec gives one picture");
+    return pixels;
+  }
+
+  async renderBatch(specs: readonly RenderSpec[], options: RenderOptions = {}): Promise<Pixels[]> {
+    return await renderSpecs(this, specs, options);
+  }
+
+  async close(): Promise<void> {
+    await this.#parts.networks.close();
+  }
+}

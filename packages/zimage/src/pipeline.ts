@@ -1,0 +1,53 @@
+/** What an open model offers: a whole picture at once, or the steps an engine mixes by itself. */
+import type { Caption } from "./caption-cache.ts";
+import type { Pixels } from "./image/pixels.ts";
+import type { ModelInfo } from "./model-info.ts";
+import type { RenderSpec } from "./render-spec.ts";
+import type { Denoising } from "./sampler/denoise.ts";
+
+/** A picture between its noise and its pixels; `step` changes it in place. */
+export interface ActiveRender extends Denoising {
+  readonly spec: RenderSpec;
+  readonly caption: Caption;
+}
+
+export interface RenderOptions {
+  /** Stops between two steps: the call then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** After every step, with the steps done and all there are, counted over all pictures. */
+  readonly onStep?: (index: number, total: number) => void;
+}
+
+export interface PipelineOptions {
+  /** Threads of one run; the runtime's own choice by default, which is one per core. */
+  readonly threads?: number;
+}
+
+/**
+ * An open model. `render` does everything; an engine that mixes pictures calls `encodePrompts`,
+ * `start`, `step` and `decode` itself. A picture's bits do not depend on its company in a batch.
+ */
+export interface Pipeline {
+  readonly info: ModelInfo;
+  /** Throws INPUT_INVALID with field, value and bound unless the model can draw this. */
+  check(spec: RenderSpec): void;
+  /** Tokens of a prompt with the chat template around it; `info.tokensMax` are allowed. */
+  countTokens(prompt: string): number;
+  /** Captions in the order of the prompts; INPUT_INVALID for a prompt that is too long. */
+  encodePrompts(prompts: readonly string[]): Promise<Caption[]>;
+  /** A picture at step 0, its noise drawn; INPUT_INVALID when the model cannot draw it. */
+  start(spec: RenderSpec, caption: Caption): ActiveRender;
+  /**
+   * One denoise step for every picture, each at its own noise level. All must have one latent size
+   * and a step left. When it throws, no picture has changed.
+   */
+  step(batch: readonly ActiveRender[]): Promise<void>;
+  /** Pixels of pictures of one latent size whose steps are done. */
+  decode(batch: readonly ActiveRender[]): Promise<Pixels[]>;
+  /** Draws one picture. */
+  render(spec: RenderSpec, options?: RenderOptions): Promise<Pixels>;
+  /** Draws pictures of any sizes and steps, up to eight of one size together; in their order. */
+  renderBatch(specs: readonly RenderSpec[], options?: RenderOptions): Promise<Pixels[]>;
+  /** Frees the sessions; the pipeline must not be used afterwards. */
+  close(): Promise<void>;
+}

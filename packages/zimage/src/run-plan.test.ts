@@ -1,0 +1,35 @@
+import { expect, test } from "vitest";
+import { tinyAdapter } from "../test/tiny-networks.ts";
+import { planRuns } from "./run-plan.ts";
+
+const sample = (length: number, ...ranks: readonly number[]) => ({
+  caption: { length },
+  stack: ranks.map((rank) => ({
+    adapter: tinyAdapter(`of rank ${rank}`, ["layers.0.attention.to_q"], { rank }),
+    strength: 1,
+  })),
+});
+
+test("captions of one padded length share a run", () => {
+  expect(planRuns([sample(1), sample(32), sample(33), sample(20), sample(64)])).toEqual([
+    [0, 1, 3],
+    [2, 4],
+  ]);
+});
+
+test("different adapters share a run up to 128 ranks, each rounded up to 16", () => {
+  expect(planRuns([sample(1, 60), sample(1, 33), sample(1, 16), sample(1, 17)])).toEqual([
+    [0, 1, 2],
+    [3],
+  ]);
+});
+
+test("an adapter counts once however many samples use it", () => {
+  const samples = Array.from({ length: 9 }, () => sample(1, 100));
+
+  expect(planRuns(samples)).toEqual([samples.map((_, index) => index)]);
+});
+
+test("a stack over 128 ranks runs alone, also beside its own like", () => {
+  expect(planRuns([sample(1, 129), sample(1, 129), sample(1)])).toEqual([[0], [1], [2]]);
+});

@@ -1,0 +1,141 @@
+/**
+ * The diffusion transformer as a component: one prediction for each sample of a batch. A sample's
+ * result has the same bits whatever else is in the batch.
+ */
+import { checkInput, checkLength, checkWhole } from "./check-input.ts";
+import type { TransformerConfig } from "./config.ts";
+import type { LinearSpec } from "./graph/linear.ts";
+import { buildTransformerGraph, type TransformerGraphOptions } from "./graph/transformer-graph.ts";
+import { checkAdapter, LoraFeeder, type LoraStack } from "./lora-batch.ts";
+import { rowMultiple } from "./rope.ts";
+import { planRuns } from "./run-plan.ts";
+import { type EngineOptions, openSession, type Session } from "./session.ts";
+import { type Caption, type RunSample, transformerFeeds } from "./transformer-feeds.ts";
+import type { TensorIndex } from "./weights/tensor-index.ts";
+
+export type { Caption } from "./transformer-feeds.ts";
+
+/** Samples of one latent size; the lists go by sample. */
+export interface TransformerBatch {
+  /** [channel, height, width] each, row-major. */
+  readonly latents: readonly Float32Array[];
+  /** Latent cells, whole multiples of the patch size. */
+  readonly height: number;
+  readonly width: number;
+  readonly captions: readonly Caption[];
+  /** Model times of 0 (pure noise) to 1 (clean). */
+  readonly times: readonly number[];
+  /** Adapters of each sample; absent means none for all. */
+  readonly loras?: readonly LoraStack[];
+}
+
+export interface Transformer {
+  /**
+   * The raw predictions, [channel, height, width] each; the sampler negates them.
+   * Throws INPUT_INVALID for sizes outside the model's bounds, before anything runs.
+   */
+  predict(batch: TransformerBatch): Promise<Float32Array[]>;
+  close(): Promise<void>;
+}
+
+/** Throws MODEL_INVALID when the weights do not fit the configuration. */
+export async function openTransformer(
+  config: TransformerConfig,
+  index: TensorIndex,
+  options: EngineOptions & TransformerGraphOptions = {},
+): Promise<Transformer> {
+  const { model, loraTargets } = buildTransformerGraph(config, index, options);
+  const session = await openSession(model, index.folder, options);
+  return new OnnxTransformer({ config, session, loraTargets });
+}
+
+interface Needs {
+  readonly config: TransformerConfig;
+  readonly session: Session;
+  readonly loraTargets: readonly LinearSpec[];
+}
+
+interface Sample extends RunSample {
+  readonly stack: LoraStack;
+}
+
+class OnnxTransformer implements Transformer {
+  readonly #config: TransformerConfig;
+  readonly #session: Session;
+  readonly #targets: ReadonlyMap<string, LinearSpec>;
+  readonly #loras: LoraFeeder;
+
+  constructor({ config, session, loraTargets }: Needs) {
+    this.#config = config;
+    this.#session = session;
+    this.#targets = new Map(loraTargets.map((target) => [target.name, target]));
+    this.#loras = new LoraFeeder(loraTargets);
+  }
+
+  async predict(batch: TransformerBatch): Promise<Float32Array[]> {
+    const samples = this.#check(batch);
+    const outputs = new Map<number, Float32Array>();
+    for (const run of planRuns(samples)) {
+      const members = samples.filter((_, index) => run.includes(index));
+      const joined = await this.#run(members, batch);
+      const size = joined.length / members.length;
+      for (const [position, index] of run.entries()) {
+        outputs.set(index, joined.slice(position * size, (position + 1) * size));
+      }
+    }
+    return samples.flatMap((_, index) => outputs.get(index) ?? []);
+  }
+
+  async close(): Promise<void> {
+    await this.#session.close();
+  }
+
+  #run(samples: readonly Sample[], { height, width }: TransformerBatch): Promise<Float32Array> {
+    return this.#session.run({
+      ...transformerFeeds({ samples, height, width }, this.#config),
+      ...this.#loras.feeds(samples.map(({ stack }) => stack)),
+    });
+  }
+
+  /** Checks everything and regroups it by sample. */
+  #check({ latents, height, width, captions, times, loras }: TransformerBatch): Sample[] {
+    const { patchSize, axesLens, inChannels } = this.#config;
+    checkInput(latents.length > 0, "latents", "is empty, must hold at least one sample");
+    checkLength(captions, "captions", [latents.length]);
+    checkLength(times, "times", [latents.length]);
+    if (loras !== undefined) checkLength(loras, "loras", [latents.length]);
+    checkSide(height, "height", { patchSize, tokensMax: axesLens[1] });
+    checkSide(width, "width", { patchSize, tokensMax: axesLens[2] });
+    for (const adapter of new Set(loras?.flat().map((use) => use.adapter))) {
+      checkAdapter(adapter, this.#targets);
+    }
+    return latents.map((latent, index): Sample => {
+      const caption = captions[index];
+      const time = times[index];
+      const stack = loras?.[index] ?? [];
+      checkLength(latent, `latents[${index}]`, [inChannels, height, width]);
+      checkInput(caption !== undefined, `captions[${index}]`, "is missing");
+      this.#checkCaption(caption, `captions[${index}]`);
+      const timely = time !== undefined && time >= 0 && time <= 1;
+      checkInput(timely, `times[${index}]`, `is ${time}, must be from 0 to 1`);
+      return { latent, caption, time: time ?? 0, stack };
+    });
+  }
+
+  /** The image stands one position after the padded caption and needs a table row of its own. */
+  #checkCaption({ data, length }: Caption, field: string): void {
+    const { axesLens, captionDim } = this.#config;
+    const rowsMax = Math.floor((axesLens[0] - 2) / rowMultiple) * rowMultiple;
+    checkWhole(length, `${field}.length`, { min: 1, max: rowsMax });
+    checkLength(data, `${field}.data`, [length, captionDim]);
+  }
+}
+
+function checkSide(
+  side: number,
+  field: string,
+  { patchSize, tokensMax }: { readonly patchSize: number; readonly tokensMax: number },
+): void {
+  checkWhole(side, field, { min: patchSize, max: patchSize * tokensMax });
+  checkInput(side % patchSize === 0, field, `is ${side}, must be a multiple of ${patchSize}`);
+}
