@@ -1,0 +1,71 @@
+/** The border: turns what other processes sent into events of the core, or says it is unusable. */
+import {
+  type AttemptReport,
+  type Heartbeat,
+  type LeasedTask,
+  type Outcome,
+  parseJobId,
+  parsePoolId,
+  parseProjectId,
+  parseWorkerId,
+  type QueuedTask,
+  type TaskId,
+  taskIdOf,
+  type WorkerId,
+  type WorkRequest,
+} from "@zfarm/contract";
+import type { AttemptReported, BeatHeard, WorkAsked } from "./domain/scheduler-event.ts";
+
+/** Undefined where a message cannot be used: it came from another version or from a bug. */
+export function readAsk(request: WorkRequest, ask: number): WorkAsked | undefined {
+  const worker = readWorker(request.worker);
+  const pool = parsePoolId(request.pool);
+  if (worker === undefined || pool === undefined) return undefined;
+  const { slotsFree, epochSeen, running } = request;
+  return { kind: "work-asked", ask, worker, pool, slotsFree, epochSeen, running: usable(running) };
+}
+
+/** Who lives, and what it holds. */
+export function readBeat(heartbeat: Heartbeat): BeatHeard | undefined {
+  const info = heartbeat.worker;
+  if (info === undefined) return undefined;
+  const worker = readWorker(info.name);
+  const pool = parsePoolId(info.pool);
+  if (worker === undefined || pool === undefined) return undefined;
+  return { kind: "beat-heard", worker, pool, info, running: usable(heartbeat.running) };
+}
+
+/** An attempt that ended without an outcome. */
+export function readReport(report: AttemptReport): AttemptReported | undefined {
+  const worker = readWorker(report.worker);
+  const leased = report.task;
+  if (worker === undefined || leased === undefined || !hasIdentity(leased)) return undefined;
+  return { kind: "attempt-reported", worker, leased, failure: report.failure };
+}
+
+/** Whether the scheduler can place the task at all. */
+export function isPlaceable(task: QueuedTask): boolean {
+  const { spec } = task;
+  if (spec?.image === undefined) return false;
+  return hasIdentity(spec) && parsePoolId(spec.pool) !== undefined;
+}
+
+/** The task that an outcome ends; undefined where it names none. */
+export function taskOf(outcome: Outcome): TaskId | undefined {
+  const { spec } = outcome;
+  return spec === undefined || !hasIdentity(spec) ? undefined : taskIdOf(spec);
+}
+
+/** One bad entry must not cost a worker the leases that its other entries extend. */
+function usable(running: readonly LeasedTask[]): LeasedTask[] {
+  return running.filter(hasIdentity);
+}
+
+function hasIdentity(message: { project: string; job: string; index: number }): boolean {
+  return parseProjectId(message.project) !== undefined && parseJobId(message.job) !== undefined;
+}
+
+/** Heartbeats carry the resource name, requests and reports the plain id. */
+function readWorker(name: string): WorkerId | undefined {
+  return parseWorkerId(name.startsWith("workers/") ? name.slice("workers/".length) : name);
+}

@@ -1,0 +1,104 @@
+/**
+ * The one place where events meet the core: gives each the time, and passes what the core decides
+ * to the record and to the writer, in order. Once the term has ended it does nothing at all.
+ */
+import type { Broker, LeaderTerm } from "@zfarm/broker";
+import { FarmError, limits } from "@zfarm/contract";
+import type { Clock, Log } from "@zfarm/runtime";
+import { Scheduler } from "./domain/scheduler.ts";
+import type { SchedulerEvent } from "./domain/scheduler-event.ts";
+import { type SchedulerMetrics, showFarm } from "./metrics.ts";
+import { recordEffect } from "./record-effect.ts";
+import { TermWriter } from "./term-writer.ts";
+
+export interface TermNeeds {
+  readonly broker: Broker;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: SchedulerMetrics;
+}
+
+export class Decider {
+  readonly needs: TermNeeds;
+  readonly epoch: bigint;
+  readonly scheduler: Scheduler;
+  readonly writer: TermWriter;
+  /** Aborts when the term is over for whatever reason: no event is looked at after this. */
+  readonly ended: AbortSignal;
+  /** Aborts when nothing may be written any more: lost or failed, while a stop lets writes end. */
+  readonly over: AbortSignal;
+  readonly #failed = new AbortController();
+  /** Wall time at monotonic zero: within a term time only goes forward. */
+  readonly #anchorMs: number;
+  #decidedAtMs: number;
+  #shownAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(needs: TermNeeds, term: LeaderTerm, stop: AbortSignal) {
+    const { broker, clock, metrics } = needs;
+    this.needs = needs;
+    this.epoch = term.epoch;
+    this.scheduler = new Scheduler(term.epoch);
+    this.ended = AbortSignal.any([stop, term.lost, this.#failed.signal]);
+    this.over = AbortSignal.any([term.lost, this.#failed.signal]);
+    this.#anchorMs = clock.now() - clock.monotonic();
+    this.#decidedAtMs = clock.monotonic();
+    this.writer = new TermWriter({
+      broker,
+      clock,
+      metrics,
+      epoch: term.epoch,
+      over: this.over,
+      decide: (event) => this.decide(event),
+      fail: (error) => this.fail(error),
+    });
+  }
+
+  /** Ends the term with an error; only the first one counts. */
+  fail(error: unknown): void {
+    this.#failed.abort(error);
+  }
+
+  throwIfFailed(): void {
+    this.#failed.signal.throwIfAborted();
+  }
+
+  decide(event: SchedulerEvent): void {
+    if (this.ended.aborted || this.#hasFrozen()) return;
+    try {
+      for (const effect of this.scheduler.step(event, this.#anchorMs + this.#decidedAtMs)) {
+        recordEffect(effect, this.needs);
+        this.writer.apply(effect);
+      }
+    } catch (error) {
+      // The index is wrong or a message cannot be sent: this term cannot go on.
+      this.fail(error);
+    }
+  }
+
+  /** Passes time until the term ends, and shows the farm in the gauges now and then. */
+  async tick(): Promise<void> {
+    const { clock, metrics } = this.needs;
+    while (!this.ended.aborted) {
+      await clock.sleep(limits.schedulerTickMs, this.ended);
+      this.decide({ kind: "tick" });
+      if (this.ended.aborted || this.#decidedAtMs < this.#shownAtMs + limits.positionEveryMs)
+        continue;
+      this.#shownAtMs = this.#decidedAtMs;
+      const pools = this.scheduler.countPools();
+      showFarm(metrics, { pools, workers: this.scheduler.listWorkers("") });
+    }
+  }
+
+  /**
+   * A process that stood still for longer than its leadership lasts has lost it, even if it has
+   * not been told. Its clock jumped over every lease, so it must not judge workers by it.
+   */
+  #hasFrozen(): boolean {
+    const now = this.needs.clock.monotonic();
+    const stoodStillMs = now - this.#decidedAtMs;
+    this.#decidedAtMs = now;
+    if (stoodStillMs < limits.leaderLeaseMs) return false;
+    this.fail(new FarmError("BROKER_UNAVAILABLE", `the leader stood still ${stoodStillMs} ms`));
+    return true;
+  }
+}

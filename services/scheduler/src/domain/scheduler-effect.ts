@@ -1,0 +1,95 @@
+/** What the core wants done, each with the reason for it: logs and metrics show these words. */
+import type { Lease, LeasedTask, Outcome, QueuedTask, TaskId, WorkerId } from "@zfarm/contract";
+
+export type GrantReason = "task-waited" | "worker-waited";
+
+export type EmptyReason =
+  | "nothing-to-do"
+  | "newer-ask"
+  | "worker-draining"
+  | "newer-leader"
+  | "too-many-workers"
+  | "worker-vanished";
+
+export type RemoveReason = "task-ended" | "ended-before";
+
+export type OutcomeReason = "attempts-exhausted" | "not-retryable" | "expired";
+
+export type CancelReason = "task-ended" | "lease-superseded";
+
+export type ReleaseReason =
+  | "lease-expired"
+  | "lease-dropped"
+  | "grant-lost"
+  | "attempt-failed"
+  | "handed-back"
+  | "lease-superseded";
+
+/** An answer with work. All leases share the shape. */
+export interface Grant {
+  readonly kind: "grant";
+  readonly reason: GrantReason;
+  readonly ask: number;
+  readonly worker: WorkerId;
+  readonly shape: string;
+  readonly leases: readonly Lease[];
+  /** How long each task waited in the line, in the order of the leases. */
+  readonly waitedMs: readonly number[];
+}
+
+export type SchedulerEffect =
+  | Grant
+  | {
+      readonly kind: "answer-empty";
+      readonly reason: EmptyReason;
+      readonly ask: number;
+      readonly worker: WorkerId;
+    }
+  | {
+      readonly kind: "remove-task";
+      readonly reason: RemoveReason;
+      readonly id: TaskId;
+      readonly revision: bigint;
+    }
+  | {
+      readonly kind: "rewrite-task";
+      readonly reason: "attempt-spent";
+      readonly id: TaskId;
+      readonly task: QueuedTask;
+      readonly revision: bigint;
+    }
+  | {
+      readonly kind: "publish-outcome";
+      readonly reason: OutcomeReason;
+      readonly id: TaskId;
+      readonly outcome: Outcome;
+    }
+  | {
+      readonly kind: "control-cancel";
+      readonly reason: CancelReason;
+      readonly worker: WorkerId;
+      readonly leased: LeasedTask;
+    }
+  | {
+      readonly kind: "announce-position";
+      readonly reason: "still-waiting";
+      readonly id: TaskId;
+      /** Tasks that would start before it. */
+      readonly position: number;
+    }
+  /** For the record: a task left its worker without an outcome. */
+  | {
+      readonly kind: "task-released";
+      readonly reason: ReleaseReason;
+      readonly id: TaskId;
+      readonly worker: WorkerId;
+      readonly attempts: number;
+    }
+  /** For the record: a worker was found to hold a lease of an earlier leader. */
+  | {
+      readonly kind: "lease-adopted";
+      readonly reason: "listed-by-worker";
+      readonly id: TaskId;
+      readonly worker: WorkerId;
+      readonly fence: bigint;
+    };

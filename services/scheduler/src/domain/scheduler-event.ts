@@ -1,0 +1,54 @@
+/** What the core is told. Ids in events were parsed at the border. */
+import type {
+  LeasedTask,
+  Outcome,
+  PoolId,
+  QueuedTask,
+  TaskFailure,
+  TaskId,
+  Worker,
+  WorkerId,
+} from "@zfarm/contract";
+
+export type SchedulerEvent =
+  /** A message of QUEUE: a new task, or a known one that was rewritten. */
+  | { readonly kind: "task-stored"; readonly task: QueuedTask; readonly revision: bigint }
+  /** The end of a `rewrite-task`: the new revision, or undefined where another write came first. */
+  | { readonly kind: "task-rewritten"; readonly id: TaskId; readonly revision: bigint | undefined }
+  /** A message of OUTCOMES. */
+  | { readonly kind: "outcome-seen"; readonly id: TaskId; readonly outcome: Outcome }
+  /** Every task that was live when this term began has been told. */
+  | { readonly kind: "rebuilt" }
+  | WorkAsked
+  | BeatHeard
+  | AttemptReported
+  /** Time has passed. */
+  | { readonly kind: "tick" };
+
+export interface WorkAsked {
+  readonly kind: "work-asked";
+  /** Names this request in the effect that answers it. */
+  readonly ask: number;
+  readonly worker: WorkerId;
+  readonly pool: PoolId;
+  readonly slotsFree: number;
+  /** The largest epoch the worker has obeyed. */
+  readonly epochSeen: bigint;
+  readonly running: readonly LeasedTask[];
+}
+
+export interface BeatHeard {
+  readonly kind: "beat-heard";
+  readonly worker: WorkerId;
+  readonly pool: PoolId;
+  readonly info: Worker;
+  readonly running: readonly LeasedTask[];
+}
+
+export interface AttemptReported {
+  readonly kind: "attempt-reported";
+  readonly worker: WorkerId;
+  readonly leased: LeasedTask;
+  /** Absent when the worker hands the task back unharmed. */
+  readonly failure: TaskFailure | undefined;
+}

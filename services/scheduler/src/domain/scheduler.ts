@@ -1,0 +1,86 @@
+/**
+ * The scheduler's mind: told an event and the time, it changes its state and says what to do.
+ * No clock, no random numbers, no I/O, so the same events give the same effects, in production,
+ * in tests and in a simulator. Work per event is O(log n) in the number of live tasks.
+ */
+import type { JobRef, LiveTask, TaskId, Worker } from "@zfarm/contract";
+import { announcePositions, dispatchTouched, endRebuild, fireTimers } from "./clock-rules.ts";
+import { FarmState } from "./farm-state.ts";
+import {
+  countPools,
+  describeJob,
+  listWorkers,
+  type PoolCounts,
+  situationOf,
+  type TaskSituation,
+} from "./farm-view.ts";
+import { endAttempt } from "./lease-rules.ts";
+import type { SchedulerEffect } from "./scheduler-effect.ts";
+import type { SchedulerEvent } from "./scheduler-event.ts";
+import { finishRewrite, settleTask, storeTask } from "./task-rules.ts";
+import { hearBeat, takeAsk } from "./worker-rules.ts";
+
+const nothing: readonly SchedulerEffect[] = [];
+
+export class Scheduler {
+  readonly #state: FarmState;
+
+  /** One term of leadership: `epoch` is the upper half of every fence it gives out. */
+  constructor(epoch: bigint) {
+    this.#state = new FarmState(epoch);
+  }
+
+  /**
+   * Takes one event at time `now` (milliseconds since the epoch; a clock that went back counts
+   * as one that stood still) and returns what to do, in order. Throws INTERNAL on a state change
+   * that cannot be: the term must end then, since its index is wrong.
+   */
+  step(event: SchedulerEvent, now: number): readonly SchedulerEffect[] {
+    const state = this.#state;
+    if (now > state.now) state.now = now;
+    fireTimers(state);
+    apply(state, event);
+    dispatchTouched(state);
+    if (state.effects.length === 0) return nothing;
+    const { effects } = state;
+    state.effects = [];
+    return effects;
+  }
+
+  countPools(): PoolCounts[] {
+    return countPools(this.#state);
+  }
+
+  situationOf(id: TaskId): TaskSituation {
+    return situationOf(this.#state, id);
+  }
+
+  listWorkers(pool: string): Worker[] {
+    return listWorkers(this.#state, pool);
+  }
+
+  describeJob(job: JobRef): LiveTask[] {
+    return describeJob(this.#state, job);
+  }
+}
+
+function apply(state: FarmState, event: SchedulerEvent): void {
+  switch (event.kind) {
+    case "task-stored":
+      return storeTask(state, event);
+    case "task-rewritten":
+      return finishRewrite(state, event);
+    case "outcome-seen":
+      return settleTask(state, event);
+    case "rebuilt":
+      return endRebuild(state);
+    case "work-asked":
+      return takeAsk(state, event);
+    case "beat-heard":
+      return hearBeat(state, event);
+    case "attempt-reported":
+      return endAttempt(state, event);
+    case "tick":
+      return announcePositions(state);
+  }
+}

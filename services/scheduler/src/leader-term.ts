@@ -1,0 +1,114 @@
+/**
+ * One term of leadership: rebuilds the index from the logs, then follows them and serves until
+ * the term is stopped, lost, or fails. Rebuilding first and serving after is what keeps a task
+ * from being granted although its outcome exists.
+ */
+import type { LeaderTerm, StoredTask } from "@zfarm/broker";
+import { FarmError, limits } from "@zfarm/contract";
+import { isPlaceable, taskOf } from "./check-message.ts";
+import { Decider, type TermNeeds } from "./decider.ts";
+import { hideFarm } from "./metrics.ts";
+import { rebuildIndex } from "./rebuild-index.ts";
+import { serveFarm } from "./serve-farm.ts";
+
+/** Leads until `stop` or `term.lost` aborts; rejects with what made the term fail. */
+export async function leadTerm(
+  needs: TermNeeds,
+  term: LeaderTerm,
+  stop: AbortSignal,
+): Promise<void> {
+  const decider = new Decider(needs, term, stop);
+  needs.metrics.epoch.set(Number(term.epoch));
+  try {
+    await Promise.all([
+      guard(decider, () => followQueue(decider)),
+      guard(decider, () => decider.tick()),
+    ]);
+    decider.throwIfFailed();
+  } finally {
+    hideFarm(needs.metrics);
+  }
+}
+
+/** A part of the term that fails, or ends before it, ends the term and with it the other parts. */
+async function guard(decider: Decider, run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+    if (decider.ended.aborted) return;
+    decider.fail(new FarmError("BROKER_UNAVAILABLE", "the broker stopped following a log"));
+  } catch (error) {
+    decider.fail(error);
+  }
+}
+
+/** What QUEUE holds until it is caught up is the index to rebuild; the rest comes as it comes. */
+async function followQueue(decider: Decider): Promise<void> {
+  const { broker, log, clock } = decider.needs;
+  const startedAt = clock.monotonic();
+  const outcomesBefore = await broker.outcomes.lastRevision();
+  let found: StoredTask[] | undefined = [];
+  let serving: Promise<void> | undefined;
+  for await (const followed of broker.queue.follow(decider.ended)) {
+    if (followed.kind === "caught-up") {
+      // Nothing more is read meanwhile: what comes next waits in the log.
+      await rebuildIndex(found ?? [], decider);
+      found = undefined;
+      serving = guard(decider, () => followOutcomes(decider, { outcomesBefore, startedAt }));
+    } else if (!isPlaceable(followed.entry.task)) {
+      log.error({ revision: String(followed.entry.revision) }, "unusable message in queue");
+    } else if (found === undefined) {
+      decider.decide({ kind: "task-stored", ...followed.entry });
+    } else {
+      found.push(followed.entry);
+    }
+  }
+  await serving;
+}
+
+/** Outcomes of before the rebuild were looked up by it; once the newer ones are seen, serve. */
+async function followOutcomes(
+  decider: Decider,
+  start: { outcomesBefore: bigint; startedAt: number },
+): Promise<void> {
+  const { broker, log } = decider.needs;
+  const options = { after: start.outcomesBefore, stop: decider.ended };
+  let stopServing: (() => void) | undefined;
+  try {
+    for await (const followed of broker.outcomes.follow(options)) {
+      if (followed.kind === "caught-up") {
+        stopServing = beginServing(decider, start.startedAt);
+        continue;
+      }
+      const { outcome, revision } = followed.entry;
+      const id = taskOf(outcome);
+      if (id === undefined)
+        log.error({ revision: String(revision) }, "unusable message in outcomes");
+      else decider.decide({ kind: "outcome-seen", id, outcome });
+    }
+  } finally {
+    stopServing?.();
+    await finishTerm(decider);
+  }
+}
+
+/** From here on this leader is the one that workers hear; before, they found nobody. */
+function beginServing(decider: Decider, startedAt: number): () => void {
+  const { clock, log, metrics } = decider.needs;
+  decider.decide({ kind: "rebuilt" });
+  const stopServing = serveFarm(decider);
+  const rebuildMs = Math.round(clock.monotonic() - startedAt);
+  metrics.rebuildSeconds.set(rebuildMs / 1_000);
+  metrics.leader.set(1);
+  log.info({ rebuild_ms: rebuildMs }, "leading");
+  return stopServing;
+}
+
+/** After a stop waiting workers are sent on and writes may end; a lost term just ends. */
+async function finishTerm({ writer, over, needs }: Decider): Promise<void> {
+  if (over.aborted) return;
+  writer.answerAll();
+  const inTime = new AbortController();
+  const late = needs.clock.sleep(limits.brokerRequestMs, inTime.signal);
+  await Promise.race([writer.drained(), late]);
+  inTime.abort();
+}

@@ -1,0 +1,87 @@
+/** Logs and counts what the core decided, so that every decision can be looked up by its reason. */
+import { taskIdOf, taskKey } from "@zfarm/contract";
+import type { Log } from "@zfarm/runtime";
+import type { Grant, SchedulerEffect } from "./domain/scheduler-effect.ts";
+import type { SchedulerMetrics } from "./metrics.ts";
+
+/** Lines of what happens often and well are debug, so that info stays one line a grant. */
+interface Recorders {
+  readonly log: Log;
+  readonly metrics: SchedulerMetrics;
+}
+
+export function recordEffect(effect: SchedulerEffect, { log, metrics }: Recorders): void {
+  switch (effect.kind) {
+    case "grant":
+      recordGrant(effect, { log, metrics });
+      return;
+    case "answer-empty":
+      metrics.assignments.inc({ result: labelOf(effect.reason) });
+      log.debug({ worker_id: effect.worker, reason: effect.reason }, "nothing granted");
+      return;
+    case "task-released":
+      metrics.redeliveries.inc({ reason: labelOf(effect.reason) });
+      log.warn(
+        {
+          task_id: taskKey(effect.id),
+          worker_id: effect.worker,
+          reason: effect.reason,
+          attempts_before: effect.attempts,
+        },
+        "task came back",
+      );
+      return;
+    case "lease-adopted":
+      metrics.adoptions.inc();
+      log.info({ task_id: taskKey(effect.id), worker_id: effect.worker }, "lease adopted");
+      return;
+    case "publish-outcome":
+      metrics.outcomes.inc({ reason: labelOf(effect.reason) });
+      log.info(
+        {
+          task_id: taskKey(effect.id),
+          reason: effect.reason,
+          failure: effect.outcome.failure?.reason,
+        },
+        "task ended by scheduler",
+      );
+      return;
+    case "control-cancel": {
+      const task = taskKey(taskIdOf(effect.leased));
+      const fields = { task_id: task, worker_id: effect.worker, reason: effect.reason };
+      log.debug(fields, "worker told to stop");
+      return;
+    }
+    case "remove-task":
+    case "rewrite-task":
+      log.debug({ task_id: taskKey(effect.id), reason: effect.reason }, effect.kind);
+      return;
+    // Too many to log, and nothing is decided by them.
+    case "announce-position":
+      return;
+  }
+}
+
+/** One wide line for each grant. */
+function recordGrant(grant: Grant, { log, metrics }: Recorders): void {
+  const tasks = grant.leases.flatMap(({ spec }) => (spec ? [taskKey(taskIdOf(spec))] : []));
+  metrics.assignments.inc({ result: "granted" });
+  metrics.grantTasks.observe(tasks.length);
+  for (const waitedMs of grant.waitedMs) metrics.timeToAssign.observe(waitedMs / 1_000);
+  log.info(
+    {
+      worker_id: grant.worker,
+      reason: grant.reason,
+      shape: grant.shape,
+      task_ids: tasks,
+      attempts: grant.leases.map(({ attempt }) => attempt),
+      waited_ms: grant.waitedMs,
+    },
+    "tasks granted",
+  );
+}
+
+/** Reasons are kebab-case in code and logs; metric labels are snake_case. */
+function labelOf(reason: string): string {
+  return reason.replaceAll("-", "_");
+}

@@ -1,0 +1,68 @@
+/** The leader's ears: heartbeats, reports and requests of workers, questions of gateways. */
+import {
+  type JobStatusRequest,
+  type LiveTask,
+  parseJobId,
+  parseProjectId,
+  type SchedulerQuery,
+  type SchedulerReply,
+  type WorkGrant,
+  type WorkRequest,
+} from "@zfarm/contract";
+import { readAsk, readBeat, readReport } from "./check-message.ts";
+import type { Decider } from "./decider.ts";
+import type { SchedulerEvent } from "./domain/scheduler-event.ts";
+
+/** Begins to listen and to answer; the result ends it. */
+export function serveFarm(decider: Decider): () => void {
+  const { link, queries } = decider.needs.broker;
+  const ends = [
+    link.onBeat((heartbeat) => take(decider, "heartbeat", readBeat(heartbeat))),
+    link.serveReports((report) => take(decider, "report", readReport(report))),
+    link.serveAsks((request, respond) => takeAsk(decider, request, respond)),
+    queries.serve((query) => answerQuery(decider, query)),
+  ];
+  return () => {
+    for (const end of ends) end();
+  };
+}
+
+function take(decider: Decider, message: string, event: SchedulerEvent | undefined): void {
+  if (event === undefined) decider.needs.log.warn({ kind: message }, "unusable message ignored");
+  else decider.decide(event);
+}
+
+/** The way to answer is kept first, since the answer may be decided at once. */
+function takeAsk(
+  decider: Decider,
+  request: WorkRequest,
+  respond: (grant: WorkGrant) => void,
+): void {
+  const ask = decider.writer.holdAsk(respond);
+  const event = readAsk(request, ask);
+  take(decider, "request for work", event);
+  if (event === undefined) decider.writer.answer(ask);
+}
+
+/** Answers from the index alone, so a question costs no I/O; the epoch tells whose answer it is. */
+function answerQuery({ scheduler, epoch }: Decider, { query }: SchedulerQuery): SchedulerReply {
+  switch (query?.$case) {
+    case "listWorkers": {
+      const workers = scheduler.listWorkers(query.value.pool);
+      return { epoch, reply: { $case: "listWorkers", value: { workers } } };
+    }
+    case "jobStatus": {
+      const tasks = describeJob(scheduler, query.value);
+      return { epoch, reply: { $case: "jobStatus", value: { tasks } } };
+    }
+    case undefined:
+      return { epoch, reply: undefined };
+  }
+}
+
+/** A job that nobody can have has no live tasks. */
+function describeJob(scheduler: Decider["scheduler"], request: JobStatusRequest): LiveTask[] {
+  const project = parseProjectId(request.project);
+  const job = parseJobId(request.job);
+  return project === undefined || job === undefined ? [] : scheduler.describeJob({ project, job });
+}
