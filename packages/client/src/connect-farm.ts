@@ -1,0 +1,275 @@
+/** The client over one gRPC channel. Every create carries a request id, so retries are harmless. */
+import { randomUUID } from "node:crypto";
+import { type ChannelCredentials, type ChannelOptions, credentials } from "@grpc/grpc-js";
+import {
+  type CancelJobResponse,
+  type CreateJobResponse,
+  FarmError,
+  FleetServiceClient,
+  type GetJobResponse,
+  type ImageSpec,
+  type Job,
+  JobServiceClient,
+  type ListTasksResponse,
+  type ListWorkersResponse,
+  limits,
+  type RenderImageRequest,
+  type RenderImageResponse,
+  RenderServiceClient,
+  type StreamRenderResponse,
+  type Task,
+  type WatchJobResponse,
+  type Worker,
+} from "@zfarm/contract";
+import { callStream, callUnary, type StartUnary } from "./calls.ts";
+import type {
+  CallOptions,
+  CreateJobOptions,
+  FarmClient,
+  ListTasksOptions,
+  RenderOptions,
+  Spec,
+  WatchOptions,
+} from "./farm-client.ts";
+import { Retry, type RetryOptions } from "./retry.ts";
+
+export interface FarmOptions {
+  /** `host:port`. */
+  readonly address: string;
+  /** Absent: plaintext. */
+  readonly credentials?: ChannelCredentials;
+}
+
+/** Connects lazily: the first call that cannot reach the farm says so. */
+export function connectFarm({ address, ...options }: FarmOptions): FarmClient {
+  const secured = options.credentials ?? credentials.createInsecure();
+  const render = new RenderServiceClient(address, secured, channelOptions);
+  const shared = { channelOverride: render.getChannel() };
+  return new GrpcFarmClient({
+    render,
+    job: new JobServiceClient(address, secured, shared),
+    fleet: new FleetServiceClient(address, secured, shared),
+  });
+}
+
+const channelOptions: ChannelOptions = {
+  // The largest inline picture and everything said about it.
+  "grpc.max_receive_message_length": limits.inlineImageBytesMax * 2,
+  // Finds out that the other end is gone while a watch is silent.
+  "grpc.keepalive_time_ms": limits.keepaliveMs,
+  "grpc.keepalive_timeout_ms": limits.keepaliveTimeoutMs,
+  "grpc.initial_reconnect_backoff_ms": limits.clientBackoffMsFirst,
+  "grpc.max_reconnect_backoff_ms": limits.clientBackoffMsMax,
+  // The farm's own rules decide what is repeated.
+  "grpc.enable_retries": 0,
+};
+
+interface Services {
+  readonly render: RenderServiceClient;
+  readonly job: JobServiceClient;
+  readonly fleet: FleetServiceClient;
+}
+
+class GrpcFarmClient implements FarmClient {
+  readonly #services: Services;
+
+  constructor(services: Services) {
+    this.#services = services;
+  }
+
+  async renderImage(spec: Spec, options: RenderOptions = {}): Promise<RenderImageResponse> {
+    const bounds = boundsOf(options);
+    const retry = new Retry(bounds);
+    const ids = new RenderIds(options.requestId);
+    for (;;) {
+      const request = renderRequest(spec, options, ids.current);
+      try {
+        const { render } = this.#services;
+        return await callUnary<RenderImageResponse>(
+          (metadata, grpc, done) => render.renderImage(request, metadata, grpc, done),
+          bounds,
+        );
+      } catch (thrown) {
+        await ids.orRetry(failureOf(thrown, bounds), retry);
+      }
+    }
+  }
+
+  async *streamRender(
+    spec: Spec,
+    options: RenderOptions = {},
+  ): AsyncGenerator<StreamRenderResponse, void> {
+    const bounds = boundsOf(options);
+    const retry = new Retry(bounds);
+    const ids = new RenderIds(options.requestId);
+    for (;;) {
+      const request = renderRequest(spec, options, ids.current);
+      try {
+        const { render } = this.#services;
+        yield* callStream((metadata, grpc) => render.streamRender(request, metadata, grpc), bounds);
+        return;
+      } catch (thrown) {
+        await ids.orRetry(failureOf(thrown, bounds), retry);
+      }
+    }
+  }
+
+  async createJob(options: CreateJobOptions): Promise<Job> {
+    const request = {
+      parent: options.parent ?? "",
+      requestId: options.requestId ?? randomUUID(),
+      pool: options.pool ?? "",
+      displayName: options.displayName ?? "",
+      images: options.images.map(imageOf),
+      validateOnly: options.validateOnly ?? false,
+    };
+    const { job } = this.#services;
+    const response = await retried<CreateJobResponse>(options, (metadata, grpc, done) =>
+      job.createJob(request, metadata, grpc, done),
+    );
+    return present(response.job);
+  }
+
+  async getJob(name: string, options: CallOptions = {}): Promise<Job> {
+    const { job } = this.#services;
+    const response = await retried<GetJobResponse>(options, (metadata, grpc, done) =>
+      job.getJob({ name }, metadata, grpc, done),
+    );
+    return present(response.job);
+  }
+
+  async *listTasks(name: string, options: ListTasksOptions = {}): AsyncGenerator<Task, void> {
+    const { job } = this.#services;
+    let pageToken = "";
+    do {
+      const request = { parent: name, pageSize: options.pageSize ?? 0, pageToken };
+      const page = await retried<ListTasksResponse>(options, (metadata, grpc, done) =>
+        job.listTasks(request, metadata, grpc, done),
+      );
+      yield* page.tasks;
+      pageToken = page.nextPageToken;
+    } while (pageToken !== "");
+  }
+
+  async *watchJob(
+    name: string,
+    options: WatchOptions = {},
+  ): AsyncGenerator<WatchJobResponse, void> {
+    const bounds = boundsOf(options);
+    const retry = new Retry(bounds);
+    const { job } = this.#services;
+    let resumeToken = options.resumeToken ?? "";
+    let ended = false;
+    for (;;) {
+      const request = { name, resumeToken };
+      try {
+        const events = callStream(
+          (metadata, grpc) => job.watchJob(request, metadata, grpc),
+          bounds,
+        );
+        for await (const event of events) {
+          retry.reset();
+          resumeToken = event.resumeToken || resumeToken;
+          ended = event.event?.$case === "jobEnded";
+          yield event;
+        }
+        return;
+      } catch (thrown) {
+        // The connection broke after the last event: there is nothing to resume.
+        if (ended) return;
+        await retry.afterFailure(failureOf(thrown, bounds));
+      }
+    }
+  }
+
+  async cancelJob(name: string, options: CallOptions = {}): Promise<Job> {
+    const { job } = this.#services;
+    const response = await retried<CancelJobResponse>(options, (metadata, grpc, done) =>
+      job.cancelJob({ name }, metadata, grpc, done),
+    );
+    return present(response.job);
+  }
+
+  async listWorkers(options: CallOptions & { readonly pool?: string } = {}): Promise<Worker[]> {
+    const { fleet } = this.#services;
+    const request = { pool: options.pool ?? "" };
+    const response = await retried<ListWorkersResponse>(options, (metadata, grpc, done) =>
+      fleet.listWorkers(request, metadata, grpc, done),
+    );
+    return response.workers;
+  }
+
+  close(): void {
+    for (const client of Object.values(this.#services)) client.close();
+  }
+}
+
+/**
+ * The request id of a render. A try whose connection broke was canceled by the gateway, which
+ * cannot tell that from a caller who left: the next one finds a canceled task and starts afresh.
+ */
+class RenderIds {
+  readonly #chosen: boolean;
+  current: string;
+
+  constructor(requestId: string | undefined) {
+    this.#chosen = requestId !== undefined;
+    this.current = requestId ?? randomUUID();
+  }
+
+  /** Waits before the next try, or throws the error. */
+  async orRetry(error: FarmError, retry: Retry): Promise<void> {
+    if (error.code === "TASK_CANCELED" && retry.hasLostOne && !this.#chosen) {
+      this.current = randomUUID();
+      retry.reset();
+      return;
+    }
+    await retry.afterFailure(error);
+  }
+}
+
+/** Sends a call until it is answered, refused or out of tries. */
+async function retried<Response>(
+  options: CallOptions,
+  start: StartUnary<Response>,
+): Promise<Response> {
+  const bounds = boundsOf(options);
+  const retry = new Retry(bounds);
+  for (;;) {
+    try {
+      return await callUnary(start, bounds);
+    } catch (thrown) {
+      await retry.afterFailure(failureOf(thrown, bounds));
+    }
+  }
+}
+
+/** The deadline is taken once, so that retries share it. */
+function boundsOf({ signal, timeoutMs }: CallOptions): RetryOptions {
+  return { signal, deadline: timeoutMs === undefined ? undefined : Date.now() + timeoutMs };
+}
+
+/** The failure to decide on; an abort by the caller is none and goes straight to it. */
+function failureOf(thrown: unknown, { signal }: RetryOptions): FarmError {
+  signal?.throwIfAborted();
+  return FarmError.from(thrown);
+}
+
+function renderRequest(spec: Spec, options: RenderOptions, requestId: string): RenderImageRequest {
+  return {
+    parent: options.parent ?? "",
+    requestId,
+    pool: options.pool ?? "",
+    image: imageOf(spec),
+    includeData: options.includeData ?? false,
+  };
+}
+
+function imageOf({ prompt, width, height, steps, seed }: Spec): ImageSpec {
+  return { prompt, width: width ?? 0, height: height ?? 0, steps: steps ?? 0, seed };
+}
+
+function present<Value>(value: Value | undefined): Value {
+  if (value === undefined) throw new FarmError("INTERNAL", "the farm's answer holds no job");
+  return value;
+}

@@ -1,0 +1,11 @@
+/** The TypeScript client of a farm: typed, retrying where that is harmless, resumable. */
+export { connectFarm, type FarmOptions } from "./connect-farm.ts";
+export type {
+  CallOptions,
+  CreateJobOptions,
+  FarmClient,
+  ListTasksOptions,
+  RenderOptions,
+  Spec,
+  WatchOptions,
+} from "./farm-client.ts";

@@ -1,0 +1,226 @@
+/**
+ * Turns a valid submission into a stored job, once, however often and wherever it is retried.
+ *
+ * The record is created first (not admitted), then every task is stored, then the record is
+ * marked admitted; a retry of the same request id finds the record and does what is missing.
+ * Refused means refused: when the queue fills up halfway, the record is voided first (so that no
+ * concurrent retry admits it) and then every task of it is canceled. A void record keeps its job
+ * id for ever, because its tasks have outcomes; the same request id starts over under the job id
+ * of the next generation. Nothing is voided where nothing was stored.
+ */
+
+import type { StoredJob } from "@zfarm/broker";
+import {
+  createJobId,
+  FarmError,
+  type JobId,
+  type JobRecord,
+  type JobRef,
+  jobIdOfRequest,
+  limits,
+  type PoolId,
+  type QueuedTask,
+  taskIdOf,
+} from "@zfarm/contract";
+import type { Submission } from "../domain/validate-request.ts";
+import type { GatewayNeeds } from "../needs.ts";
+import { cancelUnfinished } from "./cancel-tasks.ts";
+import { drawSeed } from "./draw-seed.ts";
+import { forEachBounded } from "./for-each-bounded.ts";
+
+export interface Admission {
+  readonly submission: Submission;
+  /** Of the request's content; see request-digest.ts. */
+  readonly digest: string;
+  /** No lease is granted after this; absent: never. */
+  readonly expireTime?: Date;
+  /** Runs once the job's id is known and before its first task is stored. */
+  readonly beforePublish?: (job: JobRef) => Promise<void>;
+}
+
+type AdmitNeeds = Pick<GatewayNeeds, "broker" | "clock" | "metrics" | "log">;
+
+/** A record whose submission was refused halfway; it stands for nothing any more. */
+export function isVoid(record: JobRecord): boolean {
+  return record.requestDigest === "";
+}
+
+/** The job's record once every task is stored. REQUEST_ID_REUSED, QUEUE_FULL, CONFLICT. */
+export async function admitJob(needs: AdmitNeeds, admission: Admission): Promise<JobRecord> {
+  const { stored, created } = await claimRecord(needs, admission);
+  const { record } = stored;
+  if (record.requestDigest !== admission.digest) {
+    throw new FarmError("REQUEST_ID_REUSED", "this request_id came before with other content");
+  }
+  await admission.beforePublish?.(refOf(record));
+  if (record.admitted) return record;
+  const attempt = { stored, created, added: new Set<number>() };
+  try {
+    await addTasks(needs, { admission, record, added: attempt.added });
+  } catch (thrown) {
+    const repeatable = admission.submission.requestId !== "";
+    return await giveUp(needs, { ...attempt, repeatable, error: FarmError.from(thrown) });
+  }
+  return await markAdmitted(needs, attempt);
+}
+
+/** The request's record: its own, or the one a former try left. */
+async function claimRecord(
+  needs: AdmitNeeds,
+  admission: Admission,
+): Promise<{ stored: StoredJob; created: boolean }> {
+  const { submission, digest } = admission;
+  for (let generation = 0; generation < limits.admitGenerationsMax; generation += 1) {
+    const claim = await needs.broker.jobs.create({
+      project: submission.project,
+      job: jobIdFor(submission, generation),
+      requestDigest: digest,
+      pool: submission.pool,
+      displayName: submission.displayName,
+      taskCount: submission.images.length,
+      createTime: new Date(needs.clock.now()),
+      admitted: false,
+    });
+    if (!isVoid(claim.stored.record)) return claim;
+    // Whoever voided it may have died before its tasks were canceled.
+    await cancelUnfinished(needs, claim.stored.record);
+  }
+  throw new FarmError(
+    "QUEUE_FULL",
+    `the queue was full ${limits.admitGenerationsMax} times; use a new request_id`,
+    { retryAfterMs: limits.queueFullRetryMs },
+  );
+}
+
+/** `~` is in no request id, so a later generation is never another client's request. */
+function jobIdFor({ project, requestId }: Submission, generation: number): JobId {
+  if (requestId === "") return createJobId();
+  return jobIdOfRequest(project, generation === 0 ? requestId : `${requestId}~${generation}`);
+}
+
+/** Stores the tasks; `added` grows by each index that was not there before. */
+async function addTasks(
+  { broker, metrics }: AdmitNeeds,
+  job: { readonly admission: Admission; readonly record: JobRecord; readonly added: Set<number> },
+): Promise<void> {
+  const tasks = tasksOf(job.admission, job.record);
+  const add = async (task: QueuedTask): Promise<void> => {
+    const index = task.spec?.index ?? 0;
+    if ((await broker.queue.add(task)) === "exists") return;
+    job.added.add(index);
+    metrics.tasksAdmitted.inc();
+  };
+  // The first one alone: a queue that is full already refuses it, and there is nothing to undo.
+  const [first, ...rest] = tasks;
+  if (first !== undefined) await add(first);
+  await forEachBounded(rest, limits.admitParallel, add);
+}
+
+function tasksOf({ submission, expireTime }: Admission, record: JobRecord): QueuedTask[] {
+  return submission.images.map((image, index) => ({
+    spec: {
+      project: record.project,
+      job: record.job,
+      index,
+      pool: record.pool,
+      image: { ...image, seed: image.seed ?? drawSeed() },
+      createTime: record.createTime,
+      expireTime,
+    },
+    attempts: 0,
+  }));
+}
+
+interface Attempt {
+  readonly stored: StoredJob;
+  readonly created: boolean;
+  readonly added: ReadonlySet<number>;
+}
+
+async function markAdmitted(needs: AdmitNeeds, attempt: Attempt): Promise<JobRecord> {
+  const { stored, created } = attempt;
+  const record: JobRecord = { ...stored.record, admitted: true };
+  const updated = await needs.broker.jobs.update(record, stored.revision);
+  if (updated !== "conflict") {
+    if (!created) await removeEnded(needs, attempt);
+    return record;
+  }
+  const current = await needs.broker.jobs.find(refOf(record));
+  if (current?.record.admitted === true) {
+    await removeEnded(needs, attempt);
+    return current.record;
+  }
+  await cancelUnfinished(needs, record);
+  await removeEnded(needs, attempt);
+  if (current !== undefined && isVoid(current.record)) throw queueFull();
+  throw new FarmError("CONFLICT", "the job's record changed while its tasks were stored");
+}
+
+/**
+ * A second try may store a task again that the first one stored and a worker ended meanwhile.
+ * Its outcome stands; the message must go, or it would be rendered for nothing.
+ */
+async function removeEnded({ broker }: AdmitNeeds, attempt: Attempt): Promise<void> {
+  const record = attempt.stored.record;
+  await forEachBounded([...attempt.added], limits.lookupParallel, async (index) => {
+    const id = { ...refOf(record), index };
+    if ((await broker.outcomes.find(id)) === undefined) return;
+    const message = await broker.queue.find(record.pool as PoolId, id);
+    if (message !== undefined) await broker.queue.remove(message.revision);
+  });
+}
+
+/**
+ * Decides what a failed try leaves behind. A full queue is a refusal and undone. After any other
+ * failure nobody knows what was stored: with a request id a retry completes it, without one
+ * nobody could, so it is undone as far as the broker answers.
+ */
+async function giveUp(
+  needs: AdmitNeeds,
+  attempt: Attempt & { readonly repeatable: boolean; readonly error: FarmError },
+): Promise<JobRecord> {
+  const { stored, added, repeatable, error } = attempt;
+  const full = error.code === "QUEUE_FULL";
+  if (full && added.size === 0 && (await isUntouched(needs, stored.record))) {
+    throw queueFull(error);
+  }
+  if (!full && repeatable) throw error;
+  const winner = await voidJob(needs, stored).catch((failure: unknown) => {
+    needs.log.warn({ job_id: stored.record.job, error: failure }, "refused job not fully undone");
+    return undefined;
+  });
+  if (winner !== undefined) return winner;
+  throw full ? queueFull(error) : error;
+}
+
+/** Every try stores the first task first: where it neither lives nor ended, nothing was stored. */
+async function isUntouched({ broker }: AdmitNeeds, record: JobRecord): Promise<boolean> {
+  const first = { ...refOf(record), index: 0 };
+  if ((await broker.queue.find(record.pool as PoolId, first)) !== undefined) return false;
+  return (await broker.outcomes.find(first)) === undefined;
+}
+
+/** Voids and cancels; gives the record instead where a concurrent try has admitted it. */
+async function voidJob(needs: AdmitNeeds, stored: StoredJob): Promise<JobRecord | undefined> {
+  const { record, revision } = stored;
+  const updated = await needs.broker.jobs.update({ ...record, requestDigest: "" }, revision);
+  if (updated === "conflict") {
+    const current = await needs.broker.jobs.find(refOf(record));
+    if (current?.record.admitted === true) return current.record;
+  }
+  await cancelUnfinished(needs, record);
+  needs.metrics.jobsUndone.inc();
+  return undefined;
+}
+
+function queueFull(cause?: FarmError): FarmError {
+  return new FarmError("QUEUE_FULL", "the queue is full; nothing of this request was kept", {
+    cause,
+    retryAfterMs: cause?.retryAfterMs ?? limits.queueFullRetryMs,
+  });
+}
+
+function refOf(record: JobRecord): JobRef {
+  const { project, job } = taskIdOf({ ...record, index: 0 });
+  return { project, job };
+}

@@ -1,0 +1,67 @@
+/** The gateway's metrics. Labels come from closed sets: methods, gRPC codes, error codes. */
+import { Counter, Gauge, Histogram, type Registry } from "@zfarm/runtime";
+
+export interface GatewayMetrics {
+  readonly requests: Counter<"method" | "code">;
+  readonly refusals: Counter<"reason">;
+  readonly duration: Histogram<"method">;
+  readonly inFlight: Gauge<"method">;
+  readonly watchers: Gauge;
+  readonly tasksAdmitted: Counter;
+  readonly jobsUndone: Counter;
+  readonly progressDropped: Counter;
+}
+
+/** Seconds: from a lookup on the same machine to a render that waited for its turn. */
+const durationBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600];
+
+export function createGatewayMetrics(registry: Registry): GatewayMetrics {
+  const registers = [registry];
+  return {
+    requests: new Counter({
+      name: "zfarm_requests_total",
+      help: "gRPC calls that ended, by method and gRPC status.",
+      labelNames: ["method", "code"],
+      registers,
+    }),
+    refusals: new Counter({
+      name: "zfarm_request_errors_total",
+      help: "gRPC calls that ended with an error, by the farm's error code.",
+      labelNames: ["reason"],
+      registers,
+    }),
+    duration: new Histogram({
+      name: "zfarm_request_e2e_seconds",
+      help: "From the arrival of a call to its end, watches excepted.",
+      labelNames: ["method"],
+      buckets: durationBuckets,
+      registers,
+    }),
+    inFlight: new Gauge({
+      name: "zfarm_requests_in_flight",
+      help: "gRPC calls that have begun and not ended.",
+      labelNames: ["method"],
+      registers,
+    }),
+    watchers: new Gauge({
+      name: "zfarm_watchers",
+      help: "WatchJob calls being served.",
+      registers,
+    }),
+    tasksAdmitted: new Counter({
+      name: "zfarm_tasks_admitted_total",
+      help: "Tasks stored in the queue for accepted jobs.",
+      registers,
+    }),
+    jobsUndone: new Counter({
+      name: "zfarm_jobs_undone_total",
+      help: "Jobs refused halfway whose stored tasks were canceled again.",
+      registers,
+    }),
+    progressDropped: new Counter({
+      name: "zfarm_progress_dropped_total",
+      help: "Progress events not sent because their client read too slowly.",
+      registers,
+    }),
+  };
+}

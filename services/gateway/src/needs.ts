@@ -1,0 +1,16 @@
+/** What the methods of the gateway work with: one object, handed to each of them. */
+import type { BlobStore } from "@zfarm/blobs";
+import type { Broker } from "@zfarm/broker";
+import type { Clock, Log } from "@zfarm/runtime";
+import type { GatewayMetrics } from "./metrics.ts";
+
+export interface GatewayNeeds {
+  readonly broker: Pick<
+    Broker,
+    "queue" | "outcomes" | "jobs" | "pools" | "progress" | "queries" | "problem"
+  >;
+  readonly blobs: Pick<BlobStore, "get" | "url">;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: GatewayMetrics;
+}

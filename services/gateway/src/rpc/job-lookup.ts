@@ -1,0 +1,77 @@
+/** Finds jobs by their names, and what is known of their tasks. */
+import type { StoredOutcome } from "@zfarm/broker";
+import {
+  FarmError,
+  type Job,
+  type JobRecord,
+  type JobRef,
+  jobName,
+  type LiveTask,
+  parseJobName,
+} from "@zfarm/contract";
+import { isVoid } from "../admission/admit-job.ts";
+import { countTasks, endedCount, jobView } from "../domain/job-state.ts";
+import { invalidField } from "../domain/violations.ts";
+import type { GatewayNeeds } from "../needs.ts";
+
+export interface FoundJob {
+  readonly ref: JobRef;
+  readonly record: JobRecord;
+}
+
+/** The job of a name. INVALID_REQUEST where it is no name, JOB_NOT_FOUND. */
+export async function findJob(
+  { broker }: Pick<GatewayNeeds, "broker">,
+  name: string,
+  field: "name" | "parent",
+): Promise<FoundJob> {
+  const ref = parseJobName(name);
+  if (ref === undefined) {
+    const description = "must be projects/{project}/jobs/{job} as a create returned it";
+    throw invalidField(field, { reason: "BAD_NAME", description });
+  }
+  const stored = await broker.jobs.find(ref);
+  if (stored === undefined || isVoid(stored.record)) {
+    throw new FarmError("JOB_NOT_FOUND", `there is no job ${jobName(ref)}`);
+  }
+  return { ref, record: stored.record };
+}
+
+/**
+ * The live tasks as the leader sees them. Without a leader nothing is lost but detail: they count
+ * as pending.
+ */
+export async function liveTasks(
+  { broker, log }: Pick<GatewayNeeds, "broker" | "log">,
+  ref: JobRef,
+): Promise<Map<number, LiveTask>> {
+  try {
+    const query = { $case: "jobStatus", value: { ...ref } } as const;
+    const { reply } = await broker.queries.ask({ query });
+    const tasks = reply?.$case === "jobStatus" ? reply.value.tasks : [];
+    return new Map(tasks.map((task) => [task.index, task]));
+  } catch (error) {
+    log.debug({ job_id: ref.job, error }, "job status without a leader");
+    return new Map();
+  }
+}
+
+/** A live task that some worker holds. */
+export function isRunning(task: LiveTask): boolean {
+  return task.worker !== "";
+}
+
+/** The job with its counts; the leader is asked only where something can still be running. */
+export async function viewJob(
+  needs: Pick<GatewayNeeds, "broker" | "log">,
+  { ref, record }: FoundJob,
+  known?: readonly StoredOutcome[],
+): Promise<Job> {
+  const stored = known ?? (await needs.broker.outcomes.list(ref));
+  const outcomes = stored.map(({ outcome }) => outcome);
+  const ended = countTasks(record.taskCount, outcomes, new Set());
+  if (endedCount(ended) === record.taskCount) return jobView(record, ended);
+  const live = await liveTasks(needs, ref);
+  const running = [...live.values()].filter(isRunning).map(({ index }) => index);
+  return jobView(record, countTasks(record.taskCount, outcomes, new Set(running)));
+}

@@ -1,0 +1,124 @@
+/**
+ * JobService.WatchJob: every outcome once and in order, then the job. All state is in the token
+ * and in OUTCOMES, so a watch goes on at any gateway. Progress is sent only while the client
+ * keeps up.
+ */
+
+import type { StoredOutcome } from "@zfarm/broker";
+import {
+  FarmError,
+  limits,
+  type Progress,
+  taskIdOf,
+  taskName,
+  WatchJobRequest,
+  type WatchJobResponse,
+} from "@zfarm/contract";
+import { decodeResumeToken, encodeResumeToken } from "../domain/tokens.ts";
+import { invalidField } from "../domain/violations.ts";
+import type { GatewayNeeds } from "../needs.ts";
+import type { CallScope } from "./call-scope.ts";
+import { decodeRequest } from "./decode.ts";
+import type { EventWriter } from "./event-writer.ts";
+import { type FoundJob, findJob, viewJob } from "./job-lookup.ts";
+import type { StreamMethod } from "./serve-call.ts";
+import { endedTask } from "./task-view.ts";
+
+interface Watch {
+  readonly found: FoundJob;
+  /** Outcomes up to this revision were delivered by an earlier watch. */
+  readonly after: bigint;
+  readonly scope: CallScope;
+  readonly events: EventWriter<WatchJobResponse>;
+  /** Indexes of the tasks that ended, delivered or not. */
+  readonly ended: Set<number>;
+}
+
+export const watchJob: StreamMethod<WatchJobRequest, WatchJobResponse> = {
+  name: "WatchJob",
+  decode: (bytes) => decodeRequest(WatchJobRequest, bytes),
+  deadlineMs: limits.watchMs,
+  drain: "end",
+  run: async (request, { scope, events }, needs) => {
+    const found = await findJob(needs, request.name, "name");
+    scope.note({ job_id: found.ref.job, resumed: request.resumeToken !== "" });
+    const after = await resumePoint(needs, found, request.resumeToken);
+    const watch: Watch = { found, after, scope, events, ended: new Set() };
+    const unsubscribe = await needs.broker.progress.subscribe(found.ref, (progress) => {
+      offerProgress(watch, progress);
+    });
+    needs.metrics.watchers.inc();
+    try {
+      await sendOutcomes(needs, watch);
+    } finally {
+      unsubscribe();
+      needs.metrics.watchers.dec();
+    }
+  },
+};
+
+async function resumePoint(
+  { broker }: GatewayNeeds,
+  { ref }: FoundJob,
+  token: string,
+): Promise<bigint> {
+  if (token === "") return 0n;
+  const revision = decodeResumeToken(ref, token);
+  if (revision === undefined) {
+    const description = "must be a resume_token that a watch of this job returned";
+    throw invalidField("resume_token", { reason: "BAD_TOKEN", description });
+  }
+  if (revision > (await broker.outcomes.lastRevision())) {
+    const message = "the resume_token is newer than anything the farm knows; watch from the start";
+    throw new FarmError("RESUME_TOKEN_EXPIRED", message);
+  }
+  return revision;
+}
+
+async function sendOutcomes(needs: GatewayNeeds, watch: Watch): Promise<void> {
+  const { found, scope, ended } = watch;
+  const stored: StoredOutcome[] = [];
+  if (found.record.taskCount === 0) return;
+  // From the start even when resuming: how many have ended is what says when the job has.
+  const options = { job: found.ref, after: 0n, stop: scope.signal };
+  for await (const followed of needs.broker.outcomes.follow(options)) {
+    if (followed.kind === "caught-up") continue;
+    const { outcome, revision } = followed.entry;
+    const index = outcome.spec?.index ?? -1;
+    if (ended.has(index)) continue;
+    ended.add(index);
+    stored.push(followed.entry);
+    if (revision > watch.after) await sendOutcome(needs, watch, followed.entry);
+    if (ended.size < found.record.taskCount) continue;
+    const value = await viewJob(needs, found, stored);
+    await watch.events.send({ resumeToken: "", event: { $case: "jobEnded", value } });
+    return;
+  }
+  throw endOf(scope);
+}
+
+async function sendOutcome(
+  needs: GatewayNeeds,
+  { found, events }: Watch,
+  { outcome, revision }: StoredOutcome,
+): Promise<void> {
+  await events.send({
+    resumeToken: encodeResumeToken(found.ref, revision),
+    event: { $case: "taskEnded", value: await endedTask(needs, outcome) },
+  });
+}
+
+function offerProgress({ events, ended }: Watch, progress: Progress): void {
+  if (progress.event?.$case !== "step" || ended.has(progress.index)) return;
+  const { index: step, total } = progress.event.value;
+  const value = { task: taskName(taskIdOf(progress)), step, total };
+  events.offer({ resumeToken: "", event: { $case: "progress", value } });
+}
+
+/** Its own time being over is no failure of a watch: the client resumes it. */
+function endOf({ signal }: CallScope): FarmError {
+  if (!signal.aborted) return new FarmError("BROKER_UNAVAILABLE", "the broker ended the watch");
+  const reason = FarmError.from(signal.reason);
+  if (reason.code !== "DEADLINE_EXCEEDED") return reason;
+  return new FarmError("WATCH_ENDED", "the watch lived its time; resume it with the last token");
+}

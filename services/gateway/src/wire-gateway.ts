@@ -1,0 +1,21 @@
+/** Puts a gateway together inside an app, whoever opened the broker and the store. */
+import type { BlobStore } from "@zfarm/blobs";
+import type { Broker } from "@zfarm/broker";
+import type { App } from "@zfarm/runtime";
+import type { GatewayConfig } from "./config.ts";
+import { createGatewayMetrics } from "./metrics.ts";
+import { openServer } from "./server.ts";
+
+export async function wireGateway(
+  app: App,
+  config: GatewayConfig,
+  needs: { readonly broker: Broker; readonly blobs: BlobStore },
+): Promise<{ readonly port: number }> {
+  const { broker, blobs } = needs;
+  const log = app.log.child({ part: "gateway" });
+  const metrics = createGatewayMetrics(app.registry);
+  const opening = openServer({ broker, blobs, clock: app.clock, log, metrics }, config);
+  const server = await app.open("gateway-server", opening, (opened) => opened.stop());
+  app.ready(() => broker.problem());
+  return { port: server.port };
+}

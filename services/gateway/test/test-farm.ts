@@ -1,0 +1,210 @@
+/**
+ * A gateway with a real client over loopback and a scripted rest of the farm: no scheduler and no
+ * worker run, so that a test decides what becomes of each task, and when.
+ */
+import { createHash } from "node:crypto";
+import { createMemoryBlobStore } from "@zfarm/blobs";
+import { type Broker, type BrokerBounds, createMemoryFarm, type StoredTask } from "@zfarm/broker";
+// biome-ignore lint/correctness/noUndeclaredDependencies: a service may not depend on its client
+import { connectFarm, type FarmClient } from "@zfarm/client";
+import {
+  defaultPool,
+  FailureBlame,
+  imageKey,
+  type LiveTask,
+  type Outcome,
+  OutcomeKind,
+  type PoolRecord,
+  type SchedulerQuery,
+  type SchedulerReply,
+  type TaskSpec,
+  taskIdOf,
+  WorkerState,
+} from "@zfarm/contract";
+import { createLog, type RunningApp, startApp } from "@zfarm/runtime";
+import { wireGateway } from "../src/wire-gateway.ts";
+
+export const testPool: PoolRecord = {
+  pool: defaultPool,
+  model: "test",
+  modelDigest: "digest",
+  sizeMultiple: 16,
+  pixelsMax: 1_024 * 1_024,
+  stepsDefault: 8,
+  widthDefault: 256,
+  heightDefault: 256,
+};
+
+/** What every scripted worker draws. */
+export const testPicture = Buffer.from("not really a PNG");
+
+export interface TestFarmOptions {
+  readonly bounds?: Partial<BrokerBounds>;
+  /** False: nobody answers questions to the leader. */
+  readonly leader?: boolean;
+  /** Wraps the broker that the gateway gets, to make it fail. */
+  readonly wrap?: (broker: Broker) => Broker;
+  readonly drainMs?: number;
+}
+
+export async function openTestFarm(options: TestFarmOptions = {}): Promise<TestFarm> {
+  const memory = createMemoryFarm({ bounds: options.bounds ?? {} });
+  const own = memory.connect();
+  const farm = new TestFarm(
+    memory.connect(),
+    options.wrap?.(own) ?? own,
+    options.drainMs ?? 10_000,
+  );
+  await farm.broker.pools.put(testPool);
+  if (options.leader !== false) farm.lead();
+  await farm.startGateway(0);
+  return farm;
+}
+
+export class TestFarm {
+  readonly broker: Broker;
+  readonly blobs = createMemoryBlobStore();
+  readonly log: Record<string, unknown>[] = [];
+  /** What the leader says about live tasks. */
+  live: LiveTask[] = [];
+  readonly #gatewayBroker: Broker;
+  readonly #drainMs: number;
+  #gateway: RunningApp | undefined;
+  #client: FarmClient | undefined;
+  port = 0;
+
+  constructor(broker: Broker, gatewayBroker: Broker, drainMs: number) {
+    this.broker = broker;
+    this.#gatewayBroker = gatewayBroker;
+    this.#drainMs = drainMs;
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.port}`;
+  }
+
+  get client(): FarmClient {
+    this.#client ??= connectFarm({ address: this.address });
+    return this.#client;
+  }
+
+  async startGateway(port: number): Promise<void> {
+    const config = { host: "127.0.0.1", port, reflection: true, drainMs: this.#drainMs };
+    const write = (line: string): void => void this.log.push(JSON.parse(line));
+    const needs = { broker: this.#gatewayBroker, blobs: this.blobs };
+    this.#gateway = startApp({
+      name: "gateway",
+      log: createLog({ name: "gateway", level: "debug", destination: { write } }),
+      wire: async (app) => {
+        this.port = (await wireGateway(app, config, needs)).port;
+      },
+    });
+    await this.#gateway.ready;
+  }
+
+  async stopGateway(): Promise<void> {
+    await this.#gateway?.stop();
+  }
+
+  async metrics(): Promise<string> {
+    return (await this.#gateway?.registry.metrics()) ?? "";
+  }
+
+  async stop(): Promise<void> {
+    this.#client?.close();
+    await this.stopGateway();
+    await this.broker.drain();
+    await this.#gatewayBroker.drain();
+  }
+
+  /** The live tasks, oldest first. */
+  async queued(): Promise<StoredTask[]> {
+    const tasks: StoredTask[] = [];
+    const stop = new AbortController();
+    for await (const followed of this.broker.queue.follow(stop.signal)) {
+      if (followed.kind === "caught-up") break;
+      tasks.push(followed.entry);
+    }
+    stop.abort();
+    return tasks;
+  }
+
+  /** Waits for the next `count` live tasks. */
+  async take(count = 1): Promise<TaskSpec[]> {
+    const tasks: TaskSpec[] = [];
+    const stop = new AbortController();
+    for await (const followed of this.broker.queue.follow(stop.signal)) {
+      if (followed.kind === "entry" && followed.entry.task.spec !== undefined) {
+        tasks.push(followed.entry.task.spec);
+      }
+      if (tasks.length === count) break;
+    }
+    stop.abort();
+    return tasks;
+  }
+
+  /** Draws the task as a worker would. */
+  async succeed(spec: TaskSpec, picture: Uint8Array = testPicture): Promise<void> {
+    const key = imageKey(taskIdOf(spec), 1n);
+    await this.blobs.put(key, picture, "image/png");
+    const sha256 = createHash("sha256").update(picture).digest("hex");
+    await this.#end(spec, {
+      kind: OutcomeKind.SUCCEEDED,
+      image: {
+        key,
+        sha256,
+        sizeBytes: BigInt(picture.length),
+        mediaType: "image/png",
+        modelDigest: testPool.modelDigest,
+        timings: undefined,
+      },
+    });
+  }
+
+  async fail(spec: TaskSpec, reason: string): Promise<void> {
+    const failure = { reason, message: "as scripted", blame: FailureBlame.TASK };
+    await this.#end(spec, { kind: OutcomeKind.FAILED, failure });
+  }
+
+  step(spec: TaskSpec, index: number, total = 8): void {
+    this.broker.progress.publish({
+      ...taskIdOf(spec),
+      event: { $case: "step", value: { index, total } },
+    });
+  }
+
+  lead(): void {
+    this.broker.queries.serve((query) => this.#answer(query));
+  }
+
+  async #end(spec: TaskSpec, fields: Partial<Outcome> & { kind: OutcomeKind }): Promise<void> {
+    await this.broker.outcomes.publish({
+      spec,
+      worker: "scripted",
+      fence: 1n,
+      attempt: 1,
+      endTime: new Date(),
+      ...fields,
+    });
+    const message = await this.broker.queue.find(defaultPool, taskIdOf(spec));
+    if (message !== undefined) await this.broker.queue.remove(message.revision);
+  }
+
+  #answer({ query }: SchedulerQuery): SchedulerReply {
+    if (query?.$case === "jobStatus") {
+      return { epoch: 1n, reply: { $case: "jobStatus", value: { tasks: this.live } } };
+    }
+    const worker = {
+      name: "workers/one",
+      pool: defaultPool,
+      state: WorkerState.READY,
+      device: "cpu",
+      model: "test",
+      modelDigest: "digest",
+      slots: 1,
+      running: 0,
+      heartbeatTime: undefined,
+    };
+    return { epoch: 1n, reply: { $case: "listWorkers", value: { workers: [worker] } } };
+  }
+}

@@ -1,0 +1,80 @@
+/** The form of a row of the corpus, and how rows are written down briefly. */
+import {
+  CreateJobRequest,
+  type ImageSpec,
+  RenderImageRequest,
+  StreamRenderRequest,
+} from "@zfarm/contract";
+
+export interface BadRequest {
+  readonly name: string;
+  /** Path of the method, for example `/zfarm.v1.JobService/GetJob`. */
+  readonly method: string;
+  readonly bytes: Uint8Array;
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** Name of the expected gRPC status. */
+  readonly code: string;
+  /** ErrorInfo.reason; absent where grpc-js itself answers. */
+  readonly reason?: string;
+  /** The violations expected, each as `field REASON`, all of them and in order. */
+  readonly violations?: readonly string[];
+  /** What the text must name, usually the bound. */
+  readonly tells?: string;
+}
+
+/** Stands in every row's user text; no answer may repeat it. */
+export const secret = "Zq7-unmistakable";
+
+export const methods = {
+  render: "/zfarm.v1.RenderService/RenderImage",
+  stream: "/zfarm.v1.RenderService/StreamRender",
+  create: "/zfarm.v1.JobService/CreateJob",
+  get: "/zfarm.v1.JobService/GetJob",
+  list: "/zfarm.v1.JobService/ListTasks",
+  watch: "/zfarm.v1.JobService/WatchJob",
+  cancel: "/zfarm.v1.JobService/CancelJob",
+  workers: "/zfarm.v1.FleetService/ListWorkers",
+} as const;
+
+/** A valid picture, but for the fields given. */
+export function image(fields: Partial<ImageSpec> = {}): ImageSpec {
+  const valid = { prompt: `a red house ${secret}`, width: 256, height: 256, steps: 8 };
+  return { ...valid, seed: 1n, ...fields };
+}
+
+export function renderBytes(fields: Partial<RenderImageRequest> = {}): Uint8Array {
+  return RenderImageRequest.encode(
+    RenderImageRequest.create({ image: image(), ...fields }),
+  ).finish();
+}
+
+export function streamBytes(fields: Partial<StreamRenderRequest> = {}): Uint8Array {
+  const request = StreamRenderRequest.create({ image: image(), ...fields });
+  return StreamRenderRequest.encode(request).finish();
+}
+
+export function createBytes(fields: Partial<CreateJobRequest> = {}): Uint8Array {
+  const request = CreateJobRequest.create({ images: [image()], ...fields });
+  return CreateJobRequest.encode(request).finish();
+}
+
+/** A render whose picture has one wrong field. */
+export function badPicture(
+  name: string,
+  fields: Partial<ImageSpec>,
+  expected: { readonly field: keyof ImageSpec; readonly reason: string; readonly tells?: string },
+): BadRequest {
+  const { field, reason, ...rest } = expected;
+  return {
+    name,
+    method: methods.render,
+    bytes: renderBytes({ image: image(fields) }),
+    ...invalid([`image.${field} ${reason}`]),
+    ...rest,
+  };
+}
+
+/** What every refused argument looks like. */
+export function invalid(violations: readonly string[]) {
+  return { code: "INVALID_ARGUMENT", reason: "INVALID_REQUEST", violations } as const;
+}
