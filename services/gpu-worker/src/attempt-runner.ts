@@ -1,0 +1,227 @@
+/**
+ * Carries every leased task to its end: into the engine, its progress out, its picture to the
+ * store, its failure to the leader. Each attempt ends exactly once, with one wide log line.
+ */
+import type { Broker } from "@zfarm/broker";
+import { FailureBlame, FarmError, type Lease, type TaskFailure } from "@zfarm/contract";
+import type { Clock, Log } from "@zfarm/runtime";
+import { type Delivery, type DeliveryNeeds, deliver } from "./delivery.ts";
+import { HeldTask } from "./domain/held-tasks.ts";
+import type { RenderTask, TaskStep } from "./engine/protocol.ts";
+import type { EngineEnd, EngineProcess, RenderHandlers } from "./engine-process.ts";
+import { type AttemptEnd, observeStages, type WorkerMetrics } from "./metrics.ts";
+import { retry } from "./retry.ts";
+import type { WorkerState } from "./worker-state.ts";
+
+export interface AttemptRunnerNeeds {
+  readonly state: WorkerState;
+  readonly engine: Pick<EngineProcess, "render" | "cancel">;
+  readonly broker: Pick<Broker, "link" | "progress">;
+  readonly delivery: DeliveryNeeds;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: WorkerMetrics;
+  /** Told of what must never happen: the process ends. */
+  readonly fail: (error: unknown) => void;
+}
+
+export class AttemptRunner implements RenderHandlers {
+  readonly #needs: AttemptRunnerNeeds;
+  /** Deliveries and reports under way. */
+  readonly #work = new Set<Promise<void>>();
+  /** Aborts when the worker ends: what did not work is not tried again. */
+  readonly #ending = new AbortController();
+
+  constructor(needs: AttemptRunnerNeeds) {
+    this.#needs = needs;
+  }
+
+  /** Takes the leases of one grant and gives them to the engine as one batch. */
+  begin(leases: readonly Lease[]): void {
+    const { state, engine, clock } = this.#needs;
+    const tasks: RenderTask[] = [];
+    for (const lease of leases) {
+      const held = this.#hold(lease, clock.now());
+      if (held !== undefined) tasks.push(toRenderTask(held));
+    }
+    this.#changed();
+    if (tasks.length > 0) engine.render(tasks, this);
+    state.bell.ring();
+  }
+
+  /** The task has an outcome: its work stops and nothing is published or reported. */
+  cancel(held: HeldTask): void {
+    this.#needs.engine.cancel(held.name);
+    this.#end(held, "canceled");
+  }
+
+  /** Gives the task back unharmed; it spends no attempt. */
+  handBack(held: HeldTask): void {
+    this.#needs.engine.cancel(held.name);
+    this.#end(held, "handed_back");
+    this.#track(this.#report(held, undefined));
+  }
+
+  /** Ends the retries; resolves once nothing is on its way to the broker or the store. */
+  async settle(): Promise<void> {
+    this.#ending.abort();
+    while (this.#work.size > 0) await Promise.allSettled(this.#work);
+  }
+
+  onStarted(name: string): void {
+    const held = this.#needs.state.held.named(name);
+    if (held === undefined) return;
+    held.phase = "rendering";
+    const value = { worker: this.#needs.state.worker, attempt: held.attempt };
+    this.#needs.broker.progress.publish({ ...held.id, event: { $case: "started", value } });
+  }
+
+  onStep(step: TaskStep): void {
+    const held = this.#needs.state.held.named(step.task);
+    if (held === undefined) return;
+    const { index, total } = step;
+    held.step = index;
+    const value = { index, total };
+    this.#needs.broker.progress.publish({ ...held.id, event: { $case: "step", value } });
+    // The slot is free from the last step on: decoding and upload overlap the next batch.
+    if (index >= total) held.phase = "delivering";
+    this.#changed();
+  }
+
+  onEnd(name: string, end: EngineEnd): void {
+    const held = this.#needs.state.held.named(name);
+    if (held === undefined) return;
+    held.phase = "delivering";
+    this.#changed();
+    switch (end.kind) {
+      case "finished":
+        this.#track(this.#deliver(held, end));
+        return;
+      case "failed":
+        this.#track(this.#failAttempt(held, end.failure));
+        return;
+      case "refused":
+        this.handBack(held);
+        return;
+      case "canceled":
+        // Only tasks that are no longer held are canceled in the engine.
+        this.#needs.fail(new FarmError("INTERNAL", `the engine dropped ${name} unasked`));
+        return;
+    }
+  }
+
+  /** The new entry; undefined where the lease cannot or need not be rendered. */
+  #hold(lease: Lease, nowMs: number): HeldTask | undefined {
+    const { state, log } = this.#needs;
+    const { spec } = lease;
+    if (spec?.image?.seed === undefined) {
+      log.error({ fence: lease.fence.toString() }, "lease without a complete spec is ignored");
+      return undefined;
+    }
+    const held = new HeldTask({ ...lease, spec }, spec.image, nowMs);
+    const standing = state.held.get(held.key);
+    if (standing !== undefined) {
+      // The leader lost sight of a lease that is alive here; the work goes on under the new one.
+      standing.fence = lease.fence;
+      return undefined;
+    }
+    state.held.add(held);
+    return held;
+  }
+
+  async #deliver(held: HeldTask, end: EngineEnd & { kind: "finished" }): Promise<void> {
+    const delivery = await deliver(this.#needs.delivery, held, end);
+    switch (delivery.kind) {
+      case "won":
+        observeStages(this.#needs.metrics, delivery.timings);
+        this.#end(held, "succeeded", describeDelivery(delivery));
+        return;
+      case "lost":
+        this.#needs.metrics.duplicateResultsTotal.inc();
+        this.#end(held, "lost");
+        return;
+      case "upload-failed":
+        await this.#failAttempt(held, describeUploadFailure(delivery.error));
+        return;
+      case "publish-failed":
+        // Nobody can be told while the broker is away; the lease runs out.
+        this.#end(held, "unknown", { error: delivery.error });
+        return;
+    }
+  }
+
+  /** Tells the leader, then lets go: until it knows, heartbeats still list the lease. */
+  async #failAttempt(held: HeldTask, failure: TaskFailure): Promise<void> {
+    // Canceled or handed back meanwhile: the leader already knows better.
+    if (held.abandoned.signal.aborted) return;
+    await this.#report(held, failure);
+    const { reason, message } = failure;
+    this.#end(held, "failed", { reason, failure_message: message });
+  }
+
+  async #report(held: HeldTask, failure: TaskFailure | undefined): Promise<void> {
+    const { state, broker, clock, log } = this.#needs;
+    const report = { worker: state.worker, task: held.leased, failure };
+    try {
+      const retrying = { clock, stop: this.#ending.signal };
+      await retry(() => broker.link.report(report), retrying);
+    } catch (error) {
+      if (!(error instanceof FarmError)) throw error;
+      // The lease runs out by itself, later but all the same.
+      log.warn({ ...identify(held), error }, "attempt could not be reported");
+    }
+  }
+
+  /** The one place where a task leaves the worker; the second call for a task does nothing. */
+  #end(held: HeldTask, end: AttemptEnd, fields: object = {}): void {
+    const { state, clock, log, metrics } = this.#needs;
+    if (!state.held.remove(held)) return;
+    held.abandoned.abort();
+    metrics.imagesTotal.inc({ outcome: end });
+    const { width, height, steps } = held.image;
+    const size = { width, height, steps, steps_done: held.step };
+    const took = { duration_ms: clock.now() - held.grantedMs };
+    log.info({ ...identify(held), outcome: end, ...size, ...took, ...fields }, "task ended");
+    this.#changed();
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked = work.catch(this.#needs.fail).finally(() => this.#work.delete(tracked));
+    this.#work.add(tracked);
+  }
+
+  #changed(): void {
+    const { state, metrics } = this.#needs;
+    metrics.tasksHeld.set(state.held.size);
+    state.bell.ring();
+  }
+}
+
+function toRenderTask(held: HeldTask): RenderTask {
+  const { prompt, width, height, steps, seed = 0n } = held.image;
+  return { task: held.name, prompt, width, height, steps, seed };
+}
+
+function identify(held: HeldTask): object {
+  const { project, job } = held.id;
+  const { attempt, fence } = held;
+  return { project, job_id: job, task_id: held.key, attempt, fence: fence.toString() };
+}
+
+function describeDelivery(delivery: Delivery & { kind: "won" }): object {
+  const { timings, sizeBytes } = delivery;
+  return {
+    size_bytes: sizeBytes,
+    queue_ms: Math.round(timings.queueMs),
+    text_encode_ms: Math.round(timings.textEncodeMs),
+    denoise_ms: Math.round(timings.denoiseMs),
+    vae_decode_ms: Math.round(timings.vaeDecodeMs),
+    encode_file_ms: Math.round(timings.encodeFileMs),
+    upload_ms: Math.round(timings.uploadMs),
+  };
+}
+
+function describeUploadFailure(error: FarmError): TaskFailure {
+  const message = `the picture could not be stored: ${error.message}`;
+  return { reason: "UPLOAD_FAILED", message, blame: FailureBlame.SHARED };
+}

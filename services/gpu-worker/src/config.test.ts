@@ -1,0 +1,25 @@
+import { ConfigError } from "@zfarm/runtime";
+import { expect, test } from "vitest";
+import { readGpuWorkerConfig } from "./config.ts";
+
+test("needs nothing but a model", () => {
+  const config = readGpuWorkerConfig({ MODEL_DIR: "models/z-image-nano" });
+
+  expect(config).toMatchObject({ pool: "default", device: "cpu", threads: undefined, slots: 4 });
+  expect(config.worker).toMatch(/^worker-[a-z0-9-]+-[0-9a-f]{6}$/);
+});
+
+test("two workers of one host have two names", () => {
+  const read = (): string => readGpuWorkerConfig({ MODEL_DIR: "m" }).worker;
+
+  expect(read()).not.toBe(read());
+});
+
+test("lists everything that is wrong at once", () => {
+  const env = { WORKER_ID: "Not A Name", WORKER_SLOTS: "9", WORKER_DEVICE: "?", MODEL_DIR: "" };
+
+  const read = (): unknown => readGpuWorkerConfig(env);
+
+  expect(read).toThrow(ConfigError);
+  for (const name of Object.keys(env)) expect(read).toThrow(name);
+});

@@ -1,0 +1,118 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { afterEach, describe, expect, test } from "vitest";
+import {
+  createEngine,
+  createTask,
+  type EngineUnderTest,
+  render,
+  stubEngine,
+} from "../testing/engine-harness.ts";
+import type { EngineProcess } from "./engine-process.ts";
+
+const stopping = new AbortController();
+const open: EngineProcess[] = [];
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((engine) => engine.close()));
+});
+
+async function startStub(overrides: Parameters<typeof createEngine>[1] = {}) {
+  const engine = createEngine(stubEngine, overrides);
+  open.push(engine);
+  await engine.start(stopping.signal);
+  return engine;
+}
+
+function stubWith(modelDir: string): EngineUnderTest {
+  return { ...stubEngine, modelDir };
+}
+
+describe("EngineProcess", () => {
+  test("kills an engine that is stuck in a run and blames the run", async () => {
+    const engine = await startStub({ stepMs: 1_000 });
+
+    const ends = await render(engine, [createTask("a", { prompt: "hang" })]).ends;
+
+    expect(ends.get("a")).toMatchObject({ failure: { reason: "ENGINE_CRASHED" } });
+    expect(JSON.stringify(ends.get("a"))).toContain("1000 ms without a sign of life");
+  });
+
+  test("refuses tasks while there is no engine", async () => {
+    const engine = await startStub();
+    await render(engine, [createTask("a", { prompt: "crash" })]).ends;
+
+    const ends = await render(engine, [createTask("b")]).ends;
+
+    expect(ends.get("b")).toEqual({ kind: "refused" });
+    expect(engine.problem()).toBe("the engine is gone");
+  });
+
+  test("never turns a latent that is not finite into a picture", async () => {
+    const engine = await startStub();
+
+    const ends = await render(engine, [createTask("a", { prompt: "nan" })]).ends;
+
+    expect(ends.get("a")).toMatchObject({ failure: { reason: "NAN_OUTPUT" } });
+  });
+
+  test("finds the one task that breaks the run of its batch", async () => {
+    const engine = await startStub();
+    const poison = createTask("bad", { prompt: "poison" });
+
+    const ends = await render(engine, [createTask("a"), poison, createTask("b")]).ends;
+
+    expect(ends.get("bad")).toMatchObject({ failure: { reason: "ENGINE_FAILED" } });
+    expect([ends.get("a")?.kind, ends.get("b")?.kind]).toEqual(["finished", "finished"]);
+  });
+
+  test("names the directory and the file of a model that cannot be opened", async () => {
+    const engine = createEngine(stubWith("broken"));
+
+    await expect(engine.start(stopping.signal)).rejects.toMatchObject({
+      code: "INTERNAL",
+      message: "cannot use model directory broken: vae/broken.safetensors: the file is truncated",
+    });
+  });
+
+  test("gives up after a bounded number of crashes at the start", async () => {
+    let restarts = 0;
+    const engine = createEngine(stubWith("crashing"), { onRestart: () => (restarts += 1) });
+
+    const started = engine.start(stopping.signal);
+
+    await expect(started).rejects.toThrow("the engine ended 6 times without finishing a picture");
+    expect(restarts).toBe(5);
+  });
+
+  test("leaves no engine behind when its parent is killed", async () => {
+    const entry = fileURLToPath(new URL("../testing/orphaning-parent.ts", import.meta.url));
+    const parent = spawn(process.execPath, [entry], { stdio: ["ignore", "pipe", "inherit"] });
+    const [line] = await once(parent.stdout, "data");
+    const pid = Number(String(line));
+    expect(isAlive(pid)).toBe(true);
+
+    parent.kill("SIGKILL");
+
+    await expect.poll(() => isAlive(pid), { timeout: 20_000 }).toBe(false);
+  });
+
+  test("ends the process when it is closed", async () => {
+    const engine = await startStub();
+    const { pid = 0 } = engine;
+
+    await engine.close();
+
+    expect(isAlive(pid)).toBe(false);
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    expect(error).toMatchObject({ code: "ESRCH" });
+    return false;
+  }
+}

@@ -1,0 +1,258 @@
+/**
+ * The engine as the worker sees it: always one child process, watched and started again after a
+ * crash. Every task that was given to it gets exactly one end, whatever happens to the child.
+ */
+import { FailureBlame, FarmError, limits } from "@zfarm/contract";
+import { backoffMs, type Clock, type Log } from "@zfarm/runtime";
+import { Bell } from "./bell.ts";
+import { describeModelFailure } from "./engine/failure.ts";
+import type {
+  EngineEvent,
+  EngineInfo,
+  EngineSettings,
+  RenderEnd,
+  RenderTask,
+  StepEvent,
+  TaskStep,
+} from "./engine/protocol.ts";
+import { type EngineChild, startEngineChild } from "./engine-child.ts";
+
+/** How a task left the engine; "refused" is unharmed: the engine never began with it. */
+export type EngineEnd = RenderEnd | { readonly kind: "refused" };
+
+export interface RenderHandlers {
+  onStarted(task: string): void;
+  onStep(step: TaskStep): void;
+  /** Exactly once per task, and the last call about it. */
+  onEnd(task: string, end: EngineEnd): void;
+}
+
+export interface EngineOptions {
+  readonly settings: EngineSettings;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Called after each change of readiness. */
+  readonly onChange?: () => void;
+  readonly onRestart?: () => void;
+  /** Called once per denoise run, whatever the number of tasks in it. */
+  readonly onRun?: (run: { readonly stepMs: number; readonly batchTasks: number }) => void;
+  /** A child that says nothing for this long while it has work is killed. */
+  readonly stepMs?: number;
+  /** A child that has not loaded its model after this long is killed. */
+  readonly startMs?: number;
+  /** The program of the child; absent: the engine over @zfarm/zimage. */
+  readonly entry?: URL;
+}
+
+interface Flight {
+  readonly handlers: RenderHandlers;
+  started: boolean;
+}
+
+/** How often the watchdog looks, at most: far finer than any limit in production. */
+const watchEveryMs = 1_000;
+
+export class EngineProcess {
+  readonly #options: EngineOptions;
+  readonly #flights = new Map<string, Flight>();
+  readonly #bell = new Bell();
+  #child: EngineChild | undefined;
+  #state: "starting" | "ready" | "gone" = "gone";
+  #info: EngineInfo | undefined;
+  /** When the child last said anything, or was given work while idle. */
+  #lastSignMs = 0;
+  /** Why the watchdog killed the child, for the failure's message. */
+  #killedBecause: string | undefined;
+  /** Ends of the child without one finished picture between them. */
+  #crashes = 0;
+  /** Set where the model itself is unusable: starting again cannot help. */
+  #modelFailure: string | undefined;
+  #closing = false;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Starts the child; resolves once the model is loaded. INTERNAL where the model cannot be used
+   * or the child crashes again and again; the stop signal's reason when stopped.
+   */
+  async start(stop: AbortSignal): Promise<EngineInfo> {
+    try {
+      this.#spawn();
+      for (;;) {
+        await this.#bell.until(() => this.#state !== "starting", stop);
+        if (this.#state === "ready" && this.#info !== undefined) return this.#info;
+        stop.throwIfAborted();
+        await this.#spawnAgain(stop);
+      }
+    } catch (error) {
+      this.#closing = true;
+      this.#child?.kill();
+      throw error;
+    }
+  }
+
+  /** Keeps a child alive until stopped. INTERNAL when it dies again and again. */
+  async run(stop: AbortSignal): Promise<void> {
+    for (;;) {
+      await this.#bell.until(() => this.#state === "gone", stop);
+      if (stop.aborted) return;
+      await this.#spawnAgain(stop);
+    }
+  }
+
+  /** Undefined while it takes tasks, else what it waits for. */
+  problem(): string | undefined {
+    return this.#state === "ready" ? undefined : `the engine is ${this.#state}`;
+  }
+
+  /** The process that holds the model now. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Hands over the tasks of one grant; none of them may be in the engine already. */
+  render(tasks: readonly RenderTask[], handlers: RenderHandlers): void {
+    if (this.#state !== "ready") {
+      for (const { task } of tasks) handlers.onEnd(task, { kind: "refused" });
+      return;
+    }
+    // An idle child owes no sign of life; its silence counts from here.
+    if (this.#flights.size === 0) this.#lastSignMs = this.#options.clock.monotonic();
+    for (const { task } of tasks) this.#flights.set(task, { handlers, started: false });
+    this.#child?.send({ kind: "render", tasks });
+  }
+
+  /** Takes the task out before its next step; its end still comes. */
+  cancel(task: string): void {
+    this.#child?.send({ kind: "cancel", task });
+  }
+
+  /** Ends the child: gently if it gets between two steps within `closeMs`, else by force. */
+  async close(closeMs: number = limits.engineCloseMs): Promise<void> {
+    this.#closing = true;
+    if (this.#state === "ready") {
+      this.#child?.send({ kind: "shutdown" });
+      await this.#bell.until(() => this.#state === "gone", AbortSignal.timeout(closeMs));
+    }
+    this.#child?.kill();
+    await this.#bell.until(() => this.#state === "gone", AbortSignal.timeout(closeMs));
+  }
+
+  #spawn(): void {
+    const { settings, entry, clock } = this.#options;
+    const gone = new AbortController();
+    this.#killedBecause = undefined;
+    this.#lastSignMs = clock.monotonic();
+    this.#state = "starting";
+    this.#child = startEngineChild({
+      settings,
+      ...(entry === undefined ? {} : { entry }),
+      onEvent: (event) => this.#onEvent(event),
+      onExit: (how) => {
+        gone.abort();
+        this.#onExit(how);
+      },
+    });
+    void this.#watch(this.#child, gone.signal);
+  }
+
+  async #spawnAgain(stop: AbortSignal): Promise<void> {
+    const { clock, log, onRestart } = this.#options;
+    if (this.#modelFailure !== undefined) throw new FarmError("INTERNAL", this.#modelFailure);
+    if (this.#crashes >= limits.engineCrashesMax) {
+      const why = `the engine ended ${this.#crashes} times without finishing a picture`;
+      throw new FarmError("INTERNAL", why);
+    }
+    await clock.sleep(backoffMs(this.#crashes), stop);
+    if (stop.aborted) return;
+    log.info({ crashes: this.#crashes }, "engine starts again");
+    onRestart?.();
+    this.#spawn();
+  }
+
+  /** Kills a child that is silent for too long while it loads its model or has tasks. */
+  async #watch(child: EngineChild, gone: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options;
+    const stepMs = this.#options.stepMs ?? limits.engineStepMs;
+    const startMs = this.#options.startMs ?? limits.engineStartMs;
+    while (!gone.aborted) {
+      await clock.sleep(Math.min(watchEveryMs, stepMs / 4, startMs / 4), gone);
+      const isStarting = this.#state === "starting";
+      const limitMs = isStarting ? startMs : stepMs;
+      const isIdle = !isStarting && this.#flights.size === 0;
+      if (isIdle || clock.monotonic() - this.#lastSignMs <= limitMs) continue;
+      this.#killedBecause = `was killed after ${limitMs} ms without a sign of life`;
+      log.error({ pid: child.pid, limit_ms: limitMs }, "engine is stuck");
+      child.kill();
+      return;
+    }
+  }
+
+  #onEvent(event: EngineEvent): void {
+    this.#lastSignMs = this.#options.clock.monotonic();
+    switch (event.kind) {
+      case "ready":
+        this.#info = event.info;
+        this.#enter("ready");
+        return;
+      case "failed":
+        this.#modelFailure = describeModelFailure(this.#options.settings.modelDir, event);
+        return;
+      case "started":
+        this.#onStarted(event.task);
+        return;
+      case "step":
+        this.#onStep(event);
+        return;
+      case "ended":
+        if (event.end.kind === "finished") this.#crashes = 0;
+        this.#endFlight(event.task, event.end);
+        return;
+    }
+  }
+
+  #onStarted(task: string): void {
+    const flight = this.#flights.get(task);
+    if (flight === undefined) return;
+    flight.started = true;
+    flight.handlers.onStarted(task);
+  }
+
+  #onStep(event: StepEvent): void {
+    this.#options.onRun?.({ stepMs: event.stepMs, batchTasks: event.steps.length });
+    for (const step of event.steps) this.#flights.get(step.task)?.handlers.onStep(step);
+  }
+
+  #onExit(how: string): void {
+    const why = this.#killedBecause ?? how;
+    this.#crashes += 1;
+    if (!this.#closing) {
+      const fields = { why, crashes: this.#crashes, tasks: this.#flights.size };
+      this.#options.log.warn(fields, "engine ended");
+    }
+    const failure = {
+      reason: "ENGINE_CRASHED",
+      message: `the engine process ${why}`,
+      blame: FailureBlame.WORKER,
+    };
+    this.#enter("gone");
+    for (const [task, flight] of this.#flights) {
+      // What the engine had not begun with cannot have brought it down.
+      this.#endFlight(task, flight.started ? { kind: "failed", failure } : { kind: "refused" });
+    }
+  }
+
+  #endFlight(task: string, end: EngineEnd): void {
+    const flight = this.#flights.get(task);
+    this.#flights.delete(task);
+    flight?.handlers.onEnd(task, end);
+  }
+
+  #enter(state: "ready" | "gone"): void {
+    this.#state = state;
+    this.#bell.ring();
+    this.#options.onChange?.();
+  }
+}

@@ -1,0 +1,144 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { readPngMetadata } from "@zfarm/zimage";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  createEngine,
+  createTask,
+  type EngineUnderTest,
+  render,
+  stubEngine,
+} from "../../testing/engine-harness.ts";
+import type { EngineEnd, EngineProcess } from "../engine-process.ts";
+import type { EngineInfo } from "./protocol.ts";
+
+const nanoDir = fileURLToPath(new URL("../../../../models/z-image-nano", import.meta.url));
+const engines: EngineUnderTest[] = [stubEngine, { name: "z-image-nano", modelDir: nanoDir }];
+
+describe.each(engines)("an engine over $name", (under) => {
+  const stopping = new AbortController();
+  const runs: number[] = [];
+  let engine: EngineProcess;
+  let info: EngineInfo;
+
+  beforeAll(async () => {
+    engine = createEngine(under, { onRun: (run) => runs.push(run.batchTasks) });
+    info = await engine.start(stopping.signal);
+    void engine.run(stopping.signal);
+  }, 60_000);
+  afterAll(async () => {
+    stopping.abort();
+    await engine.close();
+  });
+
+  test("announces the model it holds", () => {
+    expect(info.digest).toMatch(/^[0-9a-f]{64}$/);
+    expect(64 % info.sizeMultiple).toBe(0);
+    expect(engine.problem()).toBeUndefined();
+  });
+
+  test("tells the start and every step in order", async () => {
+    const rendering = render(engine, [createTask("a", { steps: 3 })]);
+
+    await rendering.ends;
+
+    expect(rendering.said).toEqual([
+      { started: "a" },
+      { task: "a", index: 1, total: 3 },
+      { task: "a", index: 2, total: 3 },
+      { task: "a", index: 3, total: 3 },
+    ]);
+  });
+
+  test("gives a PNG that says how it was made", async () => {
+    const task = createTask("a", { prompt: "a white tent", seed: 2n ** 63n });
+
+    const end = (await render(engine, [task]).ends).get("a");
+
+    expect(readPngMetadata(pngOf(end))).toMatchObject({
+      prompt: "a white tent",
+      seed: 2n ** 63n,
+      steps: 4,
+      width: 64,
+      height: 64,
+      modelDigest: info.digest,
+    });
+  });
+
+  test("gives the same bytes alone and in a batch", async () => {
+    const alone = await render(engine, [createTask("a")]).ends;
+    runs.length = 0;
+
+    const ends = await render(engine, [createTask("a"), createTask("b", { seed: 8n })]).ends;
+
+    expect(pngOf(ends.get("a"))).toEqual(pngOf(alone.get("a")));
+    expect(pngOf(ends.get("b"))).not.toEqual(pngOf(alone.get("a")));
+    expect(runs).toEqual([2, 2, 2, 2]);
+  });
+
+  test("runs shapes one after the other and gives every task its picture", async () => {
+    runs.length = 0;
+    const tasks = [createTask("a"), createTask("b", { width: 96 }), createTask("c")];
+
+    const ends = await render(engine, tasks).ends;
+
+    expect([...ends.keys()].toSorted()).toEqual(["a", "b", "c"]);
+    expect(readPngMetadata(pngOf(ends.get("b")))).toMatchObject({ width: 96 });
+    expect(runs).toEqual(Array.from({ length: 12 }, () => 1));
+  });
+
+  test("takes a canceled task out between two steps and goes on with the others", async () => {
+    const rendering = render(engine, [
+      createTask("a", { steps: 50 }),
+      createTask("b", { steps: 50 }),
+    ]);
+    await rendering.stepped;
+
+    engine.cancel("a");
+    const ends = await rendering.ends;
+
+    expect(ends.get("a")).toEqual({ kind: "canceled" });
+    expect(ends.get("b")?.kind).toBe("finished");
+    expect(rendering.said.length).toBeLessThan(2 + 100);
+  });
+
+  test("fails a prompt that is too long, and only that one", async () => {
+    const long = createTask("long", { prompt: "word ".repeat(600) });
+
+    const ends = await render(engine, [createTask("a"), long]).ends;
+
+    expect(ends.get("long")).toMatchObject({ failure: { reason: "PROMPT_TOO_LONG" } });
+    expect(ends.get("a")?.kind).toBe("finished");
+  });
+
+  test("fails a size outside the model's bounds, and only that one", async () => {
+    const ends = await render(engine, [createTask("odd", { width: 65 }), createTask("a")]).ends;
+
+    expect(ends.get("odd")).toMatchObject({ failure: { reason: "INVALID_REQUEST" } });
+    expect(ends.get("a")?.kind).toBe("finished");
+  });
+
+  test("answers every task when the process is killed, and is there again", async () => {
+    const tasks = ["a", "b", "c", "d", "e"].map((name) => createTask(name, { steps: 50 }));
+    const rendering = render(engine, tasks);
+    await rendering.stepped;
+
+    process.kill(engine.pid ?? 0, "SIGKILL");
+    const ends = await rendering.ends;
+
+    expect(ends.get("a")).toMatchObject({ kind: "failed", failure: { reason: "ENGINE_CRASHED" } });
+    // The fifth had no room in the batch of four: nobody can blame it.
+    expect(ends.get("e")).toEqual({ kind: "refused" });
+    await expect.poll(() => engine.problem(), { timeout: 20_000 }).toBeUndefined();
+    expect((await render(engine, [createTask("a")]).ends).get("a")?.kind).toBe("finished");
+  });
+});
+
+test("the model that ships is there, so that the suite above ran against it", () => {
+  expect(existsSync(nanoDir)).toBe(true);
+});
+
+function pngOf(end: EngineEnd | undefined): Uint8Array {
+  expect(end?.kind).toBe("finished");
+  return end?.kind === "finished" ? end.png : new Uint8Array();
+}

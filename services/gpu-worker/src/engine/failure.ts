@@ -1,0 +1,55 @@
+/** Turns what went wrong inside the engine into the failure that the leader is told. */
+import { FailureBlame, type TaskFailure } from "@zfarm/contract";
+
+/** The task cannot be drawn by this model, whoever tries. */
+export function failureOfInput(message: string): TaskFailure {
+  return { reason: "INVALID_REQUEST", message, blame: FailureBlame.TASK };
+}
+
+/**
+ * The failure of one task from what the model threw. Everything is charged to the task: a broken
+ * device would else retry the same task for ever, and attempts are what bounds that.
+ */
+export function failureOf(thrown: unknown): TaskFailure {
+  const message = messageOf(thrown);
+  if (!isInputInvalid(thrown)) {
+    return { reason: "ENGINE_FAILED", message, blame: FailureBlame.TASK };
+  }
+  if (thrown.field === "prompt") {
+    return { reason: "PROMPT_TOO_LONG", message, blame: FailureBlame.TASK };
+  }
+  return failureOfInput(message);
+}
+
+/** NaN or infinity in a latent decodes to a plain picture that looks valid and is not. */
+export function failureOfLatent(steps: number): TaskFailure {
+  return {
+    reason: "NAN_OUTPUT",
+    message: `the latent holds a number that is not finite after ${steps} steps`,
+    blame: FailureBlame.TASK,
+  };
+}
+
+/** The file at fault, where the model names one. */
+export function fileOf(thrown: unknown): string | undefined {
+  if (!(thrown instanceof Error) || !("file" in thrown)) return undefined;
+  return typeof thrown.file === "string" ? thrown.file : undefined;
+}
+
+/** One line that names the directory and the file at fault. */
+export function describeModelFailure(
+  modelDir: string,
+  failed: { readonly file: string | undefined; readonly message: string },
+): string {
+  const isNamed = failed.file === undefined || failed.message.includes(failed.file);
+  const file = isNamed ? "" : `${failed.file}: `;
+  return `cannot use model directory ${modelDir}: ${file}${failed.message}`;
+}
+
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+function isInputInvalid(thrown: unknown): thrown is Error & { field?: unknown } {
+  return thrown instanceof Error && "code" in thrown && thrown.code === "INPUT_INVALID";
+}

@@ -1,0 +1,34 @@
+/**
+ * The model as the engine drives it: @zfarm/zimage behind five verbs. An interface of its own so
+ * that the engine's tests can drive a model that misbehaves on request.
+ */
+import type { EngineInfo, RenderTask } from "./protocol.ts";
+
+/** A decoded picture: row-major RGB, three bytes a pixel. */
+export interface Picture {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+/**
+ * Errors with the code INPUT_INVALID are the task's own fault; every other error is the engine's.
+ * `Caption` and `Render` belong to the model and are only handed back to it.
+ */
+export interface Model<Caption, Render> {
+  readonly info: EngineInfo;
+  /** Throws where the model cannot draw the task. */
+  check(task: RenderTask): void;
+  /** One caption a prompt, in order. */
+  encodePrompts(prompts: readonly string[]): Promise<Caption[]>;
+  /** The render before its first step. */
+  start(task: RenderTask, caption: Caption): Render;
+  /** One denoise step for every render of the batch, which share one size. */
+  step(batch: readonly Render[]): Promise<void>;
+  /** Whether every number of the latent is finite. */
+  isFinite(render: Render): boolean;
+  decode(render: Render): Promise<Picture>;
+  /** The PNG with its metadata; runs beside the next denoise steps. */
+  encodeFile(picture: Picture, task: RenderTask): Promise<Uint8Array>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,84 @@
+/**
+ * What the worker and its engine process say to each other over the child's IPC channel, with
+ * the structured clone of Node's "advanced" serialization: bigint and bytes travel as they are.
+ */
+import type { TaskFailure } from "@zfarm/contract";
+
+/** What the engine opens; passed as its only argument, as JSON. */
+export interface EngineSettings {
+  readonly modelDir: string;
+  /** Device class, for example "cpu". */
+  readonly device: string;
+  /** Threads of one run; absent: the runtime decides. */
+  readonly threads?: number;
+  /** Tasks that may be in the denoise batch at once. */
+  readonly batchMax: number;
+}
+
+/** One picture to draw. `task` names the attempt; the engine only gives it back. */
+export interface RenderTask {
+  readonly task: string;
+  readonly prompt: string;
+  /** Pixels. */
+  readonly width: number;
+  readonly height: number;
+  readonly steps: number;
+  readonly seed: bigint;
+}
+
+/** The model that an engine holds, as @zfarm/zimage describes it. */
+export interface EngineInfo {
+  readonly name: string;
+  /** SHA-256 over the model's files, hexadecimal. */
+  readonly digest: string;
+  /** Sides must be multiples of this many pixels. */
+  readonly sizeMultiple: number;
+  readonly pixelsMax: number;
+  readonly stepsDefault: number;
+  readonly widthDefault: number;
+  readonly heightDefault: number;
+}
+
+/** Milliseconds that one picture spent in each stage; work done for a batch counts for each. */
+export interface RenderTimings {
+  readonly textEncodeMs: number;
+  readonly denoiseMs: number;
+  readonly vaeDecodeMs: number;
+  readonly encodeFileMs: number;
+}
+
+export type EngineCommand =
+  /** Tasks of one grant; same shapes share their denoise runs, in the order of arrival. */
+  | { readonly kind: "render"; readonly tasks: readonly RenderTask[] }
+  /** Takes effect before the next denoise step; harmless for a task that has ended. */
+  | { readonly kind: "cancel"; readonly task: string }
+  | { readonly kind: "shutdown" };
+
+/** How a task ended inside the engine: the last event about it. */
+export type RenderEnd =
+  | { readonly kind: "finished"; readonly png: Uint8Array; readonly timings: RenderTimings }
+  | { readonly kind: "failed"; readonly failure: TaskFailure }
+  | { readonly kind: "canceled" };
+
+export type EngineEvent =
+  | { readonly kind: "ready"; readonly info: EngineInfo }
+  /** The model could not be opened; the process exits with code 1. */
+  | { readonly kind: "failed"; readonly file: string | undefined; readonly message: string }
+  /** The engine began with the task: from here on a crash may be the task's doing. */
+  | { readonly kind: "started"; readonly task: string }
+  | StepEvent
+  | { readonly kind: "ended"; readonly task: string; readonly end: RenderEnd };
+
+/** One denoise run is done: each task of the batch is one step further. */
+export interface StepEvent {
+  readonly kind: "step";
+  readonly stepMs: number;
+  readonly steps: readonly TaskStep[];
+}
+
+export interface TaskStep {
+  readonly task: string;
+  /** 1 to total. */
+  readonly index: number;
+  readonly total: number;
+}

@@ -1,0 +1,50 @@
+/** Tells the leader every beat that the worker lives and what it holds; this extends its leases. */
+import type { Broker } from "@zfarm/broker";
+import { WorkerState as Condition, type Heartbeat, limits, workerName } from "@zfarm/contract";
+import type { Clock } from "@zfarm/runtime";
+import type { EngineInfo } from "./engine/protocol.ts";
+import type { WorkerState } from "./worker-state.ts";
+
+export interface HeartbeatNeeds {
+  readonly state: WorkerState;
+  readonly link: Pick<Broker["link"], "beat">;
+  readonly engine: { problem(): string | undefined };
+  readonly info: EngineInfo;
+  readonly device: string;
+  readonly clock: Clock;
+}
+
+/** Beats until `stop` aborts, and once more then, so that the last state is known. */
+export async function runHeartbeat(needs: HeartbeatNeeds, stop: AbortSignal): Promise<void> {
+  const { draining } = needs.state;
+  while (!stop.aborted) {
+    needs.link.beat(buildHeartbeat(needs));
+    // That it drains is said at once: the leader then answers the request it still holds.
+    const wake = draining.aborted ? stop : AbortSignal.any([stop, draining]);
+    await needs.clock.sleep(limits.beatMs, wake);
+  }
+  needs.link.beat(buildHeartbeat(needs));
+}
+
+function buildHeartbeat({ state, engine, info, device, clock }: HeartbeatNeeds): Heartbeat {
+  return {
+    worker: {
+      name: workerName(state.worker),
+      pool: state.pool,
+      state: chooseCondition(state, engine),
+      device,
+      model: info.name,
+      modelDigest: info.digest,
+      slots: state.slots,
+      running: state.held.size,
+      heartbeatTime: new Date(clock.now()),
+    },
+    running: state.held.leased(),
+  };
+}
+
+function chooseCondition(state: WorkerState, engine: HeartbeatNeeds["engine"]): Condition {
+  if (state.draining.aborted) return Condition.DRAINING;
+  if (engine.problem() !== undefined) return Condition.STARTING;
+  return state.slotsFree > 0 ? Condition.READY : Condition.BUSY;
+}

@@ -1,0 +1,115 @@
+/** Asks the leader for work while there is room, and drains the worker when it ends. */
+import type { Broker } from "@zfarm/broker";
+import { errorTable, FarmError, limits, type WorkGrant } from "@zfarm/contract";
+import { backoffMs, type Clock, type Log } from "@zfarm/runtime";
+import type { AttemptRunner } from "./attempt-runner.ts";
+import { describeEpochs } from "./control.ts";
+import { chooseHandBacks } from "./domain/drain-plan.ts";
+import type { WorkerMetrics } from "./metrics.ts";
+import type { WorkerState } from "./worker-state.ts";
+
+export interface TaskLoopNeeds {
+  readonly state: WorkerState;
+  readonly link: Pick<Broker["link"], "ask">;
+  readonly engine: { problem(): string | undefined };
+  readonly runner: Pick<AttemptRunner, "begin" | "handBack" | "settle">;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: WorkerMetrics;
+  /** How long the last denoise run took; 0 before the first. */
+  readonly lastStepMs: () => number;
+  readonly drainGraceMs?: number;
+}
+
+interface LoopSignals {
+  readonly stop: AbortSignal;
+  /** Aborts a little after `stop`: nobody waits for an answer any longer. */
+  readonly giveUp: AbortSignal;
+}
+
+/** Takes work until `stop` aborts; returns when every task is finished or handed back. */
+export async function runTaskLoop(needs: TaskLoopNeeds, stop: AbortSignal): Promise<void> {
+  const { state, clock } = needs;
+  const ended = new AbortController();
+  const giveUp = new AbortController();
+  // The last request is heard out for two beats: a grant on its way would else be lost, and its
+  // tasks with it until their leases run out.
+  const onStop = (): void => {
+    state.drain();
+    void clock.sleep(limits.beatMs * 2, ended.signal).then(() => giveUp.abort());
+  };
+  stop.addEventListener("abort", onStop, { once: true });
+  await takeWork(needs, { stop, giveUp: giveUp.signal });
+  await drain(needs);
+  ended.abort();
+}
+
+async function takeWork(needs: TaskLoopNeeds, signals: LoopSignals): Promise<void> {
+  const { state, engine, clock } = needs;
+  const { stop } = signals;
+  const canTakeWork = (): boolean => state.slotsFree > 0 && engine.problem() === undefined;
+  let failures = 0;
+  while (!stop.aborted) {
+    await state.bell.until(canTakeWork, stop);
+    if (stop.aborted) return;
+    const grant = await askForWork(needs, signals);
+    failures = grant === undefined ? failures + 1 : 0;
+    if (grant !== undefined) takeGrant(needs, grant);
+    else await clock.sleep(backoffMs(failures), stop);
+  }
+}
+
+/** The leader's answer; undefined where there is none now and asking again later may help. */
+async function askForWork(
+  needs: TaskLoopNeeds,
+  { stop, giveUp }: LoopSignals,
+): Promise<WorkGrant | undefined> {
+  const { state, link, log } = needs;
+  const request = {
+    worker: state.worker,
+    pool: state.pool,
+    epochSeen: state.epochs.seen,
+    slotsFree: Math.min(state.slotsFree, limits.batchTasksMax),
+    running: state.held.leased(),
+  };
+  try {
+    return await link.ask(request, giveUp);
+  } catch (error) {
+    if (stop.aborted) return undefined;
+    if (!(error instanceof FarmError) || !errorTable[error.code].retry) throw error;
+    log.warn({ code: error.code, error_message: error.message }, "nobody answers with work");
+    return undefined;
+  }
+}
+
+function takeGrant(needs: TaskLoopNeeds, grant: WorkGrant): void {
+  const { state, runner, log, metrics } = needs;
+  if (!state.epochs.obeys(grant.epoch)) {
+    metrics.staleEpochsTotal.inc();
+    log.warn(describeEpochs(state, grant.epoch), "grant of an old leader is refused");
+    return;
+  }
+  if (grant.leases.length > 0) runner.begin(grant.leases);
+}
+
+/** Finishes what fits into the grace and hands the rest back, so that others can begin with it. */
+async function drain(needs: TaskLoopNeeds): Promise<void> {
+  const { state, runner, clock, log } = needs;
+  const graceMs = needs.drainGraceMs ?? limits.drainGraceMs;
+  const bounds = { graceMs, stepMs: needs.lastStepMs() };
+  const handBacks = chooseHandBacks(state.held.all(), bounds);
+  log.info({ held: state.held.size, handed_back: handBacks.length }, "worker drains");
+  for (const held of handBacks) runner.handBack(held);
+  await waitUntilEmpty(state, clock, graceMs);
+  for (const held of state.held.all()) runner.handBack(held);
+  await runner.settle();
+}
+
+async function waitUntilEmpty(state: WorkerState, clock: Clock, graceMs: number): Promise<void> {
+  const done = new AbortController();
+  const timeUp = new AbortController();
+  const timer = clock.sleep(graceMs, done.signal).then(() => timeUp.abort());
+  await state.bell.until(() => state.held.size === 0, timeUp.signal);
+  done.abort();
+  await timer;
+}

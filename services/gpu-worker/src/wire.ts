@@ -1,0 +1,128 @@
+/** Puts a worker together: engine first, then the loops that feed it. */
+import type { BlobStore } from "@zfarm/blobs";
+import type { Broker } from "@zfarm/broker";
+import type { PoolRecord } from "@zfarm/contract";
+import type { App } from "@zfarm/runtime";
+import { AttemptRunner } from "./attempt-runner.ts";
+import type { GpuWorkerConfig } from "./config.ts";
+import { obeyControl } from "./control.ts";
+import type { EngineInfo } from "./engine/protocol.ts";
+import { EngineProcess } from "./engine-process.ts";
+import { runHeartbeat } from "./heartbeat.ts";
+import { createMetrics, type WorkerMetrics } from "./metrics.ts";
+import { retry } from "./retry.ts";
+import { runTaskLoop } from "./task-loop.ts";
+import { WorkerState } from "./worker-state.ts";
+
+export interface GpuWorkerNeeds {
+  readonly broker: Broker;
+  readonly blobs: BlobStore;
+}
+
+/** What a test may look at or break. */
+export interface WiredGpuWorker {
+  readonly engine: EngineProcess;
+}
+
+/** Resolves once the worker asks for work. Rejects where the model cannot be used. */
+export async function wireGpuWorker(
+  app: App,
+  config: GpuWorkerConfig,
+  { broker, blobs }: GpuWorkerNeeds,
+): Promise<WiredGpuWorker> {
+  const { clock } = app;
+  const log = app.log.child({ worker_id: config.worker });
+  const metrics = createMetrics(app.registry);
+  const state = new WorkerState(config);
+  const run = { lastStepMs: 0 };
+  const engine = createEngine({ app, config, state, metrics, run });
+  const info = await app.open("engine", engine.start(app.stop), () => engine.close());
+  log.info({ model: info.name, model_digest: info.digest }, "model is loaded");
+  await announcePool({ app, config, broker, info });
+
+  const delivery = { outcomes: broker.outcomes, blobs, clock, modelDigest: info.digest };
+  const runner = new AttemptRunner({
+    state,
+    engine,
+    broker,
+    delivery: { ...delivery, worker: config.worker },
+    clock,
+    log: log.child({ model_digest: info.digest }),
+    metrics,
+    fail: (error) => app.fail(error),
+  });
+  const unsubscribe = broker.link.onControl(config.worker, (control) =>
+    obeyControl({ state, runner, log, metrics }, control),
+  );
+  await app.open("control", unsubscribe, (end) => end());
+
+  const drained = new AbortController();
+  const { link } = broker;
+  const { device } = config;
+  app.ready(() => engine.problem());
+  app.ready(() => broker.problem());
+  app.ready(() => blobs.problem());
+  app.spawn("engine", (stop) => engine.run(stop));
+  app.spawn("heartbeat", () =>
+    runHeartbeat({ state, link, engine, info, device, clock }, drained.signal),
+  );
+  const lastStepMs = (): number => run.lastStepMs;
+  app.spawn("tasks", (stop) =>
+    runTaskLoop({ state, link, engine, runner, clock, log, metrics, lastStepMs }, stop).finally(
+      () => drained.abort(),
+    ),
+  );
+  return { engine };
+}
+
+function createEngine(parts: {
+  readonly app: App;
+  readonly config: GpuWorkerConfig;
+  readonly state: WorkerState;
+  readonly metrics: WorkerMetrics;
+  readonly run: { lastStepMs: number };
+}): EngineProcess {
+  const { app, config, state, metrics, run } = parts;
+  const { modelDir, device, threads, slots: batchMax, engineEntry } = config;
+  return new EngineProcess({
+    settings: { modelDir, device, batchMax, ...(threads === undefined ? {} : { threads }) },
+    clock: app.clock,
+    log: app.log.child({ part: "engine" }),
+    onChange: () => state.bell.ring(),
+    onRestart: () => metrics.engineRestartsTotal.inc(),
+    onRun: ({ stepMs, batchTasks }) => {
+      run.lastStepMs = stepMs;
+      metrics.denoiseStepSeconds.observe(stepMs / 1_000);
+      metrics.batchSize.observe(batchTasks);
+    },
+    ...(engineEntry === undefined ? {} : { entry: engineEntry }),
+  });
+}
+
+/** Writes what the pool can do; the gateway checks requests against it. */
+async function announcePool(parts: {
+  readonly app: App;
+  readonly config: GpuWorkerConfig;
+  readonly broker: Broker;
+  readonly info: EngineInfo;
+}): Promise<void> {
+  const { app, config, broker, info } = parts;
+  const { sizeMultiple, pixelsMax, stepsDefault, widthDefault, heightDefault } = info;
+  const record: PoolRecord = {
+    pool: config.pool,
+    model: info.name,
+    modelDigest: info.digest,
+    sizeMultiple,
+    pixelsMax,
+    stepsDefault,
+    widthDefault,
+    heightDefault,
+  };
+  const retrying = { clock: app.clock, stop: app.stop };
+  const standing = await retry(() => broker.pools.find(config.pool), retrying);
+  if (standing !== undefined && standing.modelDigest !== info.digest) {
+    const models = { model_before: standing.modelDigest, model_now: info.digest };
+    app.log.warn({ pool: config.pool, ...models }, "pool changes its model");
+  }
+  await retry(() => broker.pools.put(record), retrying);
+}

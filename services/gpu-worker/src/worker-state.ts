@@ -1,0 +1,42 @@
+/** What the worker's loops share: its identity, its tasks, and whether it takes more. */
+import { limits, type PoolId, type WorkerId } from "@zfarm/contract";
+import { Bell } from "./bell.ts";
+import { EpochGuard } from "./domain/epoch-guard.ts";
+import { HeldTasks } from "./domain/held-tasks.ts";
+
+export class WorkerState {
+  readonly worker: WorkerId;
+  readonly pool: PoolId;
+  readonly slots: number;
+  readonly held = new HeldTasks();
+  readonly epochs = new EpochGuard();
+  /** Rings whenever anything here, or the engine's readiness, has changed. */
+  readonly bell = new Bell();
+  readonly #draining = new AbortController();
+
+  constructor(identity: {
+    readonly worker: WorkerId;
+    readonly pool: PoolId;
+    readonly slots: number;
+  }) {
+    this.worker = identity.worker;
+    this.pool = identity.pool;
+    this.slots = identity.slots;
+  }
+
+  /** Aborts once, by a command or by the process's end: no more work is asked for. */
+  get draining(): AbortSignal {
+    return this.#draining.signal;
+  }
+
+  drain(): void {
+    this.#draining.abort();
+    this.bell.ring();
+  }
+
+  /** Tasks that could begin now. None while too many pictures wait for the store. */
+  get slotsFree(): number {
+    if (this.draining.aborted || this.held.countDelivering() >= limits.deliveriesMax) return 0;
+    return Math.max(0, this.slots - this.held.countInEngine());
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * The engine over a model of a few lines, for tests: it draws plain colours fast and misbehaves
+ * when the prompt says so. Everything but the model is the product's own code.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { FarmError } from "@zfarm/contract";
+import { encodePng } from "@zfarm/zimage";
+import { hostEngine } from "../src/engine/host.ts";
+import type { Model } from "../src/engine/model.ts";
+import type { EngineInfo, EngineSettings, RenderTask } from "../src/engine/protocol.ts";
+
+interface StubRender {
+  readonly task: RenderTask;
+  latent: number;
+}
+
+const info: EngineInfo = {
+  name: "stub",
+  digest: "5".repeat(64),
+  sizeMultiple: 32,
+  pixelsMax: 262_144,
+  stepsDefault: 4,
+  widthDefault: 64,
+  heightDefault: 64,
+};
+const wordsMax = 500;
+/** Long enough that a command from the parent arrives between two steps. */
+const stepMs = 5;
+/** Fifty of these do not fit into the grace of a drain. */
+const slowStepMs = 400;
+
+await hostEngine(openStubModel);
+
+async function openStubModel(settings: EngineSettings): Promise<Model<string, StubRender>> {
+  if (settings.modelDir === "crashing") process.kill(process.pid, "SIGKILL");
+  if (settings.modelDir === "broken") {
+    throw Object.assign(new Error("the file is truncated"), { file: "vae/broken.safetensors" });
+  }
+  return {
+    info,
+    check: (task) => {
+      if (task.width % info.sizeMultiple !== 0) refuse("width", `width is ${task.width}`);
+    },
+    encodePrompts: async (prompts) => {
+      for (const prompt of prompts) {
+        if (prompt.split(" ").length > wordsMax) refuse("prompt", "prompt has too many words");
+      }
+      return [...prompts];
+    },
+    start: (task) => ({ task, latent: Number(task.seed % 251n) }),
+    step: async (batch) => {
+      const isSlow = batch.some(({ task }) => task.prompt === "slow");
+      await sleep(isSlow ? slowStepMs : stepMs);
+      for (const { task } of batch) misbehave(task.prompt);
+      for (const render of batch) if (render.task.prompt === "nan") render.latent = Number.NaN;
+    },
+    isFinite: (render) => Number.isFinite(render.latent),
+    decode: async ({ task: { width, height }, latent }) => {
+      return { width, height, data: new Uint8Array(width * height * 3).fill(latent) };
+    },
+    encodeFile: (picture, task) => {
+      const { prompt, seed, steps, width, height } = task;
+      const what = { prompt, seed, steps, width, height };
+      return encodePng(picture, { ...what, model: info.name, modelDigest: info.digest });
+    },
+    close: async () => {},
+  };
+}
+
+function misbehave(prompt: string): void {
+  if (prompt === "crash") process.kill(process.pid, "SIGKILL");
+  // Blocks the thread as a run that never ends does.
+  if (prompt === "hang") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+  if (prompt === "poison") throw new FarmError("INTERNAL", "a run failed");
+}
+
+function refuse(field: string, message: string): never {
+  throw Object.assign(new Error(message), { code: "INPUT_INVALID", field });
+}

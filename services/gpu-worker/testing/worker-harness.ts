@@ -1,0 +1,81 @@
+/** A whole worker over the stub engine, the memory broker and a memory store, in one process. */
+import { type BlobStore, createMemoryBlobStore } from "@zfarm/blobs";
+import { type Broker, createMemoryFarm } from "@zfarm/broker";
+import { defaultPool, defaultProject, type Outcome } from "@zfarm/contract";
+import { type RunningApp, silentLog, startApp } from "@zfarm/runtime";
+import { type WiredGpuWorker, wireGpuWorker } from "../src/index.ts";
+import { stubEngine } from "./engine-harness.ts";
+import { job, ScriptedLeader, workerUnderTest } from "./scripted-leader.ts";
+
+export interface WorkerUnderTest {
+  readonly app: RunningApp;
+  readonly wired: WiredGpuWorker;
+  readonly leader: ScriptedLeader;
+  /** The leader's connection to the broker. */
+  readonly broker: Broker;
+  readonly blobs: BlobStore;
+  /** By task index. */
+  outcomes(): Promise<Outcome[]>;
+  blobKeys(): Promise<string[]>;
+  /** A counter's or gauge's value; 0 before its first change. */
+  metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number>;
+}
+
+interface WorkerOptions {
+  readonly slots?: number;
+  /** Puts something between the worker and its broker. */
+  readonly wrapBroker?: (broker: Broker) => Broker;
+}
+
+export async function startWorker(options: WorkerOptions = {}): Promise<WorkerUnderTest> {
+  const { slots = 4, wrapBroker = (broker) => broker } = options;
+  const farm = createMemoryFarm();
+  const broker = farm.connect();
+  const leader = await ScriptedLeader.start(broker);
+  const blobs = createMemoryBlobStore();
+  const wired = Promise.withResolvers<WiredGpuWorker>();
+  const config = {
+    worker: workerUnderTest,
+    pool: defaultPool,
+    device: "cpu",
+    threads: 1,
+    slots,
+    modelDir: "stub",
+    engineEntry: stubEngine.entry,
+  };
+  const app = startApp({
+    name: "gpu-worker",
+    log: silentLog,
+    wire: async (parts) => {
+      const needs = { broker: wrapBroker(farm.connect()), blobs };
+      wired.resolve(await wireGpuWorker(parts, config, needs));
+    },
+  });
+  await app.ready;
+  return {
+    app,
+    wired: await wired.promise,
+    leader,
+    broker,
+    blobs,
+    outcomes: async () => {
+      const stored = await broker.outcomes.list({ project: defaultProject, job });
+      const outcomes = stored.map(({ outcome }) => outcome);
+      return outcomes.toSorted((a, b) => (a.spec?.index ?? 0) - (b.spec?.index ?? 0));
+    },
+    blobKeys: () => Array.fromAsync(blobs.list(""), ({ key }) => key),
+    metric: (name, labels = {}) => readMetric(app, name, labels),
+  };
+}
+
+async function readMetric(
+  app: RunningApp,
+  name: string,
+  labels: Readonly<Record<string, string>>,
+): Promise<number> {
+  const metric = await app.registry.getSingleMetric(name)?.get();
+  const found = metric?.values.find((value) =>
+    Object.entries(labels).every(([label, wanted]) => value.labels[label] === wanted),
+  );
+  return found?.value ?? 0;
+}
