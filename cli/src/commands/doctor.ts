@@ -1,0 +1,65 @@
+/** `zfarm doctor`: what this machine offers a farm, and what it lacks, in words. */
+import { cpus, totalmem } from "node:os";
+import { parseArgs } from "node:util";
+import { listBackends, openModelDirectory } from "@zfarm/zimage";
+import { findNatsServer } from "../../../tools/servers/nats-server.mjs";
+import { shippedModelDir } from "../farm/local-farm.ts";
+import type { CommandContext } from "../main.ts";
+import { formatTable } from "../terminal.ts";
+
+type Finding = readonly [subject: string, mark: "ok" | "no", text: string];
+
+export async function runDoctor(context: CommandContext): Promise<void> {
+  const { values } = parseArgs({
+    args: [...context.args],
+    options: { model: { type: "string", default: shippedModelDir } },
+  });
+  const findings = [
+    findNode(),
+    await findBroker(context),
+    findStore(context),
+    await findModel(values.model),
+    ...findDevices(),
+  ];
+  for (const line of formatTable(findings)) context.terminal.print(line);
+}
+
+function findNode(): Finding {
+  const memory = Math.round(totalmem() / 2 ** 30);
+  return ["node", "ok", `${process.version}, ${cpus().length} processors, ${memory} GiB of memory`];
+}
+
+async function findBroker({ env, terminal }: CommandContext): Promise<Finding> {
+  const given = env["NATS_URL"];
+  if (given !== undefined && given !== "") return ["broker", "ok", `NATS_URL ${given}`];
+  const found = await findNatsServer({ fetch: false, log: (line) => terminal.note(line) });
+  if (found === undefined) {
+    return ["broker", "no", "no nats-server yet: `zfarm up` tries to make one, else uses memory"];
+  }
+  return ["broker", "ok", `nats-server ${found.version} (${found.source})`];
+}
+
+function findStore({ env }: CommandContext): Finding {
+  const endpoint = env["S3_ENDPOINT"];
+  const text = endpoint === undefined ? "a folder (S3_ENDPOINT is not set)" : `S3 at ${endpoint}`;
+  return ["store", "ok", text];
+}
+
+async function findModel(directory: string): Promise<Finding> {
+  try {
+    const model = await openModelDirectory(directory);
+    return ["model", "ok", `${directory}, digest ${model.digest.slice(0, 12)}`];
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return ["model", "no", `${directory}: ${reason}`];
+  }
+}
+
+/** Only the CPU renders today; the others are named so that nobody wonders. */
+function findDevices(): Finding[] {
+  return listBackends().map(({ name, installed }) => {
+    if (name === "cpu") return ["device", "ok", "cpu, float32"];
+    const libraries = installed ? "in the engine's build" : "its libraries are not installed";
+    return ["device", "no", `${name}: ${libraries}, and no worker uses it yet`];
+  });
+}

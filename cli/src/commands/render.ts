@@ -1,0 +1,27 @@
+/** `zfarm render`: pictures from a running farm. */
+import { parseArgs } from "node:util";
+import { connectFarm } from "@zfarm/client";
+import { findAddress } from "../farm-note.ts";
+import type { CommandContext } from "../main.ts";
+import { parseRenderOptions, renderOptionTable } from "../render-options.ts";
+import { renderPictures } from "../render-pictures.ts";
+import { UsageError } from "../usage-error.ts";
+
+export async function runRender(context: CommandContext): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args: [...context.args],
+    options: { ...renderOptionTable, address: { type: "string" } },
+    allowPositionals: true,
+  });
+  const [prompt, ...more] = positionals;
+  if (prompt === undefined || more.length > 0) {
+    throw new UsageError('render takes one prompt, in quotes: zfarm render "a red house"');
+  }
+  const options = parseRenderOptions(prompt, values);
+  const client = connectFarm({ address: await findAddress(values.address, context.env) });
+  try {
+    await renderPictures(options, { client, terminal: context.terminal, stop: context.stop });
+  } finally {
+    client.close();
+  }
+}

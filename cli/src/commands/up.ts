@@ -1,0 +1,52 @@
+/** `zfarm up`: a farm on this machine, in the foreground, until Ctrl-C drains it. */
+import { parseArgs } from "node:util";
+import { createLog, systemClock } from "@zfarm/runtime";
+import { shippedModelDir, startLocalFarm } from "../farm/local-farm.ts";
+import { defaultDataDir, defaultPort, writeFarmNote } from "../farm-note.ts";
+import type { CommandContext } from "../main.ts";
+import { untilAborted } from "../until-aborted.ts";
+import { UsageError } from "../usage-error.ts";
+
+/** More engines than this on one machine only take each other's processors. */
+const workersMax = 64;
+
+export async function runUp(context: CommandContext): Promise<void> {
+  const { values } = parseArgs({
+    args: [...context.args],
+    options: {
+      workers: { type: "string", default: "1" },
+      port: { type: "string", default: String(defaultPort) },
+      data: { type: "string", default: defaultDataDir },
+      model: { type: "string", default: shippedModelDir },
+    },
+  });
+  const processes: Record<string, number> = {};
+  let address: string | undefined;
+  const farm = await startLocalFarm({
+    workers: parseBounded("--workers", values.workers, [1, workersMax]),
+    port: parseBounded("--port", values.port, [0, 65_535]),
+    dataDir: values.data,
+    modelDir: values.model,
+    env: context.env,
+    clock: systemClock,
+    log: createLog({ name: "zfarm", level: "warn" }),
+    stop: context.stop,
+    note: (line) => context.terminal.note(line),
+    onStart: (name, pid) => {
+      processes[name] = pid;
+      if (address !== undefined) void writeFarmNote(values.data, { address, processes });
+    },
+  });
+  address = farm.address;
+  await writeFarmNote(values.data, { address, processes });
+  context.terminal.print(`ready ${farm.address}`);
+  await untilAborted(context.stop);
+  context.terminal.note("draining");
+  await farm.stop();
+}
+
+function parseBounded(option: string, text: string, [min, max]: readonly [number, number]): number {
+  const value = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= min && value <= max) return value;
+  throw new UsageError(`${option} ${text}: must be a whole number from ${min} to ${max}`);
+}

@@ -1,0 +1,30 @@
+/** What a farm on one machine is started with, whichever way its services run. */
+import { join } from "node:path";
+import type { Clock, Env, Log } from "@zfarm/runtime";
+
+export interface LocalFarmOptions {
+  readonly workers: number;
+  /** Of the gateway; 0 takes a free one. */
+  readonly port: number;
+  readonly dataDir: string;
+  readonly modelDir: string;
+  /** What the user set: NATS_URL and S3 settings reach the services from here. */
+  readonly env: Env;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly stop: AbortSignal;
+  readonly note: (line: string) => void;
+  /** Called for every process that is started, restarts included. */
+  readonly onStart?: (name: string, pid: number) => void;
+}
+
+/** Started services, however they run. */
+export interface RunningServices {
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+/** Settings of the store that services read: the user's S3, or a folder beside the logs. */
+export function storeSettings(env: Env, dataDir: string): Env {
+  return env["S3_ENDPOINT"] === undefined ? { BLOBS_DIR: join(dataDir, "blobs") } : {};
+}

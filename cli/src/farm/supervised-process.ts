@@ -1,0 +1,114 @@
+/**
+ * A process of the local farm that is kept running: its output goes to a file, and when it dies it
+ * is started again after a growing, bounded delay.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { createWriteStream } from "node:fs";
+import { createInterface } from "node:readline";
+import { FarmError } from "@zfarm/contract";
+import { backoffMs, type Clock, type Env } from "@zfarm/runtime";
+
+export interface ProcessOptions {
+  /** Shown to the user. */
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Env;
+  readonly logFile: string;
+  readonly clock: Clock;
+  /** Whether it does its work already; asked again and again while it starts. */
+  isReady(): Promise<boolean>;
+  /** Each line it writes; gives what is worth telling the user should it end, if anything. */
+  readLine(line: string): string | undefined;
+  /** News for the user: why it ended, and that it is started again. */
+  readonly note: (line: string) => void;
+  /** Called whenever a process was started, the first one included. */
+  readonly onStart?: (pid: number) => void;
+}
+
+/** A process that stayed up this long starts its restarts from the first delay again. */
+const steadyMs = 30_000;
+/** Between two looks at a process that is starting. */
+const pollMs = 25;
+
+export class SupervisedProcess {
+  readonly #options: ProcessOptions;
+  readonly #stopping = new AbortController();
+  #child: ChildProcess | undefined;
+  #starts = 0;
+  #lastWords = "";
+  #loop: Promise<void> = Promise.resolve();
+
+  constructor(options: ProcessOptions) {
+    this.#options = options;
+  }
+
+  get name(): string {
+    return this.#options.name;
+  }
+
+  /** Starts it and keeps it running until `stop`. */
+  start(): void {
+    this.#loop = this.#keepRunning();
+  }
+
+  /** Resolves once it is ready; rejects with its own words if it ends before that. */
+  async ready(stop: AbortSignal): Promise<void> {
+    while (!stop.aborted) {
+      if (this.#starts > 1 || this.#child === undefined) throw this.#startFailure();
+      if (await this.#options.isReady()) return;
+      await this.#options.clock.sleep(pollMs, stop);
+    }
+    throw new FarmError("DRAINING", `${this.name} was stopped before it was ready`);
+  }
+
+  /** Asks it to drain and waits until it has ended. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#child?.kill("SIGTERM");
+    await this.#loop;
+  }
+
+  async #keepRunning(): Promise<void> {
+    const { clock } = this.#options;
+    let failures = 0;
+    while (!this.#stopping.signal.aborted) {
+      const startedMs = clock.monotonic();
+      const how = await this.#runOnce();
+      if (this.#stopping.signal.aborted) return;
+      failures = clock.monotonic() - startedMs > steadyMs ? 0 : failures + 1;
+      this.#options.note(`${this.name} ended (${how}) and is started again`);
+      await clock.sleep(backoffMs(failures), this.#stopping.signal);
+    }
+  }
+
+  async #runOnce(): Promise<string> {
+    const { command, args, env, logFile } = this.#options;
+    const child = spawn(command, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = child;
+    this.#starts += 1;
+    if (child.pid !== undefined) this.#options.onStart?.(child.pid);
+    const log = createWriteStream(logFile, { flags: "a" });
+    for (const output of [child.stdout, child.stderr]) {
+      createInterface({ input: output }).on("line", (line) => {
+        log.write(`${line}\n`);
+        this.#lastWords = this.#options.readLine(line) ?? this.#lastWords;
+      });
+    }
+    const how = await new Promise<string>((resolve) => {
+      child.once("error", (error) => resolve(error.message));
+      child.once("close", (code, signal) => resolve(signal ?? `exit code ${code}`));
+    });
+    log.end();
+    this.#child = undefined;
+    return how;
+  }
+
+  #startFailure(): FarmError {
+    const reason = this.#lastWords || "it ended without a word";
+    return new FarmError(
+      "INTERNAL",
+      `${this.name} did not start: ${reason}; its log is ${this.#options.logFile}`,
+    );
+  }
+}

@@ -1,0 +1,93 @@
+/** The `zfarm` command: finds the subcommand, runs it, turns failures into text and exit codes. */
+import { FarmError } from "@zfarm/contract";
+import type { Env } from "@zfarm/runtime";
+import { runDoctor } from "./commands/doctor.ts";
+import { runJob } from "./commands/job.ts";
+import { runQuickstart } from "./commands/quickstart.ts";
+import { runRender } from "./commands/render.ts";
+import { runUp } from "./commands/up.ts";
+import { runWorkers } from "./commands/workers.ts";
+import { processTerminal, type Terminal } from "./terminal.ts";
+import { UsageError } from "./usage-error.ts";
+
+/** What every subcommand gets. */
+export interface CommandContext {
+  readonly args: readonly string[];
+  readonly env: Env;
+  readonly terminal: Terminal;
+  /** Aborts at the first Ctrl-C or SIGTERM; the second one ends the process. */
+  readonly stop: AbortSignal;
+}
+
+type Command = (context: CommandContext) => Promise<void>;
+
+const commands: Readonly<Record<string, Command>> = {
+  up: runUp,
+  render: runRender,
+  workers: runWorkers,
+  job: runJob,
+  doctor: runDoctor,
+  quickstart: runQuickstart,
+};
+
+const usage = `usage: zfarm COMMAND [options]
+
+  up [--workers N] [--port P] [--data DIR] [--model DIR]
+      run a farm on this machine until Ctrl-C
+  render "PROMPT" [--out FILE] [--size WxH] [--seed N] [--steps N] [-n N] [--address HOST:PORT]
+      render on a running farm; prints the path of each picture
+  workers [--address HOST:PORT]
+      list the workers
+  job get|watch|cancel ID [--address HOST:PORT]
+      look at a job, follow it, or end it
+  doctor
+      say what this machine offers: Node, broker, store, model, devices
+  quickstart ["PROMPT"] [options of render]
+      start a farm, render, stop it`;
+
+/** Runs one command line. Gives the exit code: 0 done, 1 failed, 2 not understood. */
+export async function runCommand(argv: readonly string[], env: Env): Promise<0 | 1 | 2> {
+  const [name = "", ...args] = argv;
+  const command = commands[name];
+  if (command === undefined) {
+    processTerminal.note(usage);
+    return name === "--help" || name === "help" ? 0 : 2;
+  }
+  try {
+    await command({ args, env, terminal: processTerminal, stop: stopOnSignal() });
+    return 0;
+  } catch (error) {
+    return explain(error);
+  }
+}
+
+function explain(error: unknown): 1 | 2 {
+  if (error instanceof UsageError || isParseError(error)) {
+    processTerminal.note(`zfarm: ${error.message}`);
+    return 2;
+  }
+  const failure = FarmError.from(error);
+  processTerminal.note(`zfarm: ${failure.message} (${failure.code})`);
+  for (const violation of failure.violations) {
+    processTerminal.note(`  ${violation.field}: ${violation.description}`);
+  }
+  return 1;
+}
+
+/** What node:util's parseArgs throws for an option it does not know. */
+function isParseError(error: unknown): error is Error {
+  return (
+    error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS")
+  );
+}
+
+function stopOnSignal(): AbortSignal {
+  const controller = new AbortController();
+  const onSignal = () => {
+    if (controller.signal.aborted) process.exit(1);
+    controller.abort();
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  return controller.signal;
+}

@@ -1,0 +1,80 @@
+/** The options that `zfarm render` and `npm run quickstart` share, parsed and bounded. */
+import { limits } from "@zfarm/contract";
+import { UsageError } from "./usage-error.ts";
+
+/** As node:util's parseArgs wants them. */
+export const renderOptionTable = {
+  out: { type: "string" },
+  size: { type: "string" },
+  seed: { type: "string" },
+  steps: { type: "string" },
+  number: { type: "string", short: "n" },
+} as const;
+
+export interface RenderOptions {
+  readonly prompt: string;
+  /** Pixels; 0 takes the pool's default. */
+  readonly width: number;
+  readonly height: number;
+  readonly steps: number;
+  /** Absent: the farm draws one for each picture. */
+  readonly seed?: bigint;
+  /** How many pictures; with a seed, picture i uses seed + i. */
+  readonly count: number;
+  /** Where the picture goes; with several, `-i` is put before the ending. */
+  readonly out?: string;
+}
+
+type RawOptions = { readonly [Name in keyof typeof renderOptionTable]?: string | undefined };
+
+/** Throws UsageError naming the option, its value and what it must be. */
+export function parseRenderOptions(prompt: string, raw: RawOptions): RenderOptions {
+  const [width, height] = parseSize(raw.size);
+  return {
+    prompt,
+    width,
+    height,
+    steps: parseWhole("--steps", raw.steps, [limits.stepsMin, limits.stepsMax]) ?? 0,
+    count: parseWhole("-n", raw.number, [1, limits.tasksPerJobMax]) ?? 1,
+    ...(raw.seed === undefined ? {} : { seed: parseSeed(raw.seed) }),
+    ...(raw.out === undefined ? {} : { out: raw.out }),
+  };
+}
+
+function parseSize(text: string | undefined): [number, number] {
+  if (text === undefined) return [0, 0];
+  const match = /^(\d{1,5})x(\d{1,5})$/.exec(text);
+  if (match === null) {
+    throw new UsageError(`--size ${text}: must be WIDTHxHEIGHT in pixels, for example 256x256`);
+  }
+  return [Number(match[1]), Number(match[2])];
+}
+
+function parseWhole(
+  option: string,
+  text: string | undefined,
+  [min, max]: readonly [number, number],
+): number | undefined {
+  if (text === undefined) return undefined;
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= min && value <= max) return value;
+  throw new UsageError(`${option} ${text}: must be a whole number from ${min} to ${max}`);
+}
+
+const seedMax = 2n ** 64n - 1n;
+
+function parseSeed(text: string): bigint {
+  const value = /^\d{1,20}$/.test(text) ? BigInt(text) : -1n;
+  if (value >= 0n && value <= seedMax) return value;
+  throw new UsageError(`--seed ${text}: must be a whole number from 0 to ${seedMax}`);
+}
+
+/** The file of picture `index` of `count`. */
+export function outputFile(out: string, index: number, count: number): string {
+  if (count === 1) return out;
+  const dot = out.lastIndexOf(".");
+  const slash = out.lastIndexOf("/");
+  const stem = dot > slash + 1 ? out.slice(0, dot) : out;
+  const ending = dot > slash + 1 ? out.slice(dot) : "";
+  return `${stem}-${index + 1}${ending}`;
+}

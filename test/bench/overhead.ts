@@ -1,0 +1,99 @@
+/**
+ * What the farm costs on top of the model: the same pictures, in turn, through a whole farm and
+ * straight through the library, on one machine in one run. Times are milliseconds.
+ * `npm run bench:overhead [-- --renders N]` prints one JSON object as its last line.
+ *
+ * overEngine: a call's time minus the engine's own stages for that picture.
+ * overLibrary: a call's time minus the library's time for the same picture in the same round.
+ */
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import type { ImageTimings, RenderedImage } from "@zfarm/contract";
+import { encodePng, openPipeline, type RenderSpec } from "@zfarm/zimage";
+import { repositoryRoot } from "../repository.ts";
+import { type FarmUnderTest, startFarm } from "../system/farm.ts";
+
+const warmUps = 3;
+const prompt = "a yellow boat on the left on the sea at sunset";
+
+interface Round {
+  readonly farmMs: number;
+  readonly engineMs: number;
+  readonly libraryMs: number;
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { renders: { type: "string", default: "40" } } });
+  const farm = await startFarm({ workers: 1 });
+  const pipeline = await openPipeline(join(repositoryRoot, "models/z-image-nano"));
+  const { widthDefault: width, heightDefault: height, stepsDefault: steps } = pipeline.info;
+  const rounds: Round[] = [];
+  try {
+    for (let index = 0; index < Number(values.renders) + warmUps; index += 1) {
+      const spec = { prompt, width, height, steps, seed: BigInt(index) };
+      const round = await measureRound(farm, spec, () => renderWithLibrary(pipeline, spec));
+      if (index >= warmUps) rounds.push(round);
+      process.stderr.write(`${index + 1}: ${JSON.stringify(round)}\n`);
+    }
+  } finally {
+    await pipeline.close();
+    await farm.stop();
+  }
+  const summary = {
+    renders: rounds.length,
+    size: `${width}x${height}`,
+    steps,
+    farm: percentiles(rounds.map((round) => round.farmMs)),
+    engine: percentiles(rounds.map((round) => round.engineMs)),
+    library: percentiles(rounds.map((round) => round.libraryMs)),
+    overEngine: percentiles(rounds.map((round) => round.farmMs - round.engineMs)),
+    overLibrary: percentiles(rounds.map((round) => round.farmMs - round.libraryMs)),
+  };
+  process.stdout.write(`${JSON.stringify(summary)}\n`);
+}
+
+async function measureRound(
+  farm: FarmUnderTest,
+  spec: RenderSpec,
+  library: () => Promise<unknown>,
+): Promise<Round> {
+  const { result, ms: farmMs } = await timed(() => farm.client.renderImage(spec));
+  const { ms: libraryMs } = await timed(library);
+  return { farmMs, engineMs: engineTime(result.image), libraryMs };
+}
+
+type Pipeline = Awaited<ReturnType<typeof openPipeline>>;
+
+async function renderWithLibrary(pipeline: Pipeline, spec: RenderSpec): Promise<Uint8Array> {
+  const pixels = await pipeline.render(spec);
+  const { name, digest } = pipeline.info;
+  return await encodePng(pixels, { ...spec, model: name, modelDigest: digest });
+}
+
+async function timed<Result>(work: () => Promise<Result>): Promise<{ result: Result; ms: number }> {
+  const startMs = performance.now();
+  const result = await work();
+  return { result, ms: performance.now() - startMs };
+}
+
+/** The stages that the library runs too. */
+function engineTime(image: RenderedImage | undefined): number {
+  const stages = ["textEncode", "denoise", "vaeDecode", "encodeFile"] as const;
+  return stages.reduce((sum, stage) => sum + milliseconds(image?.timings?.[stage]), 0);
+}
+
+function milliseconds(duration: ImageTimings["denoise"]): number {
+  return Number(duration?.seconds ?? 0n) * 1e3 + (duration?.nanos ?? 0) / 1e6;
+}
+
+/** Nearest-rank percentiles, rounded to a tenth. */
+function percentiles(values: readonly number[]): Record<string, number> {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (share: number): number => {
+    const value = sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
+    return Math.round(value * 10) / 10;
+  };
+  return { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) };
+}
+
+await main();

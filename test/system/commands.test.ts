@@ -1,0 +1,93 @@
+/** The two commands of the README, as typed, and the errors a person meets first. */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { isAbsolute, join } from "node:path";
+import { readPngMetadata } from "@zfarm/zimage";
+import { afterAll, describe, expect, test } from "vitest";
+import { cliEntry, hasNatsServer } from "./farm.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "zfarm-test-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function zfarm(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const result = spawnSync(process.execPath, [cliEntry, ...args], {
+    cwd: folder,
+    env: { ...process.env, ...env },
+    encoding: "utf8",
+  });
+  return { code: result.status, lines: result.stdout.trim().split("\n"), notes: result.stderr };
+}
+
+const brokers = (await hasNatsServer()) ? ["nats", "memory"] : ["memory"];
+
+describe("zfarm quickstart", () => {
+  test.each(brokers)("draws the prompt through a whole farm (broker: %s)", async (broker) => {
+    const out = join(folder, `${broker}.png`);
+    const env = broker === "memory" ? { ZFARM_BROKER: "memory" } : {};
+
+    const prompt = "a green tree at night";
+    const run = zfarm(["quickstart", prompt, "--out", out, "--seed", "42", "--steps", "4"], env);
+
+    expect(run.notes).toContain("step 4 of 4");
+    expect(run.code).toBe(0);
+    expect(run.lines.at(-1)).toBe(out);
+    const metadata = readPngMetadata(readFileSync(out));
+    expect(metadata).toMatchObject({ prompt, seed: 42n, steps: 4 });
+  });
+
+  test("the same seed gives the same bytes on either broker", () => {
+    const files = brokers.map((broker) => readFileSync(join(folder, `${broker}.png`)));
+
+    expect(files.every((bytes) => files[0]?.equals(bytes))).toBe(true);
+  });
+
+  test("several pictures are printed in order, each by its absolute path", () => {
+    const run = zfarm([
+      "quickstart",
+      "-n",
+      "3",
+      "--steps",
+      "1",
+      "--size",
+      "128x128",
+      "--out",
+      "p.png",
+    ]);
+
+    expect(run.code).toBe(0);
+    expect(run.lines.map((line) => line.split("/").at(-1))).toEqual([
+      "p-1.png",
+      "p-2.png",
+      "p-3.png",
+    ]);
+    expect(run.lines.every((line) => isAbsolute(line) && existsSync(line))).toBe(true);
+  });
+});
+
+describe("zfarm", () => {
+  test.each([
+    [["render"], 2, "render takes one prompt"],
+    [["render", "x", "--size", "big"], 2, "--size big: must be WIDTHxHEIGHT"],
+    [["render", "x", "--colour", "red"], 2, "--colour"],
+    [["fly"], 2, "usage: zfarm COMMAND"],
+    [["job", "get", "nonsense"], 2, "job nonsense: must be an id"],
+    [["render", "x", "--address", "127.0.0.1:1"], 1, "127.0.0.1:1"],
+    [["up", "--workers", "0"], 2, "--workers 0: must be a whole number from 1"],
+  ])("%j exits with %i and says why", (args, code, text) => {
+    const run = zfarm(args);
+
+    expect(run.notes).toContain(text);
+    expect(run.code).toBe(code);
+    expect(run.lines).toEqual([""]);
+  });
+
+  test("doctor names what it found", () => {
+    const run = zfarm(["doctor"]);
+
+    expect(run.code).toBe(0);
+    for (const subject of ["node", "broker", "store", "model", "device"]) {
+      expect(run.lines.some((line) => line.startsWith(subject))).toBe(true);
+    }
+  });
+});
