@@ -1,25 +1,15 @@
 /** The `zfarm` command: finds the subcommand, runs it, turns failures into text and exit codes. */
 import { FarmError } from "@zfarm/contract";
 import type { Env } from "@zfarm/runtime";
+import type { Command } from "./command.ts";
 import { runDoctor } from "./commands/doctor.ts";
 import { runJob } from "./commands/job.ts";
 import { runQuickstart } from "./commands/quickstart.ts";
 import { runRender } from "./commands/render.ts";
 import { runUp } from "./commands/up.ts";
 import { runWorkers } from "./commands/workers.ts";
-import { processTerminal, type Terminal } from "./terminal.ts";
+import { processTerminal } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
-
-/** What every subcommand gets. */
-export interface CommandContext {
-  readonly args: readonly string[];
-  readonly env: Env;
-  readonly terminal: Terminal;
-  /** Aborts at the first Ctrl-C or SIGTERM; the second one ends the process. */
-  readonly stop: AbortSignal;
-}
-
-type Command = (context: CommandContext) => Promise<void>;
 
 const commands: Readonly<Record<string, Command>> = {
   up: runUp,

@@ -3,8 +3,8 @@ import { cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import { listBackends, openModelDirectory } from "@zfarm/zimage";
 import { findNatsServer } from "../../../tools/servers/nats-server.mjs";
+import type { CommandContext } from "../command.ts";
 import { shippedModelDir } from "../farm/local-farm.ts";
-import type { CommandContext } from "../main.ts";
 import { formatTable } from "../terminal.ts";
 
 type Finding = readonly [subject: string, mark: "ok" | "no", text: string];

@@ -12,8 +12,8 @@ import {
   TaskState,
   type WatchJobResponse,
 } from "@zfarm/contract";
+import type { CommandContext } from "../command.ts";
 import { findAddress } from "../farm-note.ts";
-import type { CommandContext } from "../main.ts";
 import { UsageError } from "../usage-error.ts";
 
 type Verb = (client: FarmClient, name: string, context: CommandContext) => Promise<void>;

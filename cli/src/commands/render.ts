@@ -1,8 +1,8 @@
 /** `zfarm render`: pictures from a running farm. */
 import { parseArgs } from "node:util";
 import { connectFarm } from "@zfarm/client";
+import type { CommandContext } from "../command.ts";
 import { findAddress } from "../farm-note.ts";
-import type { CommandContext } from "../main.ts";
 import { parseRenderOptions, renderOptionTable } from "../render-options.ts";
 import { renderPictures } from "../render-pictures.ts";
 import { UsageError } from "../usage-error.ts";

@@ -1,9 +1,9 @@
 /** `zfarm up`: a farm on this machine, in the foreground, until Ctrl-C drains it. */
 import { parseArgs } from "node:util";
 import { createLog, systemClock } from "@zfarm/runtime";
+import type { CommandContext } from "../command.ts";
 import { shippedModelDir, startLocalFarm } from "../farm/local-farm.ts";
 import { defaultDataDir, defaultPort, writeFarmNote } from "../farm-note.ts";
-import type { CommandContext } from "../main.ts";
 import { untilAborted } from "../until-aborted.ts";
 import { UsageError } from "../usage-error.ts";
 

@@ -2,8 +2,8 @@
 import { parseArgs } from "node:util";
 import { connectFarm } from "@zfarm/client";
 import { type Worker, WorkerState } from "@zfarm/contract";
+import type { CommandContext } from "../command.ts";
 import { findAddress } from "../farm-note.ts";
-import type { CommandContext } from "../main.ts";
 import { formatTable } from "../terminal.ts";
 
 const stateNames = new Map<number, string>(
