@@ -7,7 +7,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["{packages,services,cli}/**/*.test.ts", "test/*.test.ts"],
+          include: ["{packages,services,cli,tools}/**/*.test.ts", "test/*.test.ts"],
           testTimeout: 30_000,
         },
       },

@@ -91,7 +91,7 @@ describe("a worker refuses to start and names the file", () => {
   });
 });
 
-test("a worker over the model that ships gets ready, and ends with 0 when it is told to", async () => {
+test("a worker over the model that ships gets ready, and ends with 0 when told to", async () => {
   const worker = spawnWorker(nanoDir);
   const ended = once(worker, "close");
   for await (const line of createInterface({ input: worker.stdout })) {

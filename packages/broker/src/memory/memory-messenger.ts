@@ -66,7 +66,7 @@ export class MemoryMessenger implements Messenger {
     }
   }
 
-  /** How many listen. They are called later, as with a real broker, and may throw: that is fatal. */
+  /** How many listen. They are called later, as with a real broker; throwing is fatal. */
   #deliver(subject: string, message: IncomingMessage): number {
     const listeners = [...this.#needs.listeners].filter(({ matches }) => matches(subject));
     for (const listener of listeners) {

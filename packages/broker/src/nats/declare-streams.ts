@@ -91,8 +91,10 @@ function compareStream(info: StreamInfo, { spec, log }: CompareOptions): void {
     (key) => JSON.stringify(info.config[key] ?? false) !== JSON.stringify(spec.config[key]),
   );
   const broken = differing.filter((key) => spec.vital.some((each) => each === key));
-  const describe = (key: keyof StreamSettings): string =>
-    `${key} is ${JSON.stringify(info.config[key] ?? false)}, expected ${JSON.stringify(spec.config[key])}`;
+  const describe = (key: keyof StreamSettings): string => {
+    const [found, wanted] = [info.config[key] ?? false, spec.config[key]];
+    return `${key} is ${JSON.stringify(found)}, expected ${JSON.stringify(wanted)}`;
+  };
   if (broken.length > 0) {
     const what = broken.map(describe).join("; ");
     throw new FarmError("STATE_LOST", `stream ${info.config.name} cannot be trusted: ${what}`);

@@ -3,7 +3,7 @@
  * consumer that starts behind the last message seen; at any doubt (a gap, a broken connection, a
  * consumer that is gone) the window is closed and a new one opened, so nothing is lost, repeated
  * or reordered. The client's own ordered consumer is not used: after it recreated itself it asks
- * for too few messages and then stalls until its heartbeat fails (@nats-io/jetstream 3.4.0).
+ * for too few messages and stalls (@nats-io/jetstream 3.4.0).
  */
 import {
   AckPolicy,
@@ -30,6 +30,8 @@ interface Window {
   readonly messages: ConsumerMessages;
   /** Nothing matched when it was opened. */
   readonly isEmpty: boolean;
+  /** Messages handed on so far; the client's own count of waiting ones is wrong. */
+  delivered: number;
 }
 
 const toldRevision = -1n;
@@ -81,8 +83,8 @@ async function openWindow(
 ): Promise<Window | undefined> {
   const { link, client, manager, name } = needs;
   try {
-    return await link.repeat(`following ${name}`, async () => {
-      const info = await manager.consumers.add(name, {
+    const info = await link.repeat(`following ${name}`, () =>
+      manager.consumers.add(name, {
         ack_policy: AckPolicy.None,
         deliver_policy: DeliverPolicy.StartSequence,
         opt_start_seq: Number(position.cursor) + 1,
@@ -90,15 +92,15 @@ async function openWindow(
         inactive_threshold: nanos(limits.followForgetMs),
         mem_storage: true,
         num_replicas: 1,
-      });
-      const consumer = client.consumers.getConsumerFromInfo(info);
-      const messages = await consumer.consume({
-        max_messages: limits.followMessagesMax,
-        expires: pullMs,
-        abort_on_missing_resource: true,
-      });
-      return { consumer, messages, isEmpty: info.num_pending === 0 };
+      }),
+    );
+    const consumer = client.consumers.getConsumerFromInfo(info);
+    const messages = await consumer.consume({
+      max_messages: limits.followMessagesMax,
+      expires: pullMs,
+      abort_on_missing_resource: true,
     });
+    return { consumer, messages, isEmpty: info.num_pending === 0, delivered: 0 };
   } catch (error) {
     if (error instanceof FarmError && error.code === "BROKER_UNAVAILABLE") return undefined;
     throw error;
@@ -121,18 +123,19 @@ interface ReadOptions {
 
 /** The messages of one window, until it closes or a message is missing in it. */
 async function* readWindow(
-  { messages, isEmpty }: Window,
+  window: Window,
   { needs, position, ended }: ReadOptions,
 ): AsyncIterable<Followed<LogMessage>> {
+  const { messages, isEmpty } = window;
   const close = (): void => messages.stop();
   const deaf = needs.link.onInterrupt(close);
   ended.addEventListener("abort", close);
   const read = new AbortController();
   try {
     if (isEmpty) yield* tellCaughtUp(position);
-    if (position.target !== toldRevision) void closeWhenStalled(messages, needs, read.signal);
+    if (position.target !== toldRevision) void closeWhenStalled(window, needs, read.signal);
     void closeWhenUnserved(messages);
-    for await (const message of messagesInOrder(messages, needs)) {
+    for await (const message of messagesInOrder(window, needs)) {
       if (ended.aborted) return;
       yield* deliver(message, { needs, position });
       if (position.target === toldRevision) read.abort();
@@ -146,14 +149,13 @@ async function* readWindow(
 
 /** Ends at a gap and swallows what closed the window: the next one starts where this ended. */
 async function* messagesInOrder(
-  messages: ConsumerMessages,
+  window: Window,
   { link, name }: NatsLogNeeds,
 ): AsyncIterable<JsMsg> {
-  let delivered = 0;
   try {
-    for await (const message of messages) {
-      delivered += 1;
-      if (message.info.deliverySequence !== delivered) return;
+    for await (const message of window.messages) {
+      window.delivered += 1;
+      if (message.info.deliverySequence !== window.delivered) return;
       yield message;
     }
   } catch (error) {
@@ -189,11 +191,12 @@ function* tellCaughtUp(position: Position): Iterable<{ readonly kind: "caught-up
  * that would say so. A window that falls silent is closed; the next one knows whether it is empty.
  */
 async function closeWhenStalled(
-  messages: ConsumerMessages,
+  window: Window,
   { link }: NatsLogNeeds,
   read: AbortSignal,
 ): Promise<void> {
-  for (let received = -1; received !== messages.getReceived() || messages.getPending() > 0; ) {
+  const { messages } = window;
+  for (let received = -1; received !== messages.getReceived() || received > window.delivered; ) {
     received = messages.getReceived();
     await link.clock.sleep(limits.followStallMs, read);
     if (read.aborted) return;

@@ -12,6 +12,7 @@ import {
   someOutcome,
   someTask,
   someTaskId,
+  startCuttingProxy,
 } from "@zfarm/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
@@ -83,6 +84,22 @@ describe.runIf(server !== undefined)("a nats-server that is killed", () => {
       Array.from({ length: 40 }, (_, index) => index + 1),
     );
   });
+
+  test("may lose the connection of a follower as often as it likes", async () => {
+    const proxy = await startCuttingProxy(Number(new URL(farm.server.url).port));
+    const servers = [`nats://127.0.0.1:${proxy.port}`];
+    const [writer, reader] = [await farm.connect(), await farm.connect({ servers })];
+    const seen = collect(reader.queue.follow(never));
+
+    for (let index = 0; index < 3_000; index += 1) {
+      await writer.queue.add(someTask({ index }));
+      if (index % 500 === 250) proxy.cutAll();
+    }
+
+    await expect.poll(() => seen.length, { timeout: 20_000 }).toBe(3_000);
+    expectAscending(seen);
+    await proxy.stop();
+  }, 60_000);
 
   test.runIf(keepsRemovals)("keeps removals and rewrites that were answered", async () => {
     const broker = await farm.connect();

@@ -73,7 +73,7 @@ export class NatsLink {
     return `no connection to the broker for ${seconds} s`;
   }
 
-  /** Calls `hear` when the connection breaks or the link ends, until the returned function is called. */
+  /** Calls `hear` when the connection breaks or the link ends, until the answer is called. */
   onInterrupt(hear: () => void): () => void {
     this.#interrupts.add(hear);
     return () => this.#interrupts.delete(hear);

@@ -1,4 +1,4 @@
-/** The broker is away, silent or swallows an answer: calls end in bounded time and tell the truth. */
+/** The broker is away, silent or swallows an answer: calls end in time and tell the truth. */
 import { OutcomeKind } from "@zfarm/contract";
 import { systemClock } from "@zfarm/runtime";
 import {
@@ -58,7 +58,7 @@ describe.runIf(hasServer)("while the broker is away", () => {
     expect(await broker.outcomes.list(someJob())).toEqual([]);
   });
 
-  test("a frozen broker fails calls in bounded time, and a retry after it tells the truth", async () => {
+  test("a frozen broker fails calls in bounded time, and a retry tells the truth", async () => {
     const broker = await farm.connect();
     const outcome = someOutcome({ fence: 7n, kind: OutcomeKind.SUCCEEDED });
     await farm.server.freeze();

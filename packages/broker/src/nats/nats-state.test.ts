@@ -14,9 +14,12 @@ import {
 } from "@zfarm/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
+const server = await findServerForTests();
+// Waiting for a lost consumer's heartbeats would take longer; 2.9 does not tell that it is gone.
+const lostConsumerMs = server?.version.startsWith("2.9.") === true ? 30_000 : 8_000;
 const bounds = { brokerRequestMs: 2_000, brokerCheckMs: 50 };
 
-describe.runIf((await findServerForTests()) !== undefined)("the broker's state", () => {
+describe.runIf(server !== undefined)("the broker's state", () => {
   let farm: NatsFarm;
   let connection: NatsConnection;
   let manager: JetStreamManager;
@@ -30,7 +33,7 @@ describe.runIf((await findServerForTests()) !== undefined)("the broker's state",
     await farm.close();
   });
 
-  test("a stream deleted under us is STATE_LOST for calls, followers and the next start", async () => {
+  test("a deleted stream is STATE_LOST for calls, followers and the next start", async () => {
     const broker = await farm.connect();
     await broker.queue.add(someTask());
     const follow = new FollowReader(broker.outcomes.follow({ after: 0n, stop: never }));
@@ -139,23 +142,27 @@ describe.runIf((await findServerForTests()) !== undefined)("the broker's state",
     expect(await codeOf(broker.queue.add(someTask({ index: 1 })))).toBe("QUEUE_FULL");
   });
 
-  test("followers leave no consumers behind and survive the loss of theirs", async () => {
-    const broker = await farm.connect();
-    const stop = new AbortController();
-    const follow = new FollowReader(broker.queue.follow(stop.signal));
-    await follow.untilCaughtUp();
-    for await (const { name } of manager.consumers.list(streams.queue)) {
-      await manager.consumers.delete(streams.queue, name);
-    }
+  test(
+    "followers leave no consumers behind and survive the loss of theirs",
+    async () => {
+      const broker = await farm.connect();
+      const stop = new AbortController();
+      const follow = new FollowReader(broker.queue.follow(stop.signal));
+      await follow.untilCaughtUp();
+      for await (const { name } of manager.consumers.list(streams.queue)) {
+        await manager.consumers.delete(streams.queue, name);
+      }
 
-    await broker.queue.add(someTask());
-    expect(await follow.take(1)).toHaveLength(1);
-    stop.abort();
-    await follow.next();
+      await broker.queue.add(someTask());
+      expect(await follow.take(1)).toHaveLength(1);
+      stop.abort();
+      await follow.next();
 
-    const count = async () => (await manager.streams.info(streams.queue)).state.consumer_count;
-    await expect.poll(count).toBe(0);
-  });
+      const count = async () => (await manager.streams.info(streams.queue)).state.consumer_count;
+      await expect.poll(count).toBe(0);
+    },
+    lostConsumerMs,
+  );
 
   test("a message that nobody can read stops whoever follows", async () => {
     const broker = await farm.connect();

@@ -19,7 +19,7 @@ export function defineOutcomeContract(open: OpenFarm): void {
       expect(await outcomes.find(someTaskId(1))).toBeUndefined();
     });
 
-    test("lets exactly one of many concurrent outcomes win, and it is the one that stands", async () => {
+    test("lets exactly one of many concurrent outcomes win, and that one stands", async () => {
       const farm = await start();
       const [one, two] = [await farm.connect(), await farm.connect()];
 

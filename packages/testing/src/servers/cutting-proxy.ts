@@ -10,6 +10,8 @@ export interface CuttingProxy {
    * says from then on, and breaks the connection after the server has answered. Happens once.
    */
   cutAnswerTo(text: string): void;
+  /** Breaks every connection there is. */
+  cutAll(): void;
   /** How many answers were cut. */
   readonly cuts: number;
   stop(): Promise<void>;
@@ -44,6 +46,7 @@ export async function startCuttingProxy(targetPort: number): Promise<CuttingProx
       else client.write(chunk);
     });
   });
+  const cutAll = (): void => sockets.forEach((socket) => socket.destroy());
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
@@ -56,9 +59,10 @@ export async function startCuttingProxy(targetPort: number): Promise<CuttingProx
     cutAnswerTo: (text) => {
       cutting.text = text;
     },
+    cutAll,
     stop: async () => {
       server.close();
-      for (const socket of sockets) socket.destroy();
+      cutAll();
       await once(server, "close");
     },
   };
