@@ -1,5 +1,6 @@
 /** What two processes must agree on. No I/O. */
 export * from "./errors.ts";
+export * from "./failure-reasons.ts";
 export * from "./gen/zfarm/v1/fleet_service.ts";
 export * from "./gen/zfarm/v1/image.ts";
 export * from "./gen/zfarm/v1/job_service.ts";

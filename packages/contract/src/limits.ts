@@ -48,8 +48,8 @@ export const limits = {
   /** Leadership: how long the lease lives and how often it is renewed. */
   leaderLeaseMs: 3_000,
   leaderRenewMs: 1_000,
-  /** A new leader listens to heartbeats this long before it declares a lease lost. */
-  takeoverGraceMs: 2_500,
+  /** A new leader hears heartbeats this long before it grants: two of each worker and a margin. */
+  takeoverGraceMs: 2_200,
   /** Beats in a row that leave out a lease before it counts as lost; a grant may cross one beat. */
   unlistedBeatsMax: 3,
   /** Hand-backs of one task that spend no attempt; more do, so that no task circles for ever. */
@@ -104,6 +104,8 @@ export const limits = {
   createMs: 30_000,
   /** Reading what the broker knows; twice what one of its requests may take. */
   readMs: 10_000,
+  /** A gateway uses what it knows of a pool this long: it changes only when workers start. */
+  poolKnownMs: 1_000,
   /** Tasks of one create on their way to the broker at once. */
   admitParallel: 64,
   /** Lookups of one list or cancel on their way to the broker at once. */

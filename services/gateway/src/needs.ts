@@ -2,13 +2,12 @@
 import type { BlobStore } from "@zfarm/blobs";
 import type { Broker } from "@zfarm/broker";
 import type { Clock, Log } from "@zfarm/runtime";
+import type { KnownPools } from "./admission/known-pools.ts";
 import type { GatewayMetrics } from "./metrics.ts";
 
 export interface GatewayNeeds {
-  readonly broker: Pick<
-    Broker,
-    "queue" | "outcomes" | "jobs" | "pools" | "progress" | "queries" | "problem"
-  >;
+  readonly broker: Pick<Broker, "queue" | "outcomes" | "jobs" | "progress" | "queries" | "problem">;
+  readonly pools: Pick<KnownPools, "find">;
   readonly blobs: Pick<BlobStore, "get" | "url">;
   readonly clock: Clock;
   readonly log: Log;

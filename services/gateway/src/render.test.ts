@@ -176,4 +176,30 @@ describe("StreamRender", () => {
     await expect.poll(kind).toBe(OutcomeKind.CANCELED);
     await farm.stop();
   });
+
+  test.each(["started", "step"] as const)(
+    "says queued first where %s overtook it",
+    async (first) => {
+      const farm = await openTestFarm({ leader: false });
+      const seen: unknown[] = [];
+      const watching = (async () => {
+        for await (const { event } of farm.client.streamRender(spec)) seen.push(event);
+      })();
+      const [task] = await farm.take();
+      if (task === undefined) expect.fail("no task");
+
+      const started = { $case: "started", value: { worker: "one", attempt: 1 } } as const;
+      if (first === "started") farm.broker.progress.publish({ ...taskIdOf(task), event: started });
+      else farm.step(task, 1);
+      await farm.succeed(task);
+      await watching;
+
+      expect(seen).toMatchObject([
+        { $case: "queued", value: { position: 0 } },
+        { $case: first },
+        { $case: "completed" },
+      ]);
+      await farm.stop();
+    },
+  );
 });

@@ -2,6 +2,7 @@
 import type { BlobStore } from "@zfarm/blobs";
 import type { Broker } from "@zfarm/broker";
 import type { App } from "@zfarm/runtime";
+import { KnownPools } from "./admission/known-pools.ts";
 import type { GatewayConfig } from "./config.ts";
 import { createGatewayMetrics } from "./metrics.ts";
 import { openServer } from "./server.ts";
@@ -14,7 +15,9 @@ export async function wireGateway(
   const { broker, blobs } = needs;
   const log = app.log.child({ part: "gateway" });
   const metrics = createGatewayMetrics(app.registry);
-  const opening = openServer({ broker, blobs, clock: app.clock, log, metrics }, config);
+  const { clock } = app;
+  const pools = new KnownPools(broker.pools, clock);
+  const opening = openServer({ broker, pools, blobs, clock, log, metrics }, config);
   const server = await app.open("gateway-server", opening, (opened) => opened.stop());
   app.ready(() => broker.problem());
   return { port: server.port };

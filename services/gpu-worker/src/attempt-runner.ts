@@ -3,7 +3,7 @@
  * store, its failure to the leader. Each attempt ends exactly once, with one wide log line.
  */
 import type { Broker } from "@zfarm/broker";
-import { FailureBlame, FarmError, type Lease, type TaskFailure } from "@zfarm/contract";
+import { describeFailure, FarmError, type Lease, type TaskFailure } from "@zfarm/contract";
 import type { Clock, Log } from "@zfarm/runtime";
 import { type Delivery, type DeliveryNeeds, deliver } from "./delivery.ts";
 import { HeldTask } from "./domain/held-tasks.ts";
@@ -222,6 +222,5 @@ function describeDelivery(delivery: Delivery & { kind: "won" }): object {
 }
 
 function describeUploadFailure(error: FarmError): TaskFailure {
-  const message = `the picture could not be stored: ${error.message}`;
-  return { reason: "UPLOAD_FAILED", message, blame: FailureBlame.SHARED };
+  return describeFailure("UPLOAD_FAILED", `the picture could not be stored: ${error.message}`);
 }

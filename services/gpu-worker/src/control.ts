@@ -31,6 +31,9 @@ export function obeyControl(needs: ControlNeeds, control: Control): void {
       state.drain();
       for (const held of state.held.all()) if (held.phase === "waiting") runner.handBack(held);
       return;
+    case "announce":
+      state.meetLeader(control.epoch);
+      return;
     case undefined:
       log.warn({}, "command of an unknown kind is ignored");
       return;

@@ -2,7 +2,7 @@
  * The engine as the worker sees it: always one child process, watched and started again after a
  * crash. Every task that was given to it gets exactly one end, whatever happens to the child.
  */
-import { FailureBlame, FarmError, limits } from "@zfarm/contract";
+import { describeFailure, FarmError, limits } from "@zfarm/contract";
 import { backoffMs, type Clock, type Log } from "@zfarm/runtime";
 import { Bell } from "./bell.ts";
 import { describeModelFailure } from "./engine/failure.ts";
@@ -232,11 +232,7 @@ export class EngineProcess {
       const fields = { why, crashes: this.#crashes, tasks: this.#flights.size };
       this.#options.log.warn(fields, "engine ended");
     }
-    const failure = {
-      reason: "ENGINE_CRASHED",
-      message: `the engine process ${why}`,
-      blame: FailureBlame.WORKER,
-    };
+    const failure = describeFailure("ENGINE_CRASHED", `the engine process ${why}`);
     this.#enter("gone");
     for (const [task, flight] of this.#flights) {
       // What the engine had not begun with cannot have brought it down.

@@ -27,6 +27,11 @@ interface LoopSignals {
   readonly giveUp: AbortSignal;
 }
 
+interface AskSignals extends LoopSignals {
+  /** Aborts when a newer leader is there to be asked. */
+  readonly outdated: AbortSignal;
+}
+
 /** Takes work until `stop` aborts; returns when every task is finished or handed back. */
 export async function runTaskLoop(needs: TaskLoopNeeds, stop: AbortSignal): Promise<void> {
   const { state, clock } = needs;
@@ -52,17 +57,19 @@ async function takeWork(needs: TaskLoopNeeds, signals: LoopSignals): Promise<voi
   while (!stop.aborted) {
     await state.bell.until(canTakeWork, stop);
     if (stop.aborted) return;
-    const grant = await askForWork(needs, signals);
+    const outdated = state.beginAsking();
+    const grant = await askForWork(needs, { ...signals, outdated });
     failures = grant === undefined ? failures + 1 : 0;
     if (grant !== undefined) takeGrant(needs, grant);
-    else await clock.sleep(backoffMs(failures), stop);
+    else await clock.sleep(backoffMs(failures), AbortSignal.any([stop, outdated]));
+    if (outdated.aborted) failures = 0;
   }
 }
 
 /** The leader's answer; undefined where there is none now and asking again later may help. */
 async function askForWork(
   needs: TaskLoopNeeds,
-  { stop, giveUp }: LoopSignals,
+  { stop, giveUp, outdated }: AskSignals,
 ): Promise<WorkGrant | undefined> {
   const { state, link, log } = needs;
   const request = {
@@ -73,9 +80,9 @@ async function askForWork(
     running: state.held.leased(),
   };
   try {
-    return await link.ask(request, giveUp);
+    return await link.ask(request, AbortSignal.any([giveUp, outdated]));
   } catch (error) {
-    if (stop.aborted) return undefined;
+    if (stop.aborted || outdated.aborted) return undefined;
     if (!(error instanceof FarmError) || !errorTable[error.code].retry) throw error;
     log.warn({ code: error.code, error_message: error.message }, "nobody answers with work");
     return undefined;

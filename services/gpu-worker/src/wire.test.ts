@@ -236,6 +236,18 @@ describe("a worker", () => {
     expect(await worker.metric("zfarm_stale_epochs_total")).toBe(2);
   });
 
+  test("asks anew when a newer leader makes itself known, once for each", async () => {
+    const { leader } = await start();
+    await vi.waitUntil(() => leader.asks.length === 1, patience);
+
+    for (const epoch of [7n, 7n, 6n, 8n]) {
+      leader.announce(epoch);
+      await vi.waitUntil(() => (leader.asks.at(-1)?.epochSeen ?? 0n) >= epoch, patience);
+    }
+
+    expect(leader.asks.map(({ epochSeen }) => epochSeen)).toEqual([0n, 7n, 8n]);
+  });
+
   test("finishes what runs and hands back what waits when the leader drains it", async () => {
     const worker = await start();
     worker.leader.grant([createLease(0, { steps: 50 }), createLease(1, { width: 96 })]);

@@ -13,6 +13,8 @@ export class WorkerState {
   /** Rings whenever anything here, or the engine's readiness, has changed. */
   readonly bell = new Bell();
   readonly #draining = new AbortController();
+  /** The newest request for work: what it knew, and how to give it up. */
+  #asking = { epochSeen: 0n, outdated: new AbortController() };
 
   constructor(identity: {
     readonly worker: WorkerId;
@@ -32,6 +34,20 @@ export class WorkerState {
   drain(): void {
     this.#draining.abort();
     this.bell.ring();
+  }
+
+  /**
+   * Begins a round of asking for work. The signal aborts when a leader makes itself known that is
+   * newer than any heard of until now: the request is then open with a leader that is gone.
+   */
+  beginAsking(): AbortSignal {
+    this.#asking = { epochSeen: this.epochs.seen, outdated: new AbortController() };
+    return this.#asking.outdated.signal;
+  }
+
+  /** A leader has said that it leads. */
+  meetLeader(epoch: bigint): void {
+    if (epoch > this.#asking.epochSeen) this.#asking.outdated.abort();
   }
 
   /** Tasks that could begin now. None while too many pictures wait for the store. */

@@ -70,6 +70,12 @@ export class ScriptedLeader {
     this.#broker.link.control(workerUnderTest, { epoch, command });
   }
 
+  /** Says that it leads. */
+  announce(epoch: bigint): void {
+    const command = { $case: "announce", value: {} } as const;
+    this.#broker.link.control(workerUnderTest, { epoch, command });
+  }
+
   /** Denoise steps heard of for a task. */
   stepsOf(index: number): number[] {
     return this.progress.flatMap((news) =>

@@ -6,6 +6,7 @@ import type { Broker, LeaderTerm } from "@zfarm/broker";
 import { FarmError, limits } from "@zfarm/contract";
 import type { Clock, Log } from "@zfarm/runtime";
 import { Scheduler } from "./domain/scheduler.ts";
+import type { SchedulerEffect } from "./domain/scheduler-effect.ts";
 import type { SchedulerEvent } from "./domain/scheduler-event.ts";
 import { type SchedulerMetrics, showFarm } from "./metrics.ts";
 import { recordEffect } from "./record-effect.ts";
@@ -65,14 +66,21 @@ export class Decider {
   decide(event: SchedulerEvent): void {
     if (this.ended.aborted || this.#hasFrozen()) return;
     try {
-      for (const effect of this.scheduler.step(event, this.#anchorMs + this.#decidedAtMs)) {
-        recordEffect(effect, this.needs);
-        this.writer.apply(effect);
-      }
+      const effects = this.scheduler.step(event, this.#anchorMs + this.#decidedAtMs);
+      for (const effect of effects) this.writer.apply(effect);
+      if (effects.length > 0) queueMicrotask(() => this.#record(effects));
     } catch (error) {
       // The index is wrong or a message cannot be sent: this term cannot go on.
       this.fail(error);
     }
+  }
+
+  /**
+   * Behind the broker's client, which sends in a microtask too: somebody waits for a grant, and
+   * writing its log line can take longer than the way to the worker.
+   */
+  #record(effects: readonly SchedulerEffect[]): void {
+    for (const effect of effects) recordEffect(effect, this.needs);
   }
 
   /** Passes time until the term ends, and shows the farm in the gauges now and then. */

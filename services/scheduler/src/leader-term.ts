@@ -9,7 +9,7 @@ import { isPlaceable, taskOf } from "./check-message.ts";
 import { Decider, type TermNeeds } from "./decider.ts";
 import { hideFarm } from "./metrics.ts";
 import { rebuildIndex } from "./rebuild-index.ts";
-import { serveFarm } from "./serve-farm.ts";
+import { hearBeats, serveFarm } from "./serve-farm.ts";
 
 /** Leads until `stop` or `term.lost` aborts; rejects with what made the term fail. */
 export async function leadTerm(
@@ -19,6 +19,8 @@ export async function leadTerm(
 ): Promise<void> {
   const decider = new Decider(needs, term, stop);
   needs.metrics.epoch.set(Number(term.epoch));
+  // Workers are heard from the first moment: the rebuild takes no time from their grace.
+  const stopHearing = hearBeats(decider);
   try {
     await Promise.all([
       guard(decider, () => followQueue(decider)),
@@ -26,6 +28,7 @@ export async function leadTerm(
     ]);
     decider.throwIfFailed();
   } finally {
+    stopHearing();
     hideFarm(needs.metrics);
   }
 }
@@ -94,8 +97,9 @@ async function followOutcomes(
 /** From here on this leader is the one that workers hear; before, they found nobody. */
 function beginServing(decider: Decider, startedAt: number): () => void {
   const { clock, log, metrics } = decider.needs;
-  decider.decide({ kind: "rebuilt" });
+  // In this order: workers that are told who leads ask at once and must find somebody.
   const stopServing = serveFarm(decider);
+  decider.decide({ kind: "rebuilt" });
   const rebuildMs = Math.round(clock.monotonic() - startedAt);
   metrics.rebuildSeconds.set(rebuildMs / 1_000);
   metrics.leader.set(1);

@@ -57,6 +57,7 @@ export function recordEffect(effect: SchedulerEffect, { log, metrics }: Recorder
       log.debug({ task_id: taskKey(effect.id), reason: effect.reason }, effect.kind);
       return;
     // Too many to log, and nothing is decided by them.
+    case "announce-leader":
     case "announce-position":
       return;
   }

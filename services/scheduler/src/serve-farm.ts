@@ -1,4 +1,6 @@
-/** The leader's ears: heartbeats, reports and requests of workers, questions of gateways. */
+/**
+ * The leader's ears: heartbeats, reports and requests of workers, questions of gateways.
+ */
 import {
   type JobStatusRequest,
   type LiveTask,
@@ -13,11 +15,18 @@ import { readAsk, readBeat, readReport } from "./check-message.ts";
 import type { Decider } from "./decider.ts";
 import type { SchedulerEvent } from "./domain/scheduler-event.ts";
 
-/** Begins to listen and to answer; the result ends it. */
+/** Hears heartbeats, which may begin before anything can be answered; the result ends it. */
+export function hearBeats(decider: Decider): () => void {
+  const { link } = decider.needs.broker;
+  const end = link.onBeat((heartbeat) => take(decider, "heartbeat", readBeat(heartbeat)));
+  decider.decide({ kind: "listening" });
+  return end;
+}
+
+/** Begins to answer; the result ends it. */
 export function serveFarm(decider: Decider): () => void {
   const { link, queries } = decider.needs.broker;
   const ends = [
-    link.onBeat((heartbeat) => take(decider, "heartbeat", readBeat(heartbeat))),
     link.serveReports((report) => take(decider, "report", readReport(report))),
     link.serveAsks((request, respond) => takeAsk(decider, request, respond)),
     queries.serve((query) => answerQuery(decider, query)),

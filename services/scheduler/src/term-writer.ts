@@ -77,6 +77,11 @@ export class TermWriter {
           epoch,
           command: { $case: "cancel", value: effect.leased },
         });
+      case "announce-leader":
+        return broker.link.control(effect.worker, {
+          epoch,
+          command: { $case: "announce", value: {} },
+        });
       case "announce-position":
         return broker.progress.publish(describePosition(effect));
       case "publish-outcome":

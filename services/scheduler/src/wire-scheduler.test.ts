@@ -145,12 +145,36 @@ describe("a leading scheduler", () => {
     const heard: unknown[] = [];
     await farm.broker.progress.subscribe(farm.ref, (progress) => heard.push(progress));
     await farm.submit([0, 1]);
+    heard.length = 0;
 
     await farm.pass(limits.positionEveryMs);
 
     expect(heard).toMatchObject([
       { index: 0, event: { $case: "queued", value: { position: 0 } } },
       { index: 1, event: { $case: "queued", value: { position: 1 } } },
+    ]);
+  });
+});
+
+describe("progress", () => {
+  test("says where a task stands when it arrives, before its worker can begin", async () => {
+    await farm.startScheduler("s1");
+    const heard: unknown[] = [];
+    await farm.broker.progress.subscribe(farm.ref, (progress) => heard.push(progress));
+    const granted = farm
+      .worker("w1")
+      .ask()
+      .then((grant) => heard.push(grant.leases.length));
+    await farm.pass(0);
+
+    await farm.submit([0, 1, 2]);
+    await granted;
+
+    expect(heard).toMatchObject([
+      { index: 0, event: { $case: "queued", value: { position: 0 } } },
+      1,
+      { index: 1, event: { $case: "queued", value: { position: 0 } } },
+      { index: 2, event: { $case: "queued", value: { position: 1 } } },
     ]);
   });
 });
@@ -220,6 +244,29 @@ describe("a takeover", () => {
     expect(reply).toMatchObject({ value: { tasks: [{ worker: "w1", attempt: 1 }] } });
     expect(await worker.finish(lease)).toBe("won");
     expect(await farm.stored(0)).toBeUndefined();
+  });
+
+  test("reaches a worker that still waits for an answer of the leader that vanished", async () => {
+    const { broker } = await farm.startScheduler("s1");
+    await farm.startScheduler("s2");
+    const worker = farm.worker("w1");
+    const abandoned = worker.ask().catch(() => "no answer");
+    await farm.pass(0);
+    await broker.drain();
+    await farm.submit([0]);
+
+    for (let beat = 0; worker.commands.length === 0; beat += 1) {
+      expect(beat).toBeLessThan(5);
+      await farm.pass(limits.beatMs);
+      await worker.beat([]);
+    }
+    const asked = worker.ask();
+    await farm.pass(limits.takeoverGraceMs);
+
+    expect(worker.commands).toMatchObject([{ command: { $case: "announce" } }]);
+    expect((await asked).leases).toMatchObject([{ spec: { index: 0 }, attempt: 1 }]);
+    await farm.pass(limits.askTimeoutMs);
+    expect(await abandoned).toBe("no answer");
   });
 
   test("makes larger fences than any leader before", async () => {

@@ -69,10 +69,12 @@ type EffectOf<Kind extends SchedulerEffect["kind"]> = Extract<SchedulerEffect, {
 export class CoreDriver {
   readonly scheduler: Scheduler;
   now = startAt;
+  readonly #epoch: bigint;
   #asks = 0;
   #revisions = 0n;
 
   constructor(epoch = 1n) {
+    this.#epoch = epoch;
     this.scheduler = new Scheduler(epoch);
   }
 
@@ -102,7 +104,7 @@ export class CoreDriver {
       worker: worker as WorkerId,
       pool: (options.pool ?? "default") as PoolId,
       slotsFree: options.slots ?? 1,
-      epochSeen: options.epochSeen ?? 0n,
+      epochSeen: options.epochSeen ?? this.#epoch,
       running: options.running ?? [],
     });
   }

@@ -24,7 +24,13 @@ export type Move =
       readonly wide: boolean;
       readonly expireIn: number | undefined;
     }
-  | { readonly kind: "ask"; readonly worker: number; readonly slots: number }
+  | {
+      readonly kind: "ask";
+      readonly worker: number;
+      readonly slots: number;
+      /** Whether the worker has heard of this leader. */
+      readonly knows: boolean;
+    }
   /** A heartbeat that lists the leases whose bit is set. */
   | { readonly kind: "beat"; readonly worker: number; readonly mask: number }
   | { readonly kind: "report"; readonly pick: number; readonly fault: number }
@@ -86,7 +92,7 @@ export class FarmModel {
   heal(): void {
     for (let round = 0; this.live.size > 0; round += 1) {
       assert.ok(round < 2_000, "every live task ends");
-      this.play({ kind: "ask", worker: 99, slots: 8 });
+      this.play({ kind: "ask", worker: 99, slots: 8, knows: true });
       for (const held of this.live.values()) {
         const claim = this.claims.find(({ lease }) => lease.fence === held.heldFence);
         if (claim?.worker === 99) this.#check(this.#end(held.task, OutcomeKind.SUCCEEDED));
@@ -103,7 +109,10 @@ export class FarmModel {
       case "ask":
         this.#asked += 1;
         this.#asks.set(this.#asked, move.worker);
-        return this.core.ask(`w${move.worker}`, { slots: move.slots });
+        return this.core.ask(`w${move.worker}`, {
+          slots: move.slots,
+          epochSeen: move.knows ? 1n : 0n,
+        });
       case "beat": {
         const claimed = this.claims.filter(({ worker }) => worker === move.worker);
         const running = claimed.filter((_, index) => (move.mask >> (index % 16)) & 1);

@@ -126,15 +126,21 @@ export class TestWorker {
   readonly commands: Control[] = [];
   readonly #farm: TestFarm;
   readonly #stop = new AbortController();
+  /** The newest leader it has heard of. */
+  #epochSeen = 0n;
 
   constructor(name: string, farm: TestFarm) {
     this.name = name as WorkerId;
     this.#farm = farm;
-    farm.broker.link.onControl(this.name, (control) => this.commands.push(control));
+    farm.broker.link.onControl(this.name, (control) => {
+      this.#epochSeen = control.epoch;
+      this.commands.push(control);
+    });
   }
 
   ask(slotsFree = 1, running: LeasedTask[] = []): Promise<WorkGrant> {
-    const request = { worker: this.name, pool: defaultPool, epochSeen: 0n, slotsFree, running };
+    const epochSeen = this.#epochSeen;
+    const request = { worker: this.name, pool: defaultPool, epochSeen, slotsFree, running };
     return this.#farm.broker.link.ask(request, this.#stop.signal);
   }
 

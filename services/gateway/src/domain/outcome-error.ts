@@ -1,9 +1,17 @@
 /** Decides what a client of a single picture is told when its task ended without one. */
-import { type ErrorCode, FarmError, limits, type Outcome, OutcomeKind } from "@zfarm/contract";
+import {
+  FailureBlame,
+  FarmError,
+  failureRowOf,
+  limits,
+  type Outcome,
+  OutcomeKind,
+  type TaskFailure,
+} from "@zfarm/contract";
 
 /**
- * The error of an outcome, or undefined where it succeeded. A reason that is itself a code of the
- * error table (PROMPT_TOO_LONG) keeps its meaning; any other is TASK_FAILED and named in the text.
+ * The error of an outcome, or undefined where it succeeded. The table of failure reasons says
+ * which code a client sees; the reason itself is named in the text.
  */
 export function errorOfOutcome(outcome: Outcome): FarmError | undefined {
   switch (outcome.kind) {
@@ -14,15 +22,15 @@ export function errorOfOutcome(outcome: Outcome): FarmError | undefined {
     case OutcomeKind.EXPIRED:
       return new FarmError("TASK_EXPIRED", "the task expired before a worker could take it");
     default:
-      return failureError(outcome);
+      return failureError(outcome.failure ?? unknownFailure);
   }
 }
 
-function failureError(outcome: Outcome): FarmError {
-  const reason = outcome.failure?.reason ?? "UNKNOWN";
-  const text = (outcome.failure?.message ?? "").slice(0, limits.failureCharsMax);
+function failureError(failure: TaskFailure): FarmError {
+  const { reason, message } = failure;
+  const text = message.slice(0, limits.failureCharsMax);
   const told = text === "" ? "" : `: ${text}`;
-  const code: ErrorCode = isClientFault(reason) ? reason : "TASK_FAILED";
+  const { code } = failureRowOf(failure);
   const violations =
     code === "PROMPT_TOO_LONG"
       ? [{ field: "image.prompt", reason: "TOO_LONG", description: promptRule }]
@@ -30,9 +38,11 @@ function failureError(outcome: Outcome): FarmError {
   return new FarmError(code, `the task failed with ${reason}${told}`, { violations });
 }
 
-const promptRule = `at most ${limits.promptTokensMax} tokens are allowed`;
+/** An outcome of another version may say that a task failed and not why. */
+const unknownFailure: TaskFailure = {
+  reason: "UNKNOWN",
+  message: "",
+  blame: FailureBlame.UNSPECIFIED,
+};
 
-/** Only refusals of the request itself; a worker's INTERNAL is not the gateway's. */
-function isClientFault(reason: string): reason is "PROMPT_TOO_LONG" | "INVALID_REQUEST" {
-  return reason === "PROMPT_TOO_LONG" || reason === "INVALID_REQUEST";
-}
+const promptRule = `at most ${limits.promptTokensMax} tokens are allowed`;

@@ -41,12 +41,12 @@ export const createJob: UnaryMethod<CreateJobRequest, CreateJobResponse> = {
 
 /** Looks the pool up and checks everything; notes what a log may know of the prompts. */
 export async function validate(
-  { broker }: Pick<GatewayNeeds, "broker">,
+  { pools }: Pick<GatewayNeeds, "pools">,
   draft: Draft,
   scope: CallScope,
 ): Promise<Submission> {
   const pool = poolOfDraft(draft);
-  const record = pool === undefined ? undefined : await broker.pools.find(pool);
+  const record = pool === undefined ? undefined : await pools.find(pool);
   const submission = validateDraft(draft, record);
   scope.note({ pool: submission.pool, ...promptFacts(submission.images) });
   return submission;

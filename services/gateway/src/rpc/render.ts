@@ -78,15 +78,32 @@ async function awaitOutcome(
   { signal }: CallScope,
 ): Promise<Outcome> {
   const job = taskIdOf({ ...record, index: 0 });
-  const following = needs.broker.outcomes.follow({ job, after: 0n, stop: signal });
-  for await (const followed of following) {
-    if (followed.kind === "entry") return followed.entry.outcome;
-  }
+  const outcome = await firstOutcome(needs, job, signal);
+  if (outcome !== undefined) return outcome;
   if (!signal.aborted) throw new FarmError("BROKER_UNAVAILABLE", "the broker ended the wait");
   const reason = FarmError.from(signal.reason);
   // A gateway that stops leaves the task alone: a retry with the request id finds it.
   if (reason.code !== "DRAINING") await cancelUnfinished(needs, record);
   throw reason;
+}
+
+/**
+ * The first outcome of the job; undefined where the wait ended before. What ending a follower
+ * costs at the broker is paid behind the caller's back.
+ */
+async function firstOutcome(
+  { broker, log }: GatewayNeeds,
+  job: JobRef,
+  stop: AbortSignal,
+): Promise<Outcome | undefined> {
+  const followed = broker.outcomes.follow({ job, after: 0n, stop })[Symbol.asyncIterator]();
+  for (;;) {
+    const next = await followed.next();
+    if (next.done === true) return undefined;
+    if (next.value.kind !== "entry") continue;
+    void followed.return?.().catch((error: unknown) => log.debug({ error }, "follower not ended"));
+    return next.value.entry.outcome;
+  }
 }
 
 async function deliver(

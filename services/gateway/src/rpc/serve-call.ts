@@ -3,6 +3,7 @@
  * translation of failures, one log line and the metrics. A method itself is a function from a
  * decoded request to an answer, or to events.
  */
+import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import {
   type handleServerStreamingCall,
   type handleUnaryCall,
@@ -121,6 +122,8 @@ function serveCall<Response>(
       working = running;
       const response = onAbort === "wait" ? await running : await orAborted(running, open.scope);
       answering.answer(response);
+      // The answer leaves first: writing a log line may take longer than sending it.
+      await yieldToEventLoop();
       finish(undefined);
     } catch (thrown) {
       const error = FarmError.from(thrown);

@@ -74,7 +74,11 @@ class ProgressRelay {
     this.#unsubscribe();
   }
 
+  /** News may be lost on the way, but a client always hears that its task is queued first. */
   #offer(task: string, event: RenderEvent): void {
+    if (!this.#heard && event.$case !== "queued") {
+      this.#events.offer({ task, event: { $case: "queued", value: { position: 0 } } });
+    }
     this.#heard = true;
     this.#events.offer({ task, event });
   }

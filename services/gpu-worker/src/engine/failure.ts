@@ -1,33 +1,23 @@
 /** Turns what went wrong inside the engine into the failure that the leader is told. */
-import { FailureBlame, type TaskFailure } from "@zfarm/contract";
+import { describeFailure, type TaskFailure } from "@zfarm/contract";
 
 /** The task cannot be drawn by this model, whoever tries. */
 export function failureOfInput(message: string): TaskFailure {
-  return { reason: "INVALID_REQUEST", message, blame: FailureBlame.TASK };
+  return describeFailure("INVALID_REQUEST", message);
 }
 
-/**
- * The failure of one task from what the model threw. Everything is charged to the task: a broken
- * device would else retry the same task for ever, and attempts are what bounds that.
- */
+/** The failure of one task from what the model threw. */
 export function failureOf(thrown: unknown): TaskFailure {
   const message = messageOf(thrown);
-  if (!isInputInvalid(thrown)) {
-    return { reason: "ENGINE_FAILED", message, blame: FailureBlame.TASK };
-  }
-  if (thrown.field === "prompt") {
-    return { reason: "PROMPT_TOO_LONG", message, blame: FailureBlame.TASK };
-  }
+  if (!isInputInvalid(thrown)) return describeFailure("ENGINE_FAILED", message);
+  if (thrown.field === "prompt") return describeFailure("PROMPT_TOO_LONG", message);
   return failureOfInput(message);
 }
 
 /** NaN or infinity in a latent decodes to a plain picture that looks valid and is not. */
 export function failureOfLatent(steps: number): TaskFailure {
-  return {
-    reason: "NAN_OUTPUT",
-    message: `the latent holds a number that is not finite after ${steps} steps`,
-    blame: FailureBlame.TASK,
-  };
+  const message = `the latent holds a number that is not finite after ${steps} steps`;
+  return describeFailure("NAN_OUTPUT", message);
 }
 
 /** The file at fault, where the model names one. */

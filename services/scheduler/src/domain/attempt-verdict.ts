@@ -1,5 +1,5 @@
 /** Judges an attempt that ended without an outcome: whose fault it was and what it costs. */
-import { FailureBlame, type TaskFailure, type WorkerId } from "@zfarm/contract";
+import { describeFailure, failureRowOf, type TaskFailure, type WorkerId } from "@zfarm/contract";
 
 export type Verdict =
   /** The same task would fail the same way everywhere. */
@@ -9,40 +9,21 @@ export type Verdict =
   /** Costs nothing. With a failure behind it the task waits a little before it is tried again. */
   | { readonly kind: "hand-back"; readonly failure: TaskFailure | undefined };
 
-const notRetryable: ReadonlySet<string> = new Set(["PROMPT_TOO_LONG", "INVALID_REQUEST"]);
-
-/** A process that died under the task: it may be the task that kills it, so it costs an attempt. */
-const crashes: ReadonlySet<string> = new Set(["WORKER_LOST", "ENGINE_CRASHED"]);
-
 export function judgeAttempt(failure: TaskFailure | undefined): Verdict {
   if (failure === undefined) return { kind: "hand-back", failure };
-  if (notRetryable.has(failure.reason)) return { kind: "fail", failure };
-  const isOthersFault =
-    failure.blame === FailureBlame.SHARED ||
-    (failure.blame === FailureBlame.WORKER && !crashes.has(failure.reason));
-  return { kind: isOthersFault ? "hand-back" : "spend", failure };
+  const { retry, spendsAttempt } = failureRowOf(failure);
+  if (!retry) return { kind: "fail", failure };
+  return { kind: spendsAttempt ? "spend" : "hand-back", failure };
 }
 
 export function describeLostWorker(worker: WorkerId): TaskFailure {
-  return {
-    reason: "WORKER_LOST",
-    message: `worker ${worker} vanished while it held the task`,
-    blame: FailureBlame.WORKER,
-  };
+  return describeFailure("WORKER_LOST", `worker ${worker} vanished while it held the task`);
 }
 
 export function describeTooManyHandBacks(handBacks: number): TaskFailure {
-  return {
-    reason: "HANDED_BACK",
-    message: `workers handed the task back ${handBacks} times`,
-    blame: FailureBlame.SHARED,
-  };
+  return describeFailure("HANDED_BACK", `workers handed the task back ${handBacks} times`);
 }
 
 export function describeExpiry(): TaskFailure {
-  return {
-    reason: "TASK_EXPIRED",
-    message: "no worker could start the task before its expire time",
-    blame: FailureBlame.SHARED,
-  };
+  return describeFailure("TASK_EXPIRED", "no worker could start the task before its expire time");
 }

@@ -5,7 +5,7 @@ import { expireLease } from "./lease-rules.ts";
 import type { TaskEntry } from "./task-entry.ts";
 import { expireTask, queueTask } from "./task-rules.ts";
 import type { Wake } from "./wake.ts";
-import { answerEmpty, checkWorker, dispatch } from "./worker-rules.ts";
+import { answerEmpty, checkWorker, dispatch, meetWorker } from "./worker-rules.ts";
 
 /** Fires everything that is due, before the event of this step is looked at. */
 export function fireTimers(state: FarmState): void {
@@ -15,10 +15,14 @@ export function fireTimers(state: FarmState): void {
   }
 }
 
-/** The index is complete. With live tasks in it, workers get time to say what they hold. */
+/**
+ * The index is complete. With live tasks in it, workers get time to say what they hold; what
+ * they said during the rebuild counts, and so does the time they had for it.
+ */
 export function endRebuild(state: FarmState): void {
   const graceMs = state.tasks.size > 0 ? limits.takeoverGraceMs : 0;
-  state.grantsFrom = state.now + graceMs;
+  state.grantsFrom = Math.max(state.now, (state.listensSince ?? state.now) + graceMs);
+  for (const worker of state.workers.values()) meetWorker(state, worker);
   for (const pool of state.pools.values()) state.touched.add(pool);
 }
 

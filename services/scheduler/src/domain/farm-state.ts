@@ -43,6 +43,8 @@ export class FarmState {
   now = 0;
   /** No grant before this time: the index is incomplete or workers may hold unknown leases. */
   grantsFrom = Number.POSITIVE_INFINITY;
+  /** Since when heartbeats are heard; undefined while they are not. */
+  listensSince: number | undefined = undefined;
   positionsAt = 0;
   #leases = 0n;
 

@@ -138,6 +138,27 @@ export class PoolLine {
     }
   }
 
+  /**
+   * How many tasks would start before one that has just joined at the back, counted up to `max`;
+   * undefined where it is in no line. O(max), without a walk over the tasks.
+   */
+  countBefore(newest: TaskEntry, max: number): number | undefined {
+    const own = newest.line?.project;
+    if (own === undefined) return undefined;
+    // It starts in this round, and every project has at most one start in a round.
+    const round = own.tasks.size - 1;
+    // A project that it has opened has the last turn, so every other one starts a task before.
+    if (round === 0) return Math.min(this.#projects.size - 1, max);
+    let count = round;
+    let share = round + 1;
+    for (const project of this.#turns) {
+      if (count >= max) break;
+      if (project === own) share = round;
+      else count += Math.min(project.tasks.size, share);
+    }
+    return Math.min(count, max);
+  }
+
   /** The line of the task's project and shape; a new one gets the last turn. */
   #openLine(entry: TaskEntry): ShapeLine {
     let project = this.#projects.get(entry.id.project);

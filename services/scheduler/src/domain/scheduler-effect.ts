@@ -8,6 +8,7 @@ export type EmptyReason =
   | "newer-ask"
   | "worker-draining"
   | "newer-leader"
+  | "asked-anew"
   | "too-many-workers"
   | "worker-vanished";
 
@@ -71,8 +72,13 @@ export type SchedulerEffect =
       readonly leased: LeasedTask;
     }
   | {
+      readonly kind: "announce-leader";
+      readonly reason: "first-heard";
+      readonly worker: WorkerId;
+    }
+  | {
       readonly kind: "announce-position";
-      readonly reason: "still-waiting";
+      readonly reason: "just-arrived" | "still-waiting";
       readonly id: TaskId;
       /** Tasks that would start before it. */
       readonly position: number;

@@ -17,7 +17,9 @@ export type SchedulerEvent =
   | { readonly kind: "task-rewritten"; readonly id: TaskId; readonly revision: bigint | undefined }
   /** A message of OUTCOMES. */
   | { readonly kind: "outcome-seen"; readonly id: TaskId; readonly outcome: Outcome }
-  /** Every task that was live when this term began has been told. */
+  /** From now on heartbeats are heard, though the index may still be incomplete. */
+  | { readonly kind: "listening" }
+  /** Every task that was live when this term began has been told, and requests are heard. */
   | { readonly kind: "rebuilt" }
   | WorkAsked
   | BeatHeard

@@ -1,7 +1,7 @@
-import { OutcomeKind } from "@zfarm/contract";
+import { limits, OutcomeKind, taskIdOf } from "@zfarm/contract";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { buildTask, CoreDriver } from "../../testing/drive-core.ts";
+import { buildTask, CoreDriver, only } from "../../testing/drive-core.ts";
 import { FarmModel, type Move } from "../../testing/farm-model.ts";
 
 const worker = fc.nat(3);
@@ -20,7 +20,12 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   },
   {
     weight: 3,
-    arbitrary: fc.record({ kind: fc.constant("ask" as const), worker, slots: fc.nat(9) }),
+    arbitrary: fc.record({
+      kind: fc.constant("ask" as const),
+      worker,
+      slots: fc.nat(9),
+      knows: fc.boolean(),
+    }),
   },
   {
     weight: 2,
@@ -50,6 +55,8 @@ const move: fc.Arbitrary<Move> = fc.oneof(
     }),
   },
 );
+
+const jobOf = (project: string) => taskIdOf({ project, job: "j", index: 0 });
 
 describe("whatever happens", () => {
   test("no task is lost, leased twice, granted after its end, or tried without bound", () => {
@@ -88,6 +95,27 @@ describe("whatever happens", () => {
     );
   });
 
+  test("a task that arrives is told its place in the line, unless that is far behind", () => {
+    const projects = fc.array(fc.nat(5), { minLength: 1, maxLength: limits.positionTasksMax + 40 });
+    fc.assert(
+      fc.property(projects, fc.nat(3), (arrivals, slots) => {
+        const core = CoreDriver.leading();
+
+        for (const [index, number] of arrivals.entries()) {
+          const project = `p${number}`;
+          const effects = core.store(buildTask(index, { project }));
+          const job = jobOf(project);
+          const place = core.scheduler.describeJob(job).at(-1)?.position;
+          const told = only(effects, "announce-position").map(({ position }) => position);
+          expect(told).toEqual(place === limits.positionTasksMax ? [] : [place]);
+          if (index % 5 === 0) core.ask("w1", { slots });
+          if (index % 5 === 0) core.wait(limits.askHoldMs);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   test("the random walks reach every decision but those that need a crowd", () => {
     const walks = fc.sample(fc.array(move, { minLength: 60, maxLength: 120 }), {
       seed: 7,
@@ -103,7 +131,10 @@ describe("whatever happens", () => {
 
     expect([...reasons].toSorted()).toMatchInlineSnapshot(`
       [
+        "announce-leader first-heard",
+        "announce-position just-arrived",
         "announce-position still-waiting",
+        "answer-empty asked-anew",
         "answer-empty newer-ask",
         "answer-empty nothing-to-do",
         "control-cancel lease-superseded",

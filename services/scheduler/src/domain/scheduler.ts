@@ -72,6 +72,9 @@ function apply(state: FarmState, event: SchedulerEvent): void {
       return finishRewrite(state, event);
     case "outcome-seen":
       return settleTask(state, event);
+    case "listening":
+      state.listensSince ??= state.now;
+      return;
     case "rebuilt":
       return endRebuild(state);
     case "work-asked":

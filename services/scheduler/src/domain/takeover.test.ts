@@ -1,4 +1,4 @@
-import { limits, OutcomeKind } from "@zfarm/contract";
+import { type LeasedTask, limits, OutcomeKind } from "@zfarm/contract";
 import { describe, expect, test } from "vitest";
 import { buildTask, CoreDriver, listed, only, taskFault } from "../../testing/drive-core.ts";
 
@@ -40,7 +40,7 @@ describe("a new leader", () => {
     const { core, lease } = takeOver();
     core.ask("w2");
 
-    expect(core.beat("w1", [listed(lease)])).toMatchObject([{ kind: "lease-adopted" }]);
+    expect(only(core.beat("w1", [listed(lease)]), "lease-adopted")).toHaveLength(1);
     expect(only(core.wait(limits.takeoverGraceMs), "grant")).toEqual([]);
   });
 
@@ -84,5 +84,77 @@ describe("a new leader", () => {
     const effects = core.end(buildTask(0), OutcomeKind.SUCCEEDED, lease.fence);
 
     expect(effects).toMatchObject([{ kind: "remove-task", revision: 1n }]);
+  });
+});
+
+describe("a leader and workers that may still ask an earlier one", () => {
+  test("makes itself known to each at its first heartbeat, once", () => {
+    const core = CoreDriver.leading(2n);
+
+    expect(only(core.beat("w1", []), "announce-leader")).toMatchObject([{ worker: "w1" }]);
+    expect(core.beat("w1", [])).toEqual([]);
+  });
+
+  test("waits with that until it can be asked", () => {
+    const core = new CoreDriver(2n);
+    core.step({ kind: "listening" });
+
+    expect(core.beat("w1", [])).toEqual([]);
+    expect(core.step({ kind: "rebuilt" })).toMatchObject([
+      { kind: "announce-leader", worker: "w1" },
+    ]);
+  });
+
+  test("grants nothing to the request that its announcement makes a worker give up", () => {
+    const core = CoreDriver.leading(2n);
+    core.store(buildTask(0));
+    core.beat("w1", []);
+
+    expect(core.ask("w1", { epochSeen: 1n })).toMatchObject([
+      { kind: "answer-empty", reason: "asked-anew" },
+    ]);
+    expect(core.take("w1").leases).toHaveLength(1);
+  });
+
+  test("announces nothing to a worker whose request it has", () => {
+    const core = CoreDriver.leading(2n);
+    core.ask("w1", { epochSeen: 0n });
+
+    expect(core.beat("w1", [])).toEqual([]);
+    expect(only(core.store(buildTask(0)), "grant")).toMatchObject([{ worker: "w1" }]);
+  });
+});
+
+describe("a rebuild", () => {
+  /** A second leader that hears heartbeats while it rebuilds, for `rebuildMs`. */
+  function rebuildFor(rebuildMs: number, running: readonly LeasedTask[]) {
+    const core = new CoreDriver(2n);
+    core.step({ kind: "listening" });
+    core.beat("w1", running);
+    core.wait(rebuildMs);
+    core.store(buildTask(0), buildTask(1));
+    return { core, effects: core.step({ kind: "rebuilt" }) };
+  }
+
+  test("takes no time from the grace that follows it", () => {
+    const { core } = rebuildFor(limits.takeoverGraceMs - 1, []);
+    core.ask("w2");
+
+    expect(only(core.wait(1), "grant")).toMatchObject([{ worker: "w2" }]);
+  });
+
+  test("keeps the leases that workers listed meanwhile", () => {
+    const { lease } = takeOver();
+    const { core, effects } = rebuildFor(limits.takeoverGraceMs, [listed(lease)]);
+
+    expect(only(effects, "lease-adopted")).toMatchObject([{ worker: "w1", fence: lease.fence }]);
+    expect(core.takeOne("w2")).toMatchObject({ spec: { index: 1 } });
+  });
+
+  test("tells a worker to stop what ended before", () => {
+    const gone = { ...listed(takeOver().lease), index: 9 };
+    const { effects } = rebuildFor(0, [gone]);
+
+    expect(only(effects, "control-cancel")).toMatchObject([{ worker: "w1", leased: gone }]);
   });
 });

@@ -40,7 +40,9 @@ export function storeTask(state: FarmState, event: EventOf<"task-stored">): void
   if (entry.expiresAt !== Number.POSITIVE_INFINITY) {
     state.timers.set(entry.expireTimer, entry.expiresAt);
   }
-  queueTask(state, entry, task.attempts > 0 ? "front" : "back");
+  const place = task.attempts > 0 ? "front" : "back";
+  queueTask(state, entry, place);
+  if (place === "back" && state.isRebuilt) announceArrival(state, entry);
 }
 
 /** A rewrite ended. If the task changed meanwhile its message is rewritten again. */
@@ -179,6 +181,14 @@ function endTask(
     endTime: new Date(state.now),
   };
   state.emit({ kind: "publish-outcome", reason: end.reason, id: entry.id, outcome });
+}
+
+/** Said before the grant that may follow at once, so that who watches hears of both in order. */
+function announceArrival(state: FarmState, entry: TaskEntry): void {
+  const max = limits.positionTasksMax;
+  const position = state.pool(entry.pool).line.countBefore(entry, max);
+  if (position === undefined || position >= max) return;
+  state.emit({ kind: "announce-position", reason: "just-arrived", id: entry.id, position });
 }
 
 /** One rewrite of a task at a time: the next one needs the revision that this one gives. */

@@ -1,9 +1,12 @@
 /** A worker as the leader knows it: what it said last, what it holds, what it asks for. */
-import type { PoolId, TaskKey, Worker, WorkerId } from "@zfarm/contract";
+import type { LeasedTask, PoolId, TaskKey, Worker, WorkerId } from "@zfarm/contract";
 import { ListNode } from "./linked-list.ts";
 import type { TaskEntry } from "./task-entry.ts";
 import { Timer } from "./timer-heap.ts";
 import type { Wake } from "./wake.ts";
+
+/** Whether a worker knows this leader: not that we know, told by an announcement, by asking it. */
+type Acquaintance = "unknown" | "announced" | "met";
 
 export class WorkerEntry {
   readonly id: WorkerId;
@@ -13,6 +16,9 @@ export class WorkerEntry {
   /** Its own words, from the last heartbeat; undefined before the first. */
   info: Worker | undefined = undefined;
   heardAt = 0;
+  acquaintance: Acquaintance = "unknown";
+  /** What it listed while the index was incomplete and nothing could be said to that. */
+  claims: readonly LeasedTask[] = [];
   ask: AskEntry | undefined = undefined;
 
   constructor(id: WorkerId, pool: PoolId) {

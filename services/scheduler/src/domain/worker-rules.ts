@@ -12,11 +12,24 @@ export function hearBeat(state: FarmState, event: BeatHeard): void {
   const worker = hearWorker(state, event.worker, event.pool);
   if (worker === undefined) return;
   worker.info = event.info;
-  confirmLeases(state, worker, event.running);
+  worker.claims = event.running;
+  if (state.isRebuilt) meetWorker(state, worker);
   countUnlisted(state, worker, event.running);
   if (event.info.state === WorkerState.DRAINING && worker.ask !== undefined) {
     answerEmpty(state, worker.ask, "worker-draining");
   }
+}
+
+/**
+ * Hears out what a worker listed, once the index can judge it. A worker that this leader has not
+ * heard of before may still wait for an answer of an earlier one, so it is told who leads now.
+ */
+export function meetWorker(state: FarmState, worker: WorkerEntry): void {
+  confirmLeases(state, worker, worker.claims);
+  worker.claims = [];
+  if (worker.acquaintance !== "unknown") return;
+  worker.acquaintance = "announced";
+  state.emit({ kind: "announce-leader", reason: "first-heard", worker: worker.id });
 }
 
 /** Takes a request for work. It is answered at the end of this step, or held. */
@@ -31,9 +44,16 @@ export function takeAsk(state: FarmState, event: WorkAsked): void {
   confirmLeases(state, worker, event.running);
   const entry = new AskEntry({ ask, pool, slotsFree }, worker);
   worker.ask = entry;
+  const wasAnnounced = worker.acquaintance === "announced";
+  worker.acquaintance = "met";
   if (event.epochSeen > state.epoch) {
     // The worker obeys another leader: whatever this one grants would be ignored.
     answerEmpty(state, entry, "newer-leader");
+    return;
+  }
+  if (wasAnnounced && event.epochSeen < state.epoch) {
+    // Sent before the announcement arrived, and given up when it does: a grant would be lost.
+    answerEmpty(state, entry, "asked-anew");
     return;
   }
   state.timers.set(entry.timer, state.now + limits.askHoldMs);

@@ -66,10 +66,20 @@ export interface AttemptReportReply {
 /** From the leader to one worker; older epochs are ignored. */
 export interface Control {
   epoch: bigint;
-  command?: { $case: "cancel"; value: LeasedTask } | { $case: "drain"; value: DrainCommand } | undefined;
+  command?: { $case: "cancel"; value: LeasedTask } | { $case: "drain"; value: DrainCommand } | {
+    $case: "announce";
+    value: AnnounceCommand;
+  } | undefined;
 }
 
 export interface DrainCommand {
+}
+
+/**
+ * A leader makes itself known to a worker that has not asked it yet: a request that the worker
+ * has open goes to an earlier leader and is asked again.
+ */
+export interface AnnounceCommand {
 }
 
 /** Droppable news of one task, for whoever watches. */
@@ -723,6 +733,9 @@ export const Control: MessageFns<Control> = {
       case "drain":
         DrainCommand.encode(message.command.value, writer.uint32(26).fork()).join();
         break;
+      case "announce":
+        AnnounceCommand.encode(message.command.value, writer.uint32(34).fork()).join();
+        break;
     }
     return writer;
   },
@@ -764,6 +777,14 @@ export const Control: MessageFns<Control> = {
             message.command = { $case: "drain", value: DrainCommand.decode(reader, reader.uint32()) };
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.command = { $case: "announce", value: AnnounceCommand.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -792,6 +813,12 @@ export const Control: MessageFns<Control> = {
       case "drain": {
         if (object.command?.value !== undefined && object.command?.value !== null) {
           message.command = { $case: "drain", value: DrainCommand.fromPartial(object.command.value) };
+        }
+        break;
+      }
+      case "announce": {
+        if (object.command?.value !== undefined && object.command?.value !== null) {
+          message.command = { $case: "announce", value: AnnounceCommand.fromPartial(object.command.value) };
         }
         break;
       }
@@ -839,6 +866,49 @@ export const DrainCommand: MessageFns<DrainCommand> = {
   },
   fromPartial(_: DeepPartial<DrainCommand>): DrainCommand {
     const message = createBaseDrainCommand();
+    return message;
+  },
+};
+
+function createBaseAnnounceCommand(): AnnounceCommand {
+  return {};
+}
+
+export const AnnounceCommand: MessageFns<AnnounceCommand> = {
+  encode(_: AnnounceCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AnnounceCommand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAnnounceCommand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AnnounceCommand>): AnnounceCommand {
+    return AnnounceCommand.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<AnnounceCommand>): AnnounceCommand {
+    const message = createBaseAnnounceCommand();
     return message;
   },
 };
