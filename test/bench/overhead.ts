@@ -6,10 +6,12 @@
  * overEngine: a call's time minus the engine's own stages for that picture.
  * overLibrary: a call's time minus the library's time for the same picture in the same round.
  */
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { ImageTimings, RenderedImage } from "@zfarm/contract";
-import { encodePng, openPipeline, type RenderSpec } from "@zfarm/zimage";
+import type { ModelInfo, RenderSpec } from "@zfarm/zimage";
 import { repositoryRoot } from "../repository.ts";
 import { type FarmUnderTest, startFarm } from "../system/farm.ts";
 
@@ -25,18 +27,22 @@ interface Round {
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { renders: { type: "string", default: "40" } } });
   const farm = await startFarm({ workers: 1 });
-  const pipeline = await openPipeline(join(repositoryRoot, "models/z-image-nano"));
-  const { widthDefault: width, heightDefault: height, stepsDefault: steps } = pipeline.info;
+  const modelDir = join(repositoryRoot, "models/z-image-nano");
+  const library = fork(join(repositoryRoot, "test/bench/library-process.ts"), [modelDir], {
+    serialization: "advanced",
+  });
+  const [info] = (await once(library, "message")) as [ModelInfo];
+  const { widthDefault: width, heightDefault: height, stepsDefault: steps } = info;
   const rounds: Round[] = [];
   try {
     for (let index = 0; index < Number(values.renders) + warmUps; index += 1) {
       const spec = { prompt, width, height, steps, seed: BigInt(index) };
-      const round = await measureRound(farm, spec, () => renderWithLibrary(pipeline, spec));
+      const round = await measureRound(farm, library, spec);
       if (index >= warmUps) rounds.push(round);
       process.stderr.write(`${index + 1}: ${JSON.stringify(round)}\n`);
     }
   } finally {
-    await pipeline.close();
+    library.disconnect();
     await farm.stop();
   }
   const summary = {
@@ -54,26 +60,16 @@ async function main(): Promise<void> {
 
 async function measureRound(
   farm: FarmUnderTest,
+  library: ChildProcess,
   spec: RenderSpec,
-  library: () => Promise<unknown>,
 ): Promise<Round> {
-  const { result, ms: farmMs } = await timed(() => farm.client.renderImage(spec));
-  const { ms: libraryMs } = await timed(library);
-  return { farmMs, engineMs: engineTime(result.image), libraryMs };
-}
-
-type Pipeline = Awaited<ReturnType<typeof openPipeline>>;
-
-async function renderWithLibrary(pipeline: Pipeline, spec: RenderSpec): Promise<Uint8Array> {
-  const pixels = await pipeline.render(spec);
-  const { name, digest } = pipeline.info;
-  return await encodePng(pixels, { ...spec, model: name, modelDigest: digest });
-}
-
-async function timed<Result>(work: () => Promise<Result>): Promise<{ result: Result; ms: number }> {
   const startMs = performance.now();
-  const result = await work();
-  return { result, ms: performance.now() - startMs };
+  const { image } = await farm.client.renderImage(spec);
+  const farmMs = performance.now() - startMs;
+  const answer = once(library, "message") as Promise<[number]>;
+  library.send(spec);
+  const [libraryMs] = await answer;
+  return { farmMs, engineMs: engineTime(image), libraryMs };
 }
 
 /** The stages that the library runs too. */
