@@ -5,7 +5,6 @@
 import { createHash } from "node:crypto";
 import { createMemoryBlobStore } from "@zfarm/blobs";
 import { type Broker, type BrokerBounds, createMemoryFarm, type StoredTask } from "@zfarm/broker";
-// biome-ignore lint/correctness/noUndeclaredDependencies: a service may not depend on its client
 import { connectFarm, type FarmClient } from "@zfarm/client";
 import {
   defaultPool,
