@@ -9,6 +9,7 @@ interface LockEntry {
   readonly integrity?: string;
   readonly link?: boolean;
   readonly inBundle?: boolean;
+  readonly optionalDependencies?: Record<string, string>;
 }
 
 const files = listFiles();
@@ -48,6 +49,15 @@ describe("lockfile", () => {
     const unpinned = external.filter(([, entry]) => !entry.integrity?.startsWith("sha512-"));
     expect(external.length).toBeGreaterThan(100);
     expect(unpinned.map(([path]) => path)).toEqual([]);
+  });
+
+  test("knows the packages of every platform, or `npm ci` fails on all of them", () => {
+    const missing = entries.flatMap(([path, entry]) =>
+      Object.keys(entry.optionalDependencies ?? {})
+        .filter((name) => !entries.some(([other]) => other.endsWith(`node_modules/${name}`)))
+        .map((name) => `${path} -> ${name}`),
+    );
+    expect(missing).toEqual([]);
   });
 
   test("versions are exact", () => {
