@@ -4,7 +4,6 @@
  * declarations.
  */
 
-export type { Caption } from "./caption-cache.ts";
 export type { TextEncoderConfig, TransformerConfig, VaeConfig } from "./config.ts";
 export { vaeFactor } from "./config.ts";
 export type { ModelErrorCode, ModelErrorDetails } from "./errors.ts";
@@ -13,7 +12,6 @@ export type { Pixels } from "./image/pixels.ts";
 export { toPixels, toUnit } from "./image/pixels.ts";
 export type { RenderMetadata } from "./image/png.ts";
 export { encodePng, readPngMetadata } from "./image/png.ts";
-export type { LoraAdapter, LoraFactors, LoraStack, LoraUse } from "./lora-batch.ts";
 export type { SchedulerConfig, VaeFile } from "./model/config-files.ts";
 export {
   parseTextEncoderConfig,
@@ -28,24 +26,31 @@ export {
 export { expectedVaeTensors } from "./model/expected-vae-tensors.ts";
 export type { ModelDirectory } from "./model/open-model-directory.ts";
 export { openModelDirectory } from "./model/open-model-directory.ts";
-export type { ModelInfo } from "./model-info.ts";
-export { describeModel } from "./model-info.ts";
-export { openPipeline } from "./open-pipeline.ts";
-export type { ActiveRender, Pipeline, PipelineOptions, RenderOptions } from "./pipeline.ts";
-export type { RenderSpec } from "./render-spec.ts";
-export { checkSpec } from "./render-spec.ts";
+export type { LoraAdapter, LoraFactors, LoraStack, LoraUse } from "./networks/lora-batch.ts";
+export type { Backend, EngineOptions } from "./networks/session.ts";
+export { listBackends } from "./networks/session.ts";
+export type { TextEncoder } from "./networks/text-encoder.ts";
+export { openTextEncoder } from "./networks/text-encoder.ts";
+export type { Transformer, TransformerBatch } from "./networks/transformer.ts";
+export { openTransformer } from "./networks/transformer.ts";
+export type { LatentBatch, VaeDecoder } from "./networks/vae-decoder.ts";
+export { openVaeDecoder } from "./networks/vae-decoder.ts";
+export type { Caption } from "./pipeline/caption-cache.ts";
+export type { ModelInfo } from "./pipeline/model-info.ts";
+export { describeModel } from "./pipeline/model-info.ts";
+export { openPipeline } from "./pipeline/open-pipeline.ts";
+export type {
+  ActiveRender,
+  Pipeline,
+  PipelineOptions,
+  RenderOptions,
+} from "./pipeline/pipeline.ts";
+export type { RenderSpec } from "./pipeline/render-spec.ts";
+export { checkSpec } from "./pipeline/render-spec.ts";
 export type { Denoising } from "./sampler/denoise.ts";
 export { denoiseStep, isDone } from "./sampler/denoise.ts";
 export { drawNoise } from "./sampler/noise.ts";
 export { modelTime, sigmaTable } from "./sampler/sigmas.ts";
-export type { Backend, EngineOptions } from "./session.ts";
-export { listBackends } from "./session.ts";
-export type { TextEncoder } from "./text-encoder.ts";
-export { openTextEncoder } from "./text-encoder.ts";
-export type { Transformer, TransformerBatch } from "./transformer.ts";
-export { openTransformer } from "./transformer.ts";
-export type { LatentBatch, VaeDecoder } from "./vae-decoder.ts";
-export { openVaeDecoder } from "./vae-decoder.ts";
 export type { ComponentFiles, OpenedTensors, WeightFile } from "./weights/open-tensor-index.ts";
 export { openTensorIndex } from "./weights/open-tensor-index.ts";
 export type {

@@ -1,8 +1,8 @@
 /** The tiny networks that the reference values were computed with, and their inputs. */
 import type { TextEncoderConfig, TransformerConfig, VaeConfig } from "../src/config.ts";
-import type { LoraAdapter, LoraFactors } from "../src/lora-batch.ts";
 import { expectedTransformerTensors } from "../src/model/expected-tensors.ts";
-import type { TransformerBatch } from "../src/transformer.ts";
+import type { LoraAdapter, LoraFactors } from "../src/networks/lora-batch.ts";
+import type { TransformerBatch } from "../src/networks/transformer.ts";
 import { fillInput } from "./hash-filler.ts";
 
 export const tinyTransformer: TransformerConfig = {

@@ -7,11 +7,16 @@ import { expectClose, expectSameBits, maxDifference } from "../../test/expect-te
 import { type WeightEdit, writeTransformer } from "../../test/filled-checkpoint.ts";
 import { fillWeight } from "../../test/hash-filler.ts";
 import { tinyCaption, tinyCase, tinyTransformer } from "../../test/tiny-networks.ts";
-import { captionPositions, imagePositions, type Position, rotatePositions } from "../rope.ts";
-import { type Feeds, openSession } from "../session.ts";
-import { embedTimestep } from "../timestep-embedding.ts";
-import { openTransformer, type TransformerBatch } from "../transformer.ts";
-import { transformerFeeds } from "../transformer-feeds.ts";
+import {
+  captionPositions,
+  imagePositions,
+  type Position,
+  rotatePositions,
+} from "../networks/rope.ts";
+import { type Feeds, openSession } from "../networks/session.ts";
+import { embedTimestep } from "../networks/timestep-embedding.ts";
+import { openTransformer, type TransformerBatch } from "../networks/transformer.ts";
+import { transformerFeeds } from "../networks/transformer-feeds.ts";
 import { positionHeads } from "./attention.ts";
 import { Graph } from "./operators.ts";
 import { buildTransformerGraph } from "./transformer-graph.ts";

@@ -9,7 +9,7 @@ import {
   writeJson,
   writeTinyModel,
 } from "../../test/tiny-model.ts";
-import { describeModel } from "../model-info.ts";
+import { describeModel } from "../pipeline/model-info.ts";
 import { readSafetensorsHeader } from "../weights/safetensors-header.ts";
 import { parseTransformerConfig } from "./config-files.ts";
 import { expectedTransformerTensors } from "./expected-tensors.ts";

@@ -1,6 +1,6 @@
 /** One denoise step of a batch: one run of the transformer and an Euler step for every sample. */
 import { invariant } from "../invariant.ts";
-import type { Transformer } from "../transformer.ts";
+import type { Transformer } from "../networks/transformer.ts";
 import { stepLatents } from "./euler.ts";
 import { modelTime } from "./sigmas.ts";
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { writeTinyModel } from "../test/tiny-model.ts";
+import { writeTinyModel } from "../../test/tiny-model.ts";
 import { openPipeline } from "./open-pipeline.ts";
 import type { ActiveRender, Pipeline } from "./pipeline.ts";
 import type { RenderSpec } from "./render-spec.ts";

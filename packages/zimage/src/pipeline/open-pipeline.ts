@@ -1,10 +1,10 @@
 /** The library's door: a model directory in, an open model that draws pictures out. */
-import { openModelDirectory } from "./model/open-model-directory.ts";
+import { openModelDirectory } from "../model/open-model-directory.ts";
+import { openNetworks } from "../networks/open-networks.ts";
+import { openPromptEncoder } from "../prompt/prompt-encoder.ts";
 import { describeModel } from "./model-info.ts";
 import { ModelPipeline } from "./model-pipeline.ts";
-import { openNetworks } from "./networks.ts";
 import type { Pipeline, PipelineOptions } from "./pipeline.ts";
-import { openPromptEncoder } from "./prompt/prompt-encoder.ts";
 
 /**
  * Opens the model in a directory of diffusers' layout and creates its sessions.

@@ -1,10 +1,11 @@
 /** The text encoder as a component: token ids in, caption rows out. */
+
+import type { TextEncoderConfig } from "../config.ts";
+import { buildTextEncoderGraph, textEncoderInputs } from "../graph/text-encoder-graph.ts";
+import type { TensorIndex } from "../weights/tensor-index.ts";
 import { checkInput, checkWhole } from "./check-input.ts";
-import type { TextEncoderConfig } from "./config.ts";
-import { buildTextEncoderGraph, textEncoderInputs } from "./graph/text-encoder-graph.ts";
 import { rotateSequence } from "./rope.ts";
 import { type EngineOptions, openSession, type Session } from "./session.ts";
-import type { TensorIndex } from "./weights/tensor-index.ts";
 
 /** More tokens than any prompt has after truncation; bounds the memory of one run. */
 const tokensMax = 4096;

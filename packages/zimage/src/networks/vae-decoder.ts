@@ -1,9 +1,10 @@
 /** The VAE's decoder as a component: latents in, pictures out. */
+
+import type { VaeConfig } from "../config.ts";
+import { buildVaeDecoderGraph, vaeDecoderInput } from "../graph/vae-decoder-graph.ts";
+import type { TensorIndex } from "../weights/tensor-index.ts";
 import { checkInput, checkLength, checkWhole } from "./check-input.ts";
-import type { VaeConfig } from "./config.ts";
-import { buildVaeDecoderGraph, vaeDecoderInput } from "./graph/vae-decoder-graph.ts";
 import { type EngineOptions, openSession, type Session } from "./session.ts";
-import type { TensorIndex } from "./weights/tensor-index.ts";
 
 /** Latent cells per side: 8192 pixels for the released model, the transformer's own bound. */
 const sideMax = 1024;

@@ -1,10 +1,10 @@
 import { truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { writeTextEncoder } from "../test/filled-checkpoint.ts";
-import { tinyTextEncoder } from "../test/tiny-networks.ts";
-import { ModelBuilder } from "./graph/model-builder.ts";
-import { buildTextEncoderGraph } from "./graph/text-encoder-graph.ts";
+import { writeTextEncoder } from "../../test/filled-checkpoint.ts";
+import { tinyTextEncoder } from "../../test/tiny-networks.ts";
+import { ModelBuilder } from "../graph/model-builder.ts";
+import { buildTextEncoderGraph } from "../graph/text-encoder-graph.ts";
 import { openSession } from "./session.ts";
 
 const noWeights = { folder: "/", tensors: new Map() };

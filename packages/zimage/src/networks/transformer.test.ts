@@ -1,15 +1,15 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { expectRecorded, expectSameBits, maxDifference } from "../test/expect-tensor.ts";
-import { type Checkpoint, writeTransformer } from "../test/filled-checkpoint.ts";
-import { fillInput } from "../test/hash-filler.ts";
+import { expectRecorded, expectSameBits, maxDifference } from "../../test/expect-tensor.ts";
+import { type Checkpoint, writeTransformer } from "../../test/filled-checkpoint.ts";
+import { fillInput } from "../../test/hash-filler.ts";
 import {
   tinyAdapter,
   tinyCaption,
   tinyCase,
   tinyLoraModules,
   tinyTransformer,
-} from "../test/tiny-networks.ts";
+} from "../../test/tiny-networks.ts";
 import type { LoraStack } from "./lora-batch.ts";
 import { openTransformer, type Transformer, type TransformerBatch } from "./transformer.ts";
 

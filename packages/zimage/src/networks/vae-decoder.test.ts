@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { expectRecorded, expectSameBits } from "../test/expect-tensor.ts";
-import { type Checkpoint, writeVae } from "../test/filled-checkpoint.ts";
-import { fillInput } from "../test/hash-filler.ts";
-import { tinyVae } from "../test/tiny-networks.ts";
+import { expectRecorded, expectSameBits } from "../../test/expect-tensor.ts";
+import { type Checkpoint, writeVae } from "../../test/filled-checkpoint.ts";
+import { fillInput } from "../../test/hash-filler.ts";
+import { tinyVae } from "../../test/tiny-networks.ts";
 import { openVaeDecoder, type VaeDecoder } from "./vae-decoder.ts";
 
 let checkpoint: Checkpoint;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { LinearSpec } from "./graph/linear.ts";
+import type { LinearSpec } from "../graph/linear.ts";
 import { type LoraAdapter, LoraFeeder, ranksTaken } from "./lora-batch.ts";
 
 const target: LinearSpec = { name: "layer", in: 2, out: 3 };

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { expectClose } from "../test/expect-tensor.ts";
+import { expectClose } from "../../test/expect-tensor.ts";
 import {
   captionPositions,
   imagePositions,

@@ -2,8 +2,8 @@
  * What one run of the transformer is fed with: samples side by side, captions padded to one
  * length, and everything about time and position that is computed outside the graph.
  */
-import type { TransformerConfig } from "./config.ts";
-import { sinusoidWidth, transformerInputs } from "./graph/transformer-graph.ts";
+import type { TransformerConfig } from "../config.ts";
+import { sinusoidWidth, transformerInputs } from "../graph/transformer-graph.ts";
 import { joinFloats } from "./join-floats.ts";
 import {
   captionPositions,

@@ -2,16 +2,17 @@
  * The diffusion transformer as a component: one prediction for each sample of a batch. A sample's
  * result has the same bits whatever else is in the batch.
  */
+
+import type { TransformerConfig } from "../config.ts";
+import type { LinearSpec } from "../graph/linear.ts";
+import { buildTransformerGraph, type TransformerGraphOptions } from "../graph/transformer-graph.ts";
+import type { TensorIndex } from "../weights/tensor-index.ts";
 import { checkInput, checkLength, checkWhole } from "./check-input.ts";
-import type { TransformerConfig } from "./config.ts";
-import type { LinearSpec } from "./graph/linear.ts";
-import { buildTransformerGraph, type TransformerGraphOptions } from "./graph/transformer-graph.ts";
 import { checkAdapter, LoraFeeder, type LoraStack } from "./lora-batch.ts";
 import { rowMultiple } from "./rope.ts";
 import { planRuns } from "./run-plan.ts";
 import { type EngineOptions, openSession, type Session } from "./session.ts";
 import { type Caption, type RunSample, transformerFeeds } from "./transformer-feeds.ts";
-import type { TensorIndex } from "./weights/tensor-index.ts";
 
 export type { Caption } from "./transformer-feeds.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { tinyAdapter } from "../test/tiny-networks.ts";
+import { tinyAdapter } from "../../test/tiny-networks.ts";
 import { planRuns } from "./run-plan.ts";
 
 const sample = (length: number, ...ranks: readonly number[]) => ({

@@ -1,7 +1,7 @@
 /**
  * Checks what a caller hands to a network, so that a bad request is told apart from a bad model.
  */
-import { ModelError } from "./errors.ts";
+import { ModelError } from "../errors.ts";
 
 /** Throws INPUT_INVALID naming the field, unless the condition holds. */
 export function checkInput(condition: boolean, field: string, problem: string): asserts condition {

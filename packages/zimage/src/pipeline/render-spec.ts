@@ -1,5 +1,5 @@
 /** What a picture is made from, and whether a model can make it. */
-import { ModelError } from "./errors.ts";
+import { ModelError } from "../errors.ts";
 import type { ModelInfo } from "./model-info.ts";
 
 export interface RenderSpec {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { expectRecorded, expectSameBits } from "../test/expect-tensor.ts";
-import { type Checkpoint, writeTextEncoder } from "../test/filled-checkpoint.ts";
-import { tinyTextEncoder } from "../test/tiny-networks.ts";
+import { expectRecorded, expectSameBits } from "../../test/expect-tensor.ts";
+import { type Checkpoint, writeTextEncoder } from "../../test/filled-checkpoint.ts";
+import { tinyTextEncoder } from "../../test/tiny-networks.ts";
 import { openTextEncoder, type TextEncoder } from "./text-encoder.ts";
 
 let checkpoint: Checkpoint;

@@ -1,9 +1,10 @@
 /** What an open model offers: a whole picture at once, or the steps an engine mixes by itself. */
+
+import type { Pixels } from "../image/pixels.ts";
+import type { Denoising } from "../sampler/denoise.ts";
 import type { Caption } from "./caption-cache.ts";
-import type { Pixels } from "./image/pixels.ts";
 import type { ModelInfo } from "./model-info.ts";
 import type { RenderSpec } from "./render-spec.ts";
-import type { Denoising } from "./sampler/denoise.ts";
 
 /** A picture between its noise and its pixels; `step` changes it in place. */
 export interface ActiveRender extends Denoising {

@@ -1,5 +1,5 @@
 /** The three sessions of a model, opened together and closed together. */
-import type { ModelDirectory } from "./model/open-model-directory.ts";
+import type { ModelDirectory } from "../model/open-model-directory.ts";
 import type { TextEncoder } from "./text-encoder.ts";
 import { openTextEncoder } from "./text-encoder.ts";
 import type { Transformer } from "./transformer.ts";

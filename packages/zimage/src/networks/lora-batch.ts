@@ -2,8 +2,9 @@
  * Puts the LoRAs of a batch side by side along the rank, with a scale per sample and group of
  * ranks, so that samples with different adapters, or none, share one run of an unchanged session.
  */
+
+import { type LinearSpec, loraInputNames, ranksPerGroup } from "../graph/linear.ts";
 import { checkInput, checkLength, checkWhole } from "./check-input.ts";
-import { type LinearSpec, loraInputNames, ranksPerGroup } from "./graph/linear.ts";
 import { joinFloats } from "./join-floats.ts";
 import type { Feed } from "./session.ts";
 

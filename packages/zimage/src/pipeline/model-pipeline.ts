@@ -1,21 +1,22 @@
 /** The open model's primitives: captions, the start of a picture, one step, the decoding. */
+
+import { vaeFactor } from "../config.ts";
+import type { Pixels } from "../image/pixels.ts";
+import { toPixels } from "../image/pixels.ts";
+import { invariant } from "../invariant.ts";
+import type { ModelDirectory } from "../model/open-model-directory.ts";
+import type { Networks } from "../networks/open-networks.ts";
+import type { PromptEncoder } from "../prompt/prompt-encoder.ts";
+import { denoiseStep, haveOneSize, isDone } from "../sampler/denoise.ts";
+import { drawNoise } from "../sampler/noise.ts";
+import { sigmaTable } from "../sampler/sigmas.ts";
 import type { Caption } from "./caption-cache.ts";
 import { CaptionCache } from "./caption-cache.ts";
-import { vaeFactor } from "./config.ts";
-import type { Pixels } from "./image/pixels.ts";
-import { toPixels } from "./image/pixels.ts";
-import { invariant } from "./invariant.ts";
-import type { ModelDirectory } from "./model/open-model-directory.ts";
 import type { ModelInfo } from "./model-info.ts";
-import type { Networks } from "./networks.ts";
 import type { ActiveRender, Pipeline, RenderOptions } from "./pipeline.ts";
-import type { PromptEncoder } from "./prompt/prompt-encoder.ts";
 import type { RenderSpec } from "./render-spec.ts";
 import { checkPrompt, checkSpec } from "./render-spec.ts";
 import { renderSpecs } from "./render-specs.ts";
-import { denoiseStep, haveOneSize, isDone } from "./sampler/denoise.ts";
-import { drawNoise } from "./sampler/noise.ts";
-import { sigmaTable } from "./sampler/sigmas.ts";
 
 /** Bytes of captions kept: about 25 prompts of full length for the released model. */
 const captionBytesMax = 128 * 1024 * 1024;

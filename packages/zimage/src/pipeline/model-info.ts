@@ -1,8 +1,8 @@
 /** What a model can draw: its bounds and defaults, derived from the configuration alone. */
-import { vaeFactor } from "./config.ts";
-import { ModelError } from "./errors.ts";
-import type { ModelDirectory } from "./model/open-model-directory.ts";
-import { stepsMax } from "./sampler/sigmas.ts";
+import { vaeFactor } from "../config.ts";
+import { ModelError } from "../errors.ts";
+import type { ModelDirectory } from "../model/open-model-directory.ts";
+import { stepsMax } from "../sampler/sigmas.ts";
 
 export interface ModelInfo {
   /** For people: `owner/name` or the directory's name. */

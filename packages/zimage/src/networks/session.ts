@@ -1,8 +1,8 @@
 /** The engine behind the three networks: the only importer of onnxruntime-node. */
 import { availableParallelism } from "node:os";
 import { InferenceSession, listSupportedBackends, Tensor } from "onnxruntime-node";
-import { ModelError } from "./errors.ts";
-import { invariant } from "./invariant.ts";
+import { ModelError } from "../errors.ts";
+import { invariant } from "../invariant.ts";
 
 /**
  * More threads would cut products of 32 rows into single rows, for which the matrix library has

@@ -2,7 +2,7 @@
  * Rotary positions as cosines and sines per row, made here rather than in the graphs so that they
  * are exact to the last bit of float32 and cost nothing per layer.
  */
-import type { TransformerConfig } from "./config.ts";
+import type { TransformerConfig } from "../config.ts";
 
 /** Cosines and sines, [row, pair] each, row-major. */
 export interface RotationTable {

@@ -3,8 +3,8 @@
  * early.
  */
 
-import type { Pixels } from "./image/pixels.ts";
-import { invariant } from "./invariant.ts";
+import type { Pixels } from "../image/pixels.ts";
+import { invariant } from "../invariant.ts";
 import type { ActiveRender, Pipeline, RenderOptions } from "./pipeline.ts";
 import type { RenderSpec } from "./render-spec.ts";
 
