@@ -6,7 +6,14 @@ import numpy as np
 
 from scenes import Scene, Thing
 
-MEDIA = ("a photo of", "a picture of", "a painting of", "a postcard of", "an image of", "a drawing of")
+MEDIA = (
+    "a photo of",
+    "a picture of",
+    "a painting of",
+    "a postcard of",
+    "an image of",
+    "a drawing of",
+)
 KIND_WORDS = {
     "house": ("house", "house", "cottage", "little house"),
     "tree": ("tree", "tree", "big tree"),
@@ -153,8 +160,13 @@ def _cased(rng: np.random.Generator, text: str) -> str:
     return text.title() if roll < 0.95 else text.upper()
 
 
-def caption(rng: np.random.Generator, scene: Scene, long: bool = False) -> str:
-    """One caption of the scene; `long` ones use the 64-token bucket."""
+def caption(
+    rng: np.random.Generator, scene: Scene, long: bool = False, complete: bool = False
+) -> str:
+    """One caption of the scene.
+
+    `long` ones use the 64-token bucket, `complete` ones name kind, colour, place, ground and time.
+    """
     if long:
         return _cased(rng, _long(rng, scene))
     roll = rng.random()
@@ -164,7 +176,7 @@ def caption(rng: np.random.Generator, scene: Scene, long: bool = False) -> str:
         text = _tags(rng, scene)
     elif roll < 0.35:
         text = _place_last(rng, scene)
-    elif roll < 0.45:
+    elif roll < 0.45 and not complete:
         text = _partial(rng, scene)
     else:
         text = _sentence(rng, scene)

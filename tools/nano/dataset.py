@@ -34,7 +34,9 @@ def _open(folder: Path, count: int, mode: str) -> tuple[np.memmap, np.memmap]:
     images = np.lib.format.open_memmap(
         folder / "images.npy", mode, np.uint8, (count, SIZE, SIZE, 3)
     )
-    cells = np.lib.format.open_memmap(folder / "cells.npy", mode, np.uint8, (count, 2, CELLS, CELLS))
+    cells = np.lib.format.open_memmap(
+        folder / "cells.npy", mode, np.uint8, (count, 2, CELLS, CELLS)
+    )
     return images, cells
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from objects import DRAW, Paint
+from objects import DRAW, Paint, Pencil
 from scenes import Scene, Thing
 
 SIZE = 256
@@ -18,8 +18,18 @@ OVERSAMPLE = 2
 # Sky colours from the top (0) to the horizon (1).
 SKIES = {
     "day": ((0.0, (58, 134, 222)), (0.55, (128, 190, 244)), (1.0, (214, 238, 250))),
-    "dawn": ((0.0, (112, 142, 206)), (0.45, (206, 172, 214)), (0.75, (252, 196, 196)), (1.0, (255, 232, 190))),
-    "sunset": ((0.0, (58, 34, 104)), (0.4, (150, 48, 106)), (0.72, (238, 98, 66)), (1.0, (255, 192, 84))),
+    "dawn": (
+        (0.0, (112, 142, 206)),
+        (0.45, (206, 172, 214)),
+        (0.75, (252, 196, 196)),
+        (1.0, (255, 232, 190)),
+    ),
+    "sunset": (
+        (0.0, (58, 34, 104)),
+        (0.4, (150, 48, 106)),
+        (0.72, (238, 98, 66)),
+        (1.0, (255, 192, 84)),
+    ),
     "night": ((0.0, (8, 12, 42)), (0.6, (22, 34, 88)), (1.0, (52, 74, 140))),
     "storm": ((0.0, (44, 48, 60)), (0.6, (88, 96, 108)), (1.0, (150, 158, 162))),
 }
@@ -45,7 +55,13 @@ OBJECT_TINT = {
     "night": (0.76, 0.78, 0.86),
     "storm": (0.84, 0.85, 0.87),
 }
-HAZE = {"day": (206, 230, 246), "dawn": (250, 208, 200), "sunset": (240, 124, 84), "night": (40, 58, 118), "storm": (128, 136, 144)}
+HAZE = {
+    "day": (206, 230, 246),
+    "dawn": (250, 208, 200),
+    "sunset": (240, 124, 84),
+    "night": (40, 58, 118),
+    "storm": (128, 136, 144),
+}
 LAMPS = ("night", "sunset")
 
 
@@ -56,7 +72,9 @@ GRID_X, GRID_Y = _AXIS[None, :], _AXIS[:, None]
 def _gradient(stops, rows: np.ndarray) -> np.ndarray:
     """Colours [n, 3] of the positions `rows` [n] between the stops."""
     where = [stop[0] for stop in stops]
-    return np.stack([np.interp(rows, where, [stop[1][c] for stop in stops]) for c in range(3)], -1).astype(np.float32)
+    return np.stack(
+        [np.interp(rows, where, [stop[1][c] for stop in stops]) for c in range(3)], -1
+    ).astype(np.float32)
 
 
 def _blend(image: np.ndarray, colour, alpha: np.ndarray) -> None:
@@ -79,7 +97,9 @@ def _light(image: np.ndarray, scene: Scene, rng: np.random.Generator) -> None:
     """Sun or moon with its glow; a storm has a bright gap in the clouds instead."""
     low = scene.time in ("dawn", "sunset")
     y = scene.horizon - rng.uniform(0.06, 0.10) if low else rng.uniform(0.13, 0.20)
-    radius = {"day": 0.052, "dawn": 0.062, "sunset": 0.085, "night": 0.062, "storm": 0.0}[scene.time]
+    radius = {"day": 0.052, "dawn": 0.062, "sunset": 0.085, "night": 0.062, "storm": 0.0}[
+        scene.time
+    ]
     distance = np.sqrt((GRID_X - scene.light_x) ** 2 + (GRID_Y - y) ** 2)
     glow, reach, strength = {
         "day": ((255, 250, 214), 0.10, 0.75),
@@ -91,7 +111,12 @@ def _light(image: np.ndarray, scene: Scene, rng: np.random.Generator) -> None:
     _blend(image, glow, strength * np.exp(-np.maximum(distance - radius, 0) / reach))
     if radius == 0:
         return
-    disc = {"day": (255, 248, 206), "dawn": (255, 250, 230), "sunset": (255, 232, 150), "night": (246, 244, 226)}
+    disc = {
+        "day": (255, 248, 206),
+        "dawn": (255, 250, 230),
+        "sunset": (255, 232, 150),
+        "night": (246, 244, 226),
+    }
     edge = np.clip((radius - distance) * SIZE + 0.5, 0, 1)
     if scene.time == "night":
         shadow = np.sqrt((GRID_X - scene.light_x - 0.036) ** 2 + (GRID_Y - y + 0.016) ** 2)
@@ -116,7 +141,7 @@ def _clouds(image: np.ndarray, scene: Scene, rng: np.random.Generator) -> None:
     mask = Image.new("L", (small, small))
     pen = ImageDraw.Draw(mask)
     count = {"day": 3, "dawn": 2, "sunset": 3, "night": 0, "storm": 6}[scene.time]
-    for index in range(int(rng.integers(count - 1, count + 1)) if count else 0):
+    for _ in range(int(rng.integers(count - 1, count + 1)) if count else 0):
         x = rng.uniform(0.05, 0.95) * small
         y = rng.uniform(0.06, 0.36 if scene.time != "storm" else 0.26) * small
         flat = 0.5 if scene.time in ("dawn", "sunset") else 1.0
@@ -124,9 +149,18 @@ def _clouds(image: np.ndarray, scene: Scene, rng: np.random.Generator) -> None:
         for puff in range(4):
             dx, dy = (puff - 1.5) * wide * 0.75, rng.uniform(-0.2, 0.2) * wide
             rx = wide * (0.85 if puff in (1, 2) else 0.6)
-            pen.ellipse((x + dx - rx, y + dy - rx * 0.55 * flat, x + dx + rx, y + dy + rx * 0.5 * flat), fill=255)
+            pen.ellipse(
+                (x + dx - rx, y + dy - rx * 0.55 * flat, x + dx + rx, y + dy + rx * 0.5 * flat),
+                fill=255,
+            )
     cover = _soft(mask, 2.2)
-    colour = {"day": (255, 255, 255), "dawn": (255, 226, 224), "sunset": (255, 150, 104), "night": (0, 0, 0), "storm": (58, 62, 74)}
+    colour = {
+        "day": (255, 255, 255),
+        "dawn": (255, 226, 224),
+        "sunset": (255, 150, 104),
+        "night": (0, 0, 0),
+        "storm": (58, 62, 74),
+    }
     _blend(image, colour[scene.time], cover * (0.88 if scene.time in ("day", "storm") else 0.7))
 
 
@@ -152,7 +186,9 @@ def _relief_line(scene: Scene, rng: np.random.Generator, layer: int) -> np.ndarr
         return 0.055 + 0.045 * np.sin(2 * np.pi * waves * x + phase) - 0.03 * layer
     peaks = np.sort(rng.uniform(0, 1, 2)) * 0.7 + 0.15 + rng.uniform(-0.1, 0.1, 2)
     height = rng.uniform(0.13, 0.19, 2) - 0.055 * layer
-    return np.max([h - 0.62 * np.abs(x - p) for h, p in zip(height, peaks)] + [np.full_like(x, 0.012)], axis=0)
+    return np.max(
+        [h - 0.62 * np.abs(x - p) for h, p in zip(height, peaks)] + [np.full_like(x, 0.012)], axis=0
+    )
 
 
 def _relief(image: np.ndarray, scene: Scene, rng: np.random.Generator) -> None:
@@ -174,17 +210,29 @@ def _water(image: np.ndarray, scene: Scene, rng: np.random.Generator, shore: int
     depth = SIZE - shore
     mirror = image[shore - depth : shore][::-1] if shore >= depth else image[:shore][::-1]
     near = np.linspace(0, 1, depth, dtype=np.float32)[:, None, None]
-    water = _gradient(((0.0, GROUNDS["lake"][0]), (1.0, GROUNDS["lake"][1])), near[:, 0, 0])[:, None, :]
+    water = _gradient(((0.0, GROUNDS["lake"][0]), (1.0, GROUNDS["lake"][1])), near[:, 0, 0])[
+        :, None, :
+    ]
     water = water * np.asarray(LAND_TINT[scene.time], np.float32)
     image[shore:] = mirror * (0.55 - 0.2 * near) + water * (0.45 + 0.2 * near)
-    glint = {"day": (240, 250, 255), "dawn": (255, 240, 214), "sunset": (255, 214, 120), "night": (206, 218, 250), "storm": (176, 184, 190)}
+    glint = {
+        "day": (240, 250, 255),
+        "dawn": (255, 240, 214),
+        "sunset": (255, 214, 120),
+        "night": (206, 218, 250),
+        "storm": (176, 184, 190),
+    }
     rows = GRID_Y[shore:, 0]
     for _ in range(7):
         y = rng.uniform(rows[0] + 0.02, 0.985)
         half = 0.03 + 0.10 * (y - rows[0]) + rng.uniform(0, 0.03)
         x = scene.light_x + rng.uniform(-0.04, 0.04)
         band = np.exp(-(((rows[:, None] - y) / 0.005) ** 2))
-        _blend(image[shore:], glint[scene.time], 0.7 * band * np.clip((half - np.abs(GRID_X - x)) * 40, 0, 1))
+        _blend(
+            image[shore:],
+            glint[scene.time],
+            0.7 * band * np.clip((half - np.abs(GRID_X - x)) * 40, 0, 1),
+        )
 
 
 def _ground(image: np.ndarray, scene: Scene, rng: np.random.Generator) -> None:
@@ -200,7 +248,9 @@ def _ground(image: np.ndarray, scene: Scene, rng: np.random.Generator) -> None:
     image[shore:] = (_gradient(((0.0, far), (1.0, near)), rows) * tint)[:, None, :]
     # Two soft swells give the plain some depth; on sand they are dunes with a sharper crest.
     for level in (0.25, 0.6):
-        wave = level + 0.09 * np.sin(2 * np.pi * rng.uniform(0.7, 1.3) * GRID_X[0] + rng.uniform(0, 6.28))
+        wave = level + 0.09 * np.sin(
+            2 * np.pi * rng.uniform(0.7, 1.3) * GRID_X[0] + rng.uniform(0, 6.28)
+        )
         drop = rows[:, None] - wave[None, :]
         lit = np.exp(-np.maximum(drop, 0) / 0.16) * np.clip(drop * 60 + 0.5, 0, 1)
         bright = np.minimum(np.asarray(far, np.float32) * 1.08, 255) * tint
@@ -215,8 +265,8 @@ def _thing_layer(scene: Scene, thing: Thing) -> tuple[Image.Image, float]:
     base = 0.80 if scene.ground == "lake" else 0.865
     lift = 0.16 if thing.kind == "balloon" else 0.0
     paint = Paint.of(thing.colour, OBJECT_TINT[scene.time], scene.time in LAMPS)
-    pen = ImageDraw.Draw(layer)
-    DRAW[thing.kind](pen, paint, thing.x * canvas, (base - lift) * canvas, thing.width * canvas)
+    pen, width = ImageDraw.Draw(layer), thing.width * canvas
+    DRAW[thing.kind](Pencil(pen, thing.x * canvas, (base - lift) * canvas, width), paint)
     return layer.convert("RGBa").reduce(OVERSAMPLE), base
 
 

@@ -1,16 +1,18 @@
-"""The eight objects, drawn on a transparent layer around a base point.
+"""The eight objects, drawn with a pencil whose unit is the object's width.
 
-Every function takes (pen, paint, x, base, w): `x` the centre, `base` the ground line and `w` the width,
-all in pixels of the layer.
+Coordinates are relative to the middle of the object's base line: x to the right, y downwards, so
+that everything above the ground has a negative y.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from PIL import ImageDraw
 
 Rgb = tuple[int, int, int]
+Point = tuple[float, float]
 
 COLOUR_RGB: dict[str, Rgb] = {
     "red": (222, 44, 48),
@@ -22,6 +24,9 @@ COLOUR_RGB: dict[str, Rgb] = {
     "pink": (250, 128, 182),
     "white": (244, 243, 240),
 }
+FLAME: Rgb = (255, 176, 40)
+LAMP: Rgb = (255, 240, 170)
+TYRE: Rgb = (44, 42, 52)
 
 
 def mix(a: Rgb, b: Rgb, share: float) -> Rgb:
@@ -59,115 +64,132 @@ class Paint:
         )
 
 
-def box(pen: ImageDraw.ImageDraw, x0: float, y0: float, x1: float, y1: float, fill: Rgb) -> None:
-    pen.rectangle((x0, y0, x1, y1), fill=fill)
+@dataclass(frozen=True)
+class Pencil:
+    """Draws in units of `width` around the base point (`x`, `base`), both in pixels."""
+
+    pen: ImageDraw.ImageDraw
+    x: float
+    base: float
+    width: float
+
+    def at(self, x: float, y: float) -> Point:
+        return self.x + x * self.width, self.base + y * self.width
+
+    def poly(self, fill: Rgb, *points: Point) -> None:
+        self.pen.polygon([self.at(*point) for point in points], fill=fill)
+
+    def box(self, fill: Rgb, left: float, top: float, right: float, bottom: float) -> None:
+        self.pen.rectangle((*self.at(left, top), *self.at(right, bottom)), fill=fill)
+
+    def rounded(self, fill: Rgb, left: float, top: float, right: float, bottom: float) -> None:
+        corners = (*self.at(left, top), *self.at(right, bottom))
+        radius = min(0.09, (bottom - top) / 2.25) * self.width
+        self.pen.rounded_rectangle(corners, radius=radius, fill=fill)
+
+    def disc(self, fill: Rgb, x: float, y: float, rx: float, ry: float | None = None) -> None:
+        ry = rx if ry is None else ry
+        self.pen.ellipse((*self.at(x - rx, y - ry), *self.at(x + rx, y + ry)), fill=fill)
+
+    def dome(self, fill: Rgb, left: float, top: float, right: float, bottom: float) -> None:
+        """The upper half of the ellipse in this box."""
+        self.pen.pieslice((*self.at(left, top), *self.at(right, bottom)), 180, 360, fill=fill)
+
+    def rope(self, fill: Rgb, start: Point, end: Point) -> None:
+        self.pen.line((*self.at(*start), *self.at(*end)), fill=fill, width=3)
 
 
-def disc(pen: ImageDraw.ImageDraw, x: float, y: float, rx: float, ry: float, fill: Rgb) -> None:
-    pen.ellipse((x - rx, y - ry, x + rx, y + ry), fill=fill)
+def house(pencil: Pencil, paint: Paint) -> None:
+    pencil.box(paint.body, -0.40, -0.50, 0.40, 0)
+    pencil.box(paint.shade, 0.16, -0.50, 0.40, 0)
+    pencil.box(paint.trim, 0.20, -0.84, 0.30, -0.50)
+    pencil.poly(paint.trim, (-0.5, -0.50), (0, -0.90), (0.5, -0.50))
+    pencil.box(paint.wood, -0.06, -0.28, 0.10, 0)
+    pencil.box(paint.glass, -0.31, -0.38, -0.14, -0.21)
+    pencil.box(paint.glass, 0.20, -0.38, 0.34, -0.21)
 
 
-def house(pen, paint, x, base, w) -> None:
-    half, top = 0.40 * w, base - 0.50 * w
-    box(pen, x - half, top, x + half, base, paint.body)
-    box(pen, x + 0.16 * w, top, x + half, base, paint.shade)
-    box(pen, x + 0.20 * w, top - 0.34 * w, x + 0.30 * w, top, paint.trim)
-    pen.polygon([(x - 0.5 * w, top), (x, top - 0.40 * w), (x + 0.5 * w, top)], fill=paint.trim)
-    box(pen, x - 0.06 * w, base - 0.28 * w, x + 0.10 * w, base, paint.wood)
-    box(pen, x - 0.31 * w, top + 0.12 * w, x - 0.14 * w, top + 0.29 * w, paint.glass)
-    box(pen, x + 0.20 * w, top + 0.12 * w, x + 0.34 * w, top + 0.29 * w, paint.glass)
-
-
-def tree(pen, paint, x, base, w) -> None:
-    pen.polygon(
-        [(x - 0.08 * w, base), (x - 0.05 * w, base - 0.5 * w), (x + 0.05 * w, base - 0.5 * w), (x + 0.08 * w, base)],
-        fill=paint.wood,
-    )
+def tree(pencil: Pencil, paint: Paint) -> None:
+    pencil.poly(paint.wood, (-0.08, 0), (-0.05, -0.5), (0.05, -0.5), (0.08, 0))
     crown = ((-0.22, -0.52, 0.25), (0.22, -0.52, 0.25), (0.0, -0.50, 0.28), (0.0, -0.80, 0.29))
-    for dx, dy, radius in crown:
-        disc(pen, x + (dx + 0.02) * w, base + (dy + 0.02) * w, radius * w, radius * w, paint.shade)
-    for dx, dy, radius in crown:
-        disc(pen, x + (dx - 0.02) * w, base + (dy - 0.03) * w, (radius - 0.03) * w, (radius - 0.03) * w, paint.body)
-    disc(pen, x - 0.09 * w, base - 0.90 * w, 0.13 * w, 0.11 * w, paint.light)
+    for x, y, radius in crown:
+        pencil.disc(paint.shade, x + 0.02, y + 0.02, radius)
+    for x, y, radius in crown:
+        pencil.disc(paint.body, x - 0.02, y - 0.03, radius - 0.03)
+    pencil.disc(paint.light, -0.09, -0.90, 0.13, 0.11)
 
 
-def rocket(pen, paint, x, base, w) -> None:
-    foot, half = base - 0.10 * w, 0.19 * w
-    flame = (255, 176, 40)
-    pen.polygon([(x - 0.12 * w, foot), (x, base + 0.07 * w), (x + 0.12 * w, foot)], fill=flame)
+def rocket(pencil: Pencil, paint: Paint) -> None:
+    pencil.poly(FLAME, (-0.12, -0.10), (0, 0.07), (0.12, -0.10))
     for side in (-1, 1):
-        fin = [(x + side * half * 0.8, foot - 0.42 * w), (x + side * 0.40 * w, foot + 0.04 * w), (x + side * half * 0.6, foot)]
-        pen.polygon(fin, fill=paint.shade)
-    box(pen, x - half, foot - 0.70 * w, x + half, foot, paint.body)
-    box(pen, x + 0.07 * w, foot - 0.70 * w, x + half, foot, paint.shade)
-    pen.pieslice((x - half, foot - 1.18 * w, x + half, foot - 0.22 * w), 180, 360, fill=paint.pale)
-    disc(pen, x - 0.02 * w, foot - 0.48 * w, 0.11 * w, 0.11 * w, paint.pale)
-    disc(pen, x - 0.02 * w, foot - 0.48 * w, 0.075 * w, 0.075 * w, paint.glass)
+        pencil.poly(paint.shade, (side * 0.152, -0.52), (side * 0.40, -0.06), (side * 0.114, -0.10))
+    pencil.box(paint.body, -0.19, -0.80, 0.19, -0.10)
+    pencil.box(paint.shade, 0.07, -0.80, 0.19, -0.10)
+    pencil.dome(paint.pale, -0.19, -1.28, 0.19, -0.32)
+    pencil.disc(paint.pale, -0.02, -0.58, 0.11)
+    pencil.disc(paint.glass, -0.02, -0.58, 0.075)
 
 
-def tent(pen, paint, x, base, w) -> None:
-    peak = base - 0.66 * w
-    pen.polygon([(x - 0.5 * w, base), (x - 0.04 * w, peak), (x + 0.5 * w, base)], fill=paint.body)
-    pen.polygon([(x + 0.12 * w, base), (x - 0.04 * w, peak), (x + 0.5 * w, base)], fill=paint.shade)
-    pen.polygon([(x - 0.5 * w, base), (x - 0.04 * w, peak), (x - 0.36 * w, base)], fill=paint.light)
-    pen.polygon([(x - 0.22 * w, base), (x - 0.05 * w, peak + 0.22 * w), (x + 0.06 * w, base)], fill=paint.trim)
-    pen.polygon([(x - 0.19 * w, base), (x - 0.05 * w, peak + 0.30 * w), (x - 0.05 * w, base)], fill=paint.glass)
+def tent(pencil: Pencil, paint: Paint) -> None:
+    peak = (-0.04, -0.66)
+    pencil.poly(paint.body, (-0.5, 0), peak, (0.5, 0))
+    pencil.poly(paint.shade, (0.12, 0), peak, (0.5, 0))
+    pencil.poly(paint.light, (-0.5, 0), peak, (-0.36, 0))
+    pencil.poly(paint.trim, (-0.22, 0), (-0.05, -0.44), (0.06, 0))
+    pencil.poly(paint.glass, (-0.19, 0), (-0.05, -0.36), (-0.05, 0))
 
 
-def balloon(pen, paint, x, base, w) -> None:
-    top, radius = base - 1.22 * w, 0.44 * w
-    middle = top + radius
-    skirt = middle + 1.32 * radius
-    pen.polygon([(x - 0.92 * radius, middle + 0.38 * radius), (x - 0.24 * radius, skirt), (x + 0.24 * radius, skirt), (x + 0.92 * radius, middle + 0.38 * radius)], fill=paint.shade)
-    disc(pen, x, middle, radius, radius, paint.shade)
-    pen.polygon([(x - 0.56 * radius, middle + 0.38 * radius), (x - 0.15 * radius, skirt), (x + 0.15 * radius, skirt), (x + 0.56 * radius, middle + 0.38 * radius)], fill=paint.body)
-    disc(pen, x, middle, 0.68 * radius, radius, paint.body)
-    disc(pen, x, middle, 0.26 * radius, radius, paint.light)
+def balloon(pencil: Pencil, paint: Paint) -> None:
+    middle, radius, belt, skirt = -0.78, 0.44, -0.6128, -0.1992
+    # The stripes are nested: each is a disc with a skirt, narrower than the one before.
+    for fill, disc, low, high in (
+        (paint.shade, 1.0, 0.24, 0.92),
+        (paint.body, 0.68, 0.15, 0.56),
+    ):
+        low, high = low * radius, high * radius
+        pencil.poly(fill, (-high, belt), (-low, skirt), (low, skirt), (high, belt))
+        pencil.disc(fill, 0, middle, disc * radius, radius)
+    pencil.disc(paint.light, 0, middle, 0.26 * radius, radius)
     for side in (-1, 1):
-        pen.line((x + side * 0.22 * radius, skirt, x + side * 0.18 * radius, skirt + 0.16 * w), fill=paint.trim, width=3)
-    box(pen, x - 0.10 * w, skirt + 0.13 * w, x + 0.10 * w, skirt + 0.27 * w, paint.wood)
+        pencil.rope(paint.trim, (side * 0.097, skirt), (side * 0.079, skirt + 0.16))
+    pencil.box(paint.wood, -0.10, skirt + 0.13, 0.10, skirt + 0.27)
 
 
-def car(pen, paint, x, base, w) -> None:
-    wheel = 0.115 * w
-    belt = base - 0.30 * w
-    pen.polygon([(x - 0.30 * w, belt), (x - 0.20 * w, belt - 0.24 * w), (x + 0.14 * w, belt - 0.24 * w), (x + 0.27 * w, belt)], fill=paint.body)
-    pen.polygon([(x - 0.23 * w, belt), (x - 0.16 * w, belt - 0.18 * w), (x - 0.04 * w, belt - 0.18 * w), (x - 0.04 * w, belt)], fill=paint.glass)
-    pen.polygon([(x + 0.01 * w, belt), (x + 0.01 * w, belt - 0.18 * w), (x + 0.11 * w, belt - 0.18 * w), (x + 0.20 * w, belt)], fill=paint.glass)
-    pen.rounded_rectangle((x - 0.5 * w, belt, x + 0.5 * w, base - 0.07 * w), radius=0.09 * w, fill=paint.body)
-    pen.rounded_rectangle((x - 0.48 * w, base - 0.16 * w, x + 0.48 * w, base - 0.07 * w), radius=0.04 * w, fill=paint.shade)
-    disc(pen, x + 0.44 * w, belt + 0.08 * w, 0.035 * w, 0.04 * w, (255, 240, 170))
-    for dx in (-0.27, 0.27):
-        disc(pen, x + dx * w, base - wheel, wheel, wheel, (44, 42, 52))
-        disc(pen, x + dx * w, base - wheel, wheel * 0.45, wheel * 0.45, paint.pale)
+def car(pencil: Pencil, paint: Paint) -> None:
+    pencil.poly(paint.body, (-0.30, -0.30), (-0.20, -0.54), (0.14, -0.54), (0.27, -0.30))
+    pencil.poly(paint.glass, (-0.23, -0.30), (-0.16, -0.48), (-0.04, -0.48), (-0.04, -0.30))
+    pencil.poly(paint.glass, (0.01, -0.30), (0.01, -0.48), (0.11, -0.48), (0.20, -0.30))
+    pencil.rounded(paint.body, -0.5, -0.30, 0.5, -0.07)
+    pencil.rounded(paint.shade, -0.48, -0.16, 0.48, -0.07)
+    pencil.disc(LAMP, 0.44, -0.22, 0.035, 0.04)
+    for x in (-0.27, 0.27):
+        pencil.disc(TYRE, x, -0.115, 0.115)
+        pencil.disc(paint.pale, x, -0.115, 0.052)
 
 
-def sailboat(pen, paint, x, base, w) -> None:
-    deck = base - 0.17 * w
-    box(pen, x - 0.025 * w, deck - 0.88 * w, x + 0.015 * w, deck, paint.wood)
-    pen.polygon([(x + 0.03 * w, deck - 0.84 * w), (x + 0.03 * w, deck - 0.05 * w), (x + 0.46 * w, deck - 0.05 * w)], fill=paint.body)
-    pen.polygon([(x + 0.03 * w, deck - 0.22 * w), (x + 0.03 * w, deck - 0.05 * w), (x + 0.46 * w, deck - 0.05 * w)], fill=paint.shade)
-    pen.polygon([(x - 0.04 * w, deck - 0.74 * w), (x - 0.04 * w, deck - 0.05 * w), (x - 0.40 * w, deck - 0.05 * w)], fill=paint.light)
-    pen.polygon([(x - 0.5 * w, deck), (x + 0.5 * w, deck), (x + 0.36 * w, base), (x - 0.36 * w, base)], fill=paint.wood)
-    pen.polygon([(x - 0.5 * w, deck), (x + 0.5 * w, deck), (x + 0.47 * w, deck + 0.05 * w), (x - 0.47 * w, deck + 0.05 * w)], fill=paint.pale)
+def sailboat(pencil: Pencil, paint: Paint) -> None:
+    pencil.box(paint.wood, -0.025, -1.05, 0.015, -0.17)
+    pencil.poly(paint.body, (0.03, -1.01), (0.03, -0.22), (0.46, -0.22))
+    pencil.poly(paint.shade, (0.03, -0.39), (0.03, -0.22), (0.46, -0.22))
+    pencil.poly(paint.light, (-0.04, -0.91), (-0.04, -0.22), (-0.40, -0.22))
+    pencil.poly(paint.wood, (-0.5, -0.17), (0.5, -0.17), (0.36, 0), (-0.36, 0))
+    pencil.poly(paint.pale, (-0.5, -0.17), (0.5, -0.17), (0.47, -0.12), (-0.47, -0.12))
 
 
-def castle(pen, paint, x, base, w) -> None:
-    wall = base - 0.42 * w
+def castle(pencil: Pencil, paint: Paint) -> None:
     for step in range(4):
-        left = x - 0.27 * w + step * 0.15 * w
-        box(pen, left, wall - 0.08 * w, left + 0.09 * w, wall, paint.body)
-    box(pen, x - 0.34 * w, wall, x + 0.34 * w, base, paint.body)
-    for side, fill in ((-1, paint.light), (1, paint.shade)):
-        middle, top = x + side * 0.36 * w, base - 0.66 * w
-        box(pen, middle - 0.13 * w, top, middle + 0.13 * w, base, fill)
-        pen.polygon([(middle - 0.18 * w, top), (middle, top - 0.36 * w), (middle + 0.18 * w, top)], fill=paint.trim)
-        disc(pen, middle, top + 0.15 * w, 0.045 * w, 0.065 * w, paint.glass)
-    disc(pen, x, base - 0.17 * w, 0.10 * w, 0.10 * w, paint.trim)
-    box(pen, x - 0.10 * w, base - 0.17 * w, x + 0.10 * w, base, paint.trim)
+        left = -0.27 + step * 0.15
+        pencil.box(paint.body, left, -0.50, left + 0.09, -0.42)
+    pencil.box(paint.body, -0.34, -0.42, 0.34, 0)
+    for x, fill in ((-0.36, paint.light), (0.36, paint.shade)):
+        pencil.box(fill, x - 0.13, -0.66, x + 0.13, 0)
+        pencil.poly(paint.trim, (x - 0.18, -0.66), (x, -1.02), (x + 0.18, -0.66))
+        pencil.disc(paint.glass, x, -0.51, 0.045, 0.065)
+    pencil.disc(paint.trim, 0, -0.17, 0.10)
+    pencil.box(paint.trim, -0.10, -0.17, 0.10, 0)
 
 
-DRAW = {
+DRAW: dict[str, Callable[[Pencil, Paint], None]] = {
     "house": house,
     "tree": tree,
     "rocket": rocket,

@@ -8,12 +8,14 @@ from collections import defaultdict
 import torch
 from torch import Tensor, nn
 
+import parallel
+
 
 def orthogonalised(update: Tensor, steps: int = 5) -> Tensor:
     """Pushes the singular values of a stack of matrices [n, rows, cols] towards one.
 
-    A quintic Newton-Schulz iteration; its coefficients trade exactness for speed, which is all that an
-    update direction needs.
+    A quintic Newton-Schulz iteration; its coefficients trade exactness for speed, and an update
+    direction needs no exactness.
     """
     a, b, c = 3.4445, -4.7750, 2.0315
     tall = update.shape[1] > update.shape[2]
@@ -26,7 +28,7 @@ def orthogonalised(update: Tensor, steps: int = 5) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum whose matrix-shaped updates are orthogonalised; equal shapes are handled together."""
+    """Momentum with orthogonalised matrix updates; matrices of one shape are handled together."""
 
     def __init__(self, params, lr: float = 0.02, momentum: float = 0.95, decay: float = 0.0):
         super().__init__(params, {"lr": lr, "momentum": momentum, "decay": decay})
@@ -53,7 +55,8 @@ class Muon(torch.optim.Optimizer):
             updates.append(grad.lerp(state["buffer"], momentum))
         rows, cols = updates[0].shape
         scale = max(1.0, rows / cols) ** 0.5
-        for param, update in zip(params, orthogonalised(torch.stack(updates))):
+        directions = parallel.split_work(torch.stack(updates), orthogonalised)
+        for param, update in zip(params, directions):
             param.mul_(1 - group["lr"] * group["decay"])
             param.add_(update.reshape(param.shape), alpha=-group["lr"] * scale)
 

@@ -1,4 +1,4 @@
-"""What a scene is: its attributes, how they are drawn at random, and which combinations are held out."""
+"""What a scene is: attributes, how they are chosen, and which combinations are held out."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Scene:
 
 
 def held_out(kind: str, colour: str, place: str, ground: str, time: str) -> bool:
-    """Whether this combination is kept away from training, decided by a hash so that it never moves."""
+    """Whether this combination is kept from training; a hash decides, so that it never moves."""
     key = "|".join((kind, colour, place, ground, time)).encode()
     return zlib.crc32(key) % 10_000 < HELD_OUT_SHARE * 10_000
 

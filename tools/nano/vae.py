@@ -1,4 +1,4 @@
-"""The autoencoder: diffusers' AutoencoderKL with five levels, 256x256 pixels to 16x16x16 latents."""
+"""The autoencoder: diffusers' AutoencoderKL, five levels, 256x256 pixels to 16x16x16 latents."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from torch import Tensor
 CONFIG = {
     "in_channels": 3,
     "out_channels": 3,
-    "block_out_channels": [16, 32, 48, 64, 128],
+    "block_out_channels": [8, 16, 48, 96, 128],
     "down_block_types": ["DownEncoderBlock2D"] * 5,
     "up_block_types": ["UpDecoderBlock2D"] * 5,
     "layers_per_block": 1,
     "latent_channels": 16,
-    "norm_num_groups": 8,
+    "norm_num_groups": 2,
     "sample_size": 256,
     "act_fn": "silu",
     "mid_block_add_attention": True,

@@ -12,7 +12,7 @@ import { renderPictures } from "../render-pictures.ts";
 import { UsageError } from "../usage-error.ts";
 
 /** Shows what the shipped model draws best. */
-const defaultPrompt = "a red house in the center on a green meadow at sunset with hills";
+const defaultPrompt = "a yellow sailboat on the left on a lake at sunset with mountains";
 
 export async function runQuickstart(context: CommandContext): Promise<void> {
   const { values, positionals } = parseArgs({
