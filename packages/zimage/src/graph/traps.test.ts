@@ -294,3 +294,21 @@ test("trap 13: a caption may be as long as axes_lens says, not as a default of 1
   expect(captionPositions(64).at(-1)).toEqual([64, 0, 0]);
   await transformer.close();
 });
+
+test("trap 15: branches beyond the range of fp16 neither overflow nor lose their norm", async () => {
+  const batch = tinyCase("A");
+  const factor = 2 ** 20;
+  const ends = [".attention.to_out.0.weight", ".feed_forward.w2.weight"];
+  const isBranchEnd = (name: string): boolean =>
+    !name.startsWith("context") && ends.some((end) => name.endsWith(end));
+  const [plain] = await predict(batch);
+  const [scaled] = await predict(batch, (name, values) =>
+    isBranchEnd(name) ? values.map((value) => value * factor) : values,
+  );
+
+  expect(factor).toBeGreaterThan(65_504);
+  expect(scaled?.every(Number.isFinite)).toBe(true);
+  // The norm behind each branch takes the factor out again, all but the share of its epsilon.
+  expect(maxDifference(scaled, plain)).toBeGreaterThan(0);
+  expect(maxDifference(scaled, plain)).toBeLessThan(mistake / 10);
+});
