@@ -295,7 +295,7 @@ test("trap 13: a caption may be as long as axes_lens says, not as a default of 1
   await transformer.close();
 });
 
-test("trap 15: branches beyond the range of fp16 neither overflow nor lose their norm", async () => {
+test("trap 15: branches beyond the range of fp16 do not overflow", async () => {
   const batch = tinyCase("A");
   const factor = 2 ** 20;
   const ends = [".attention.to_out.0.weight", ".feed_forward.w2.weight"];
