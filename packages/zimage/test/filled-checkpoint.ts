@@ -47,6 +47,11 @@ export function writeVae(config: VaeConfig, options: CheckpointOptions = {}): Pr
   return writeCheckpoint(expectedVaeTensors(config).required, options);
 }
 
+/** Without the decoder. */
+export function writeVaeEncoder(config: VaeConfig): Promise<Checkpoint> {
+  return writeCheckpoint(expectedVaeTensors(config).optional, {});
+}
+
 async function writeCheckpoint(shapes: Shapes, options: CheckpointOptions): Promise<Checkpoint> {
   const { dtype = "F32", edit = (_, values) => values } = options;
   const header: Record<string, object> = {};

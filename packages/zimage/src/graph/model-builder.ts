@@ -40,9 +40,12 @@ export type Attribute =
   | { readonly ints: readonly number[] }
   | { readonly floats: readonly number[] };
 
+/** Attributes of a node by name. */
+export type NodeAttributes = Readonly<Record<string, Attribute>>;
+
 /** Attributes keep their type: the format has no implicit conversion. */
 export interface NodeOptions {
-  readonly attributes?: Readonly<Record<string, Attribute>>;
+  readonly attributes?: NodeAttributes;
   readonly domain?: typeof microsoftDomain;
 }
 

@@ -1,5 +1,5 @@
 /** The operators that the three networks are written in, as a small vocabulary over nodes. */
-import { ModelBuilder, microsoftDomain, type Value } from "./model-builder.ts";
+import { ModelBuilder, microsoftDomain, type NodeAttributes, type Value } from "./model-builder.ts";
 
 /** Rows are [batch, row, feature] throughout; the last axis is the one that maths happens on. */
 export class Graph extends ModelBuilder {
@@ -108,14 +108,23 @@ export class Graph extends ModelBuilder {
 
   /** A same-size convolution with bias, stride 1; the kernel is `size` × `size`. */
   convolution(image: Value, spec: ConvolutionSpec): Value {
+    const pad = (spec.size - 1) / 2;
+    return this.#convolve(image, spec, { pads: { ints: [pad, pad, pad, pad] } });
+  }
+
+  /** A convolution with stride 2 that halves the sides; it pads below and to the right only. */
+  halve(image: Value, spec: ConvolutionSpec): Value {
+    return this.#convolve(image, spec, {
+      pads: { ints: [0, 0, 1, 1] },
+      strides: { ints: [2, 2] },
+    });
+  }
+
+  #convolve(image: Value, spec: ConvolutionSpec, placing: NodeAttributes): Value {
     const { name, inChannels, outChannels, size } = spec;
     const weight = this.weight(`${name}.weight`, [outChannels, inChannels, size, size]);
     const bias = this.weight(`${name}.bias`, [outChannels]);
-    const pad = (size - 1) / 2;
-    const attributes = {
-      kernel_shape: { ints: [size, size] },
-      pads: { ints: [pad, pad, pad, pad] },
-    };
+    const attributes = { kernel_shape: { ints: [size, size] }, ...placing };
     return this.node("Conv", [image, weight, bias], { attributes });
   }
 
