@@ -83,7 +83,7 @@ class ScriptedGateway {
   }
 }
 
-const emptyJob = { name: "", displayName: "", pool: "", state: 0 } as const;
+const emptyJob = { name: "", displayName: "", pool: "", state: 0, etag: "", retryOf: "" } as const;
 const spec = { prompt: "a red house" };
 
 function failure(code: ErrorCode) {

@@ -7,6 +7,7 @@ export * from "./gen/zfarm/v1/job_service.ts";
 export * from "./gen/zfarm/v1/link.ts";
 export * from "./gen/zfarm/v1/records.ts";
 export * from "./gen/zfarm/v1/render_service.ts";
+export * from "./gen/zfarm/v1/scheduling.ts";
 export * from "./ids.ts";
 export * from "./limits.ts";
 export * from "./resource-names.ts";

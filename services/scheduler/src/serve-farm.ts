@@ -64,6 +64,10 @@ function answerQuery({ scheduler, epoch }: Decider, { query }: SchedulerQuery): 
       const tasks = describeJob(scheduler, query.value);
       return { epoch, reply: { $case: "jobStatus", value: { tasks } } };
     }
+    case "explain":
+      return { epoch, reply: { $case: "explain", value: { explanations: [] } } };
+    case "victims":
+      return { epoch, reply: { $case: "victims", value: { victims: [] } } };
     case undefined:
       return { epoch, reply: undefined };
   }

@@ -59,6 +59,9 @@ export function jobView(record: JobRecord, counts: TaskCounts): Job {
     state: jobStateOf(counts),
     counts,
     createTime: record.createTime,
+    scheduling: undefined,
+    etag: "",
+    retryOf: "",
   };
 }
 

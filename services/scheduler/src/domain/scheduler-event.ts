@@ -1,13 +1,18 @@
 /** What the core is told. Ids in events were parsed at the border. */
 import type {
+  JobControl,
   LeasedTask,
   Outcome,
   PoolId,
+  PoolPolicy,
+  ProjectPolicy,
   QueuedTask,
+  Shelf,
   TaskFailure,
   TaskId,
   Worker,
   WorkerId,
+  WorkerPolicy,
 } from "@zfarm/contract";
 
 export type SchedulerEvent =
@@ -24,6 +29,12 @@ export type SchedulerEvent =
   | WorkAsked
   | BeatHeard
   | AttemptReported
+  /** A message of the controls log: what is wanted of a job from now on. */
+  | { readonly kind: "job-controlled"; readonly control: JobControl }
+  /** Messages of the policies log: what operators want. */
+  | { readonly kind: "project-policy"; readonly policy: ProjectPolicy }
+  | { readonly kind: "pool-policy"; readonly policy: PoolPolicy }
+  | { readonly kind: "worker-policy"; readonly policy: WorkerPolicy }
   /** Time has passed. */
   | { readonly kind: "tick" };
 
@@ -37,6 +48,8 @@ export interface WorkAsked {
   /** The largest epoch the worker has obeyed. */
   readonly epochSeen: bigint;
   readonly running: readonly LeasedTask[];
+  /** The adapters at hand; absent for a worker that takes none. */
+  readonly shelf?: Shelf | undefined;
 }
 
 export interface BeatHeard {

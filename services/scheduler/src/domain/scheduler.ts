@@ -85,5 +85,10 @@ function apply(state: FarmState, event: SchedulerEvent): void {
       return endAttempt(state, event);
     case "tick":
       return announcePositions(state);
+    case "job-controlled":
+    case "project-policy":
+    case "pool-policy":
+    case "worker-policy":
+      return;
   }
 }

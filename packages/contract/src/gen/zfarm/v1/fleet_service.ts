@@ -20,7 +20,16 @@ import {
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 
-export const WorkerState = { UNSPECIFIED: 0, STARTING: 1, READY: 2, BUSY: 3, DRAINING: 4, UNRECOGNIZED: -1 } as const;
+export const WorkerState = {
+  UNSPECIFIED: 0,
+  STARTING: 1,
+  READY: 2,
+  BUSY: 3,
+  DRAINING: 4,
+  /** QUARANTINED - Gets no work after failures of its own, until a time or until it is forgiven. */
+  QUARANTINED: 5,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type WorkerState = typeof WorkerState[keyof typeof WorkerState];
 
@@ -30,7 +39,85 @@ export namespace WorkerState {
   export type READY = typeof WorkerState.READY;
   export type BUSY = typeof WorkerState.BUSY;
   export type DRAINING = typeof WorkerState.DRAINING;
+  export type QUARANTINED = typeof WorkerState.QUARANTINED;
   export type UNRECOGNIZED = typeof WorkerState.UNRECOGNIZED;
+}
+
+export interface DrainRequest {
+  /** workers/{worker} or pools/{pool} */
+  name: string;
+}
+
+export interface DrainResponse {
+}
+
+export interface ResumeRequest {
+  /** workers/{worker} or pools/{pool} */
+  name: string;
+}
+
+export interface ResumeResponse {
+}
+
+export interface ForgiveWorkerRequest {
+  /** workers/{worker} */
+  name: string;
+}
+
+export interface ForgiveWorkerResponse {
+}
+
+export interface ListVictimsRequest {
+  /** Empty means "default". */
+  pool: string;
+  /** 1 to 1,000; 0 means 1. */
+  count: number;
+}
+
+export interface ListVictimsResponse {
+  victims: Victim[];
+}
+
+export interface Victim {
+  /** workers/{worker} */
+  worker: string;
+  /** Device time of the work it holds, in seconds, as predicted; 0: idle. */
+  workLeftSeconds: number;
+  /** Bytes of adapters at hand that waiting tasks want. */
+  warmBytes: bigint;
+  /** idle, least-work or coldest-shelf: what decided against it. */
+  reason: string;
+}
+
+/** How a project shares the farm with others, in GPU-seconds. */
+export interface ProjectShare {
+  /** projects/{project} */
+  name: string;
+  /** 1 to 1,000; 0 means 1: twice the weight gets twice the GPU-seconds while both wait. */
+  weight: number;
+  /** Running tasks that the project gets before any fair share is looked at. */
+  guaranteeTasks: number;
+  /** Running tasks that the project never exceeds; 0: no bound. */
+  burstTasks: number;
+  /** Waiting tasks that the project may have; 0: no bound but the farm's. */
+  queuedTasksMax: number;
+}
+
+export interface GetProjectPolicyRequest {
+  /** projects/{project} */
+  name: string;
+}
+
+export interface GetProjectPolicyResponse {
+  share?: ProjectShare | undefined;
+}
+
+export interface UpdateProjectPolicyRequest {
+  share?: ProjectShare | undefined;
+}
+
+export interface UpdateProjectPolicyResponse {
+  share?: ProjectShare | undefined;
 }
 
 export interface Worker {
@@ -45,7 +132,18 @@ export interface Worker {
   /** Tasks it can run at once, and runs now. */
   slots: number;
   running: number;
-  heartbeatTime?: Date | undefined;
+  heartbeatTime?:
+    | Date
+    | undefined;
+  /** Present while it is in quarantine. */
+  quarantine?: Quarantine | undefined;
+}
+
+/** Why a worker gets no work, and until when. */
+export interface Quarantine {
+  /** A failure reason, for example ENGINE_CRASHED. */
+  cause: string;
+  endTime?: Date | undefined;
 }
 
 export interface ListWorkersRequest {
@@ -56,6 +154,845 @@ export interface ListWorkersRequest {
 export interface ListWorkersResponse {
   workers: Worker[];
 }
+
+function createBaseDrainRequest(): DrainRequest {
+  return { name: "" };
+}
+
+export const DrainRequest: MessageFns<DrainRequest> = {
+  encode(message: DrainRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrainRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrainRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DrainRequest>): DrainRequest {
+    return DrainRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DrainRequest>): DrainRequest {
+    const message = createBaseDrainRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseDrainResponse(): DrainResponse {
+  return {};
+}
+
+export const DrainResponse: MessageFns<DrainResponse> = {
+  encode(_: DrainResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrainResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrainResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DrainResponse>): DrainResponse {
+    return DrainResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<DrainResponse>): DrainResponse {
+    const message = createBaseDrainResponse();
+    return message;
+  },
+};
+
+function createBaseResumeRequest(): ResumeRequest {
+  return { name: "" };
+}
+
+export const ResumeRequest: MessageFns<ResumeRequest> = {
+  encode(message: ResumeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResumeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResumeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ResumeRequest>): ResumeRequest {
+    return ResumeRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResumeRequest>): ResumeRequest {
+    const message = createBaseResumeRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseResumeResponse(): ResumeResponse {
+  return {};
+}
+
+export const ResumeResponse: MessageFns<ResumeResponse> = {
+  encode(_: ResumeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResumeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResumeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ResumeResponse>): ResumeResponse {
+    return ResumeResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ResumeResponse>): ResumeResponse {
+    const message = createBaseResumeResponse();
+    return message;
+  },
+};
+
+function createBaseForgiveWorkerRequest(): ForgiveWorkerRequest {
+  return { name: "" };
+}
+
+export const ForgiveWorkerRequest: MessageFns<ForgiveWorkerRequest> = {
+  encode(message: ForgiveWorkerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ForgiveWorkerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseForgiveWorkerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ForgiveWorkerRequest>): ForgiveWorkerRequest {
+    return ForgiveWorkerRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ForgiveWorkerRequest>): ForgiveWorkerRequest {
+    const message = createBaseForgiveWorkerRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseForgiveWorkerResponse(): ForgiveWorkerResponse {
+  return {};
+}
+
+export const ForgiveWorkerResponse: MessageFns<ForgiveWorkerResponse> = {
+  encode(_: ForgiveWorkerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ForgiveWorkerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseForgiveWorkerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ForgiveWorkerResponse>): ForgiveWorkerResponse {
+    return ForgiveWorkerResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ForgiveWorkerResponse>): ForgiveWorkerResponse {
+    const message = createBaseForgiveWorkerResponse();
+    return message;
+  },
+};
+
+function createBaseListVictimsRequest(): ListVictimsRequest {
+  return { pool: "", count: 0 };
+}
+
+export const ListVictimsRequest: MessageFns<ListVictimsRequest> = {
+  encode(message: ListVictimsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pool !== "") {
+      writer.uint32(10).string(message.pool);
+    }
+    if (message.count !== 0) {
+      writer.uint32(16).uint32(message.count);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListVictimsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListVictimsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pool = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.count = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListVictimsRequest>): ListVictimsRequest {
+    return ListVictimsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListVictimsRequest>): ListVictimsRequest {
+    const message = createBaseListVictimsRequest();
+    message.pool = object.pool ?? "";
+    message.count = object.count ?? 0;
+    return message;
+  },
+};
+
+function createBaseListVictimsResponse(): ListVictimsResponse {
+  return { victims: [] };
+}
+
+export const ListVictimsResponse: MessageFns<ListVictimsResponse> = {
+  encode(message: ListVictimsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.victims) {
+      Victim.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListVictimsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListVictimsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.victims.push(Victim.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListVictimsResponse>): ListVictimsResponse {
+    return ListVictimsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListVictimsResponse>): ListVictimsResponse {
+    const message = createBaseListVictimsResponse();
+    message.victims = object.victims?.map((e) => Victim.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseVictim(): Victim {
+  return { worker: "", workLeftSeconds: 0, warmBytes: 0n, reason: "" };
+}
+
+export const Victim: MessageFns<Victim> = {
+  encode(message: Victim, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.worker !== "") {
+      writer.uint32(10).string(message.worker);
+    }
+    if (message.workLeftSeconds !== 0) {
+      writer.uint32(17).double(message.workLeftSeconds);
+    }
+    if (message.warmBytes !== 0n) {
+      if (BigInt.asUintN(64, message.warmBytes) !== message.warmBytes) {
+        throw new globalThis.Error("value provided for field message.warmBytes of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.warmBytes);
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Victim {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVictim();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.workLeftSeconds = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.warmBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Victim>): Victim {
+    return Victim.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Victim>): Victim {
+    const message = createBaseVictim();
+    message.worker = object.worker ?? "";
+    message.workLeftSeconds = object.workLeftSeconds ?? 0;
+    message.warmBytes = (object.warmBytes !== undefined && object.warmBytes !== null) ? BigInt(object.warmBytes) : 0n;
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseProjectShare(): ProjectShare {
+  return { name: "", weight: 0, guaranteeTasks: 0, burstTasks: 0, queuedTasksMax: 0 };
+}
+
+export const ProjectShare: MessageFns<ProjectShare> = {
+  encode(message: ProjectShare, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.weight !== 0) {
+      writer.uint32(16).uint32(message.weight);
+    }
+    if (message.guaranteeTasks !== 0) {
+      writer.uint32(24).uint32(message.guaranteeTasks);
+    }
+    if (message.burstTasks !== 0) {
+      writer.uint32(32).uint32(message.burstTasks);
+    }
+    if (message.queuedTasksMax !== 0) {
+      writer.uint32(40).uint32(message.queuedTasksMax);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProjectShare {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProjectShare();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.weight = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.guaranteeTasks = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.burstTasks = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.queuedTasksMax = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ProjectShare>): ProjectShare {
+    return ProjectShare.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ProjectShare>): ProjectShare {
+    const message = createBaseProjectShare();
+    message.name = object.name ?? "";
+    message.weight = object.weight ?? 0;
+    message.guaranteeTasks = object.guaranteeTasks ?? 0;
+    message.burstTasks = object.burstTasks ?? 0;
+    message.queuedTasksMax = object.queuedTasksMax ?? 0;
+    return message;
+  },
+};
+
+function createBaseGetProjectPolicyRequest(): GetProjectPolicyRequest {
+  return { name: "" };
+}
+
+export const GetProjectPolicyRequest: MessageFns<GetProjectPolicyRequest> = {
+  encode(message: GetProjectPolicyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetProjectPolicyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetProjectPolicyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetProjectPolicyRequest>): GetProjectPolicyRequest {
+    return GetProjectPolicyRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetProjectPolicyRequest>): GetProjectPolicyRequest {
+    const message = createBaseGetProjectPolicyRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseGetProjectPolicyResponse(): GetProjectPolicyResponse {
+  return { share: undefined };
+}
+
+export const GetProjectPolicyResponse: MessageFns<GetProjectPolicyResponse> = {
+  encode(message: GetProjectPolicyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.share !== undefined) {
+      ProjectShare.encode(message.share, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetProjectPolicyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetProjectPolicyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.share = ProjectShare.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetProjectPolicyResponse>): GetProjectPolicyResponse {
+    return GetProjectPolicyResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetProjectPolicyResponse>): GetProjectPolicyResponse {
+    const message = createBaseGetProjectPolicyResponse();
+    message.share = (object.share !== undefined && object.share !== null)
+      ? ProjectShare.fromPartial(object.share)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseUpdateProjectPolicyRequest(): UpdateProjectPolicyRequest {
+  return { share: undefined };
+}
+
+export const UpdateProjectPolicyRequest: MessageFns<UpdateProjectPolicyRequest> = {
+  encode(message: UpdateProjectPolicyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.share !== undefined) {
+      ProjectShare.encode(message.share, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateProjectPolicyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateProjectPolicyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.share = ProjectShare.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UpdateProjectPolicyRequest>): UpdateProjectPolicyRequest {
+    return UpdateProjectPolicyRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdateProjectPolicyRequest>): UpdateProjectPolicyRequest {
+    const message = createBaseUpdateProjectPolicyRequest();
+    message.share = (object.share !== undefined && object.share !== null)
+      ? ProjectShare.fromPartial(object.share)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseUpdateProjectPolicyResponse(): UpdateProjectPolicyResponse {
+  return { share: undefined };
+}
+
+export const UpdateProjectPolicyResponse: MessageFns<UpdateProjectPolicyResponse> = {
+  encode(message: UpdateProjectPolicyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.share !== undefined) {
+      ProjectShare.encode(message.share, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateProjectPolicyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateProjectPolicyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.share = ProjectShare.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UpdateProjectPolicyResponse>): UpdateProjectPolicyResponse {
+    return UpdateProjectPolicyResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdateProjectPolicyResponse>): UpdateProjectPolicyResponse {
+    const message = createBaseUpdateProjectPolicyResponse();
+    message.share = (object.share !== undefined && object.share !== null)
+      ? ProjectShare.fromPartial(object.share)
+      : undefined;
+    return message;
+  },
+};
 
 function createBaseWorker(): Worker {
   return {
@@ -68,6 +1005,7 @@ function createBaseWorker(): Worker {
     slots: 0,
     running: 0,
     heartbeatTime: undefined,
+    quarantine: undefined,
   };
 }
 
@@ -99,6 +1037,9 @@ export const Worker: MessageFns<Worker> = {
     }
     if (message.heartbeatTime !== undefined) {
       Timestamp.encode(toTimestamp(message.heartbeatTime), writer.uint32(74).fork()).join();
+    }
+    if (message.quarantine !== undefined) {
+      Quarantine.encode(message.quarantine, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -188,6 +1129,14 @@ export const Worker: MessageFns<Worker> = {
             message.heartbeatTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.quarantine = Quarantine.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -214,6 +1163,76 @@ export const Worker: MessageFns<Worker> = {
     message.slots = object.slots ?? 0;
     message.running = object.running ?? 0;
     message.heartbeatTime = object.heartbeatTime ?? undefined;
+    message.quarantine = (object.quarantine !== undefined && object.quarantine !== null)
+      ? Quarantine.fromPartial(object.quarantine)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQuarantine(): Quarantine {
+  return { cause: "", endTime: undefined };
+}
+
+export const Quarantine: MessageFns<Quarantine> = {
+  encode(message: Quarantine, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.cause !== "") {
+      writer.uint32(10).string(message.cause);
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Quarantine {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQuarantine();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.cause = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Quarantine>): Quarantine {
+    return Quarantine.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Quarantine>): Quarantine {
+    const message = createBaseQuarantine();
+    message.cause = object.cause ?? "";
+    message.endTime = object.endTime ?? undefined;
     return message;
   },
 };
@@ -340,10 +1359,91 @@ export const FleetServiceService = {
     responseSerialize: (value: ListWorkersResponse): Buffer => Buffer.from(ListWorkersResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListWorkersResponse => ListWorkersResponse.decode(value),
   },
+  /** Running tasks finish, no new ones start; for one worker or a whole pool. Harmless when repeated. */
+  drain: {
+    path: "/zfarm.v1.FleetService/Drain" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DrainRequest): Buffer => Buffer.from(DrainRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DrainRequest => DrainRequest.decode(value),
+    responseSerialize: (value: DrainResponse): Buffer => Buffer.from(DrainResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DrainResponse => DrainResponse.decode(value),
+  },
+  /** Ends a drain. */
+  resume: {
+    path: "/zfarm.v1.FleetService/Resume" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ResumeRequest): Buffer => Buffer.from(ResumeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ResumeRequest => ResumeRequest.decode(value),
+    responseSerialize: (value: ResumeResponse): Buffer => Buffer.from(ResumeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ResumeResponse => ResumeResponse.decode(value),
+  },
+  /** Forgets a worker's failures: it leaves quarantine at once. */
+  forgiveWorker: {
+    path: "/zfarm.v1.FleetService/ForgiveWorker" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ForgiveWorkerRequest): Buffer => Buffer.from(ForgiveWorkerRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ForgiveWorkerRequest => ForgiveWorkerRequest.decode(value),
+    responseSerialize: (value: ForgiveWorkerResponse): Buffer =>
+      Buffer.from(ForgiveWorkerResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ForgiveWorkerResponse => ForgiveWorkerResponse.decode(value),
+  },
+  /**
+   * Which workers of a pool to take away first: idle ones, then those with the least work left,
+   * then those with the coldest shelf.
+   */
+  listVictims: {
+    path: "/zfarm.v1.FleetService/ListVictims" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListVictimsRequest): Buffer => Buffer.from(ListVictimsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListVictimsRequest => ListVictimsRequest.decode(value),
+    responseSerialize: (value: ListVictimsResponse): Buffer => Buffer.from(ListVictimsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListVictimsResponse => ListVictimsResponse.decode(value),
+  },
+  getProjectPolicy: {
+    path: "/zfarm.v1.FleetService/GetProjectPolicy" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetProjectPolicyRequest): Buffer =>
+      Buffer.from(GetProjectPolicyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetProjectPolicyRequest => GetProjectPolicyRequest.decode(value),
+    responseSerialize: (value: GetProjectPolicyResponse): Buffer =>
+      Buffer.from(GetProjectPolicyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetProjectPolicyResponse => GetProjectPolicyResponse.decode(value),
+  },
+  /** How a project shares the farm with others. */
+  updateProjectPolicy: {
+    path: "/zfarm.v1.FleetService/UpdateProjectPolicy" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UpdateProjectPolicyRequest): Buffer =>
+      Buffer.from(UpdateProjectPolicyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UpdateProjectPolicyRequest => UpdateProjectPolicyRequest.decode(value),
+    responseSerialize: (value: UpdateProjectPolicyResponse): Buffer =>
+      Buffer.from(UpdateProjectPolicyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UpdateProjectPolicyResponse => UpdateProjectPolicyResponse.decode(value),
+  },
 } as const;
 
 export interface FleetServiceServer extends UntypedServiceImplementation {
   listWorkers: handleUnaryCall<ListWorkersRequest, ListWorkersResponse>;
+  /** Running tasks finish, no new ones start; for one worker or a whole pool. Harmless when repeated. */
+  drain: handleUnaryCall<DrainRequest, DrainResponse>;
+  /** Ends a drain. */
+  resume: handleUnaryCall<ResumeRequest, ResumeResponse>;
+  /** Forgets a worker's failures: it leaves quarantine at once. */
+  forgiveWorker: handleUnaryCall<ForgiveWorkerRequest, ForgiveWorkerResponse>;
+  /**
+   * Which workers of a pool to take away first: idle ones, then those with the least work left,
+   * then those with the coldest shelf.
+   */
+  listVictims: handleUnaryCall<ListVictimsRequest, ListVictimsResponse>;
+  getProjectPolicy: handleUnaryCall<GetProjectPolicyRequest, GetProjectPolicyResponse>;
+  /** How a project shares the farm with others. */
+  updateProjectPolicy: handleUnaryCall<UpdateProjectPolicyRequest, UpdateProjectPolicyResponse>;
 }
 
 export interface FleetServiceClient extends Client {
@@ -361,6 +1461,104 @@ export interface FleetServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListWorkersResponse) => void,
+  ): ClientUnaryCall;
+  /** Running tasks finish, no new ones start; for one worker or a whole pool. Harmless when repeated. */
+  drain(
+    request: DrainRequest,
+    callback: (error: ServiceError | null, response: DrainResponse) => void,
+  ): ClientUnaryCall;
+  drain(
+    request: DrainRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DrainResponse) => void,
+  ): ClientUnaryCall;
+  drain(
+    request: DrainRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DrainResponse) => void,
+  ): ClientUnaryCall;
+  /** Ends a drain. */
+  resume(
+    request: ResumeRequest,
+    callback: (error: ServiceError | null, response: ResumeResponse) => void,
+  ): ClientUnaryCall;
+  resume(
+    request: ResumeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ResumeResponse) => void,
+  ): ClientUnaryCall;
+  resume(
+    request: ResumeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ResumeResponse) => void,
+  ): ClientUnaryCall;
+  /** Forgets a worker's failures: it leaves quarantine at once. */
+  forgiveWorker(
+    request: ForgiveWorkerRequest,
+    callback: (error: ServiceError | null, response: ForgiveWorkerResponse) => void,
+  ): ClientUnaryCall;
+  forgiveWorker(
+    request: ForgiveWorkerRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ForgiveWorkerResponse) => void,
+  ): ClientUnaryCall;
+  forgiveWorker(
+    request: ForgiveWorkerRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ForgiveWorkerResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Which workers of a pool to take away first: idle ones, then those with the least work left,
+   * then those with the coldest shelf.
+   */
+  listVictims(
+    request: ListVictimsRequest,
+    callback: (error: ServiceError | null, response: ListVictimsResponse) => void,
+  ): ClientUnaryCall;
+  listVictims(
+    request: ListVictimsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListVictimsResponse) => void,
+  ): ClientUnaryCall;
+  listVictims(
+    request: ListVictimsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListVictimsResponse) => void,
+  ): ClientUnaryCall;
+  getProjectPolicy(
+    request: GetProjectPolicyRequest,
+    callback: (error: ServiceError | null, response: GetProjectPolicyResponse) => void,
+  ): ClientUnaryCall;
+  getProjectPolicy(
+    request: GetProjectPolicyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetProjectPolicyResponse) => void,
+  ): ClientUnaryCall;
+  getProjectPolicy(
+    request: GetProjectPolicyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetProjectPolicyResponse) => void,
+  ): ClientUnaryCall;
+  /** How a project shares the farm with others. */
+  updateProjectPolicy(
+    request: UpdateProjectPolicyRequest,
+    callback: (error: ServiceError | null, response: UpdateProjectPolicyResponse) => void,
+  ): ClientUnaryCall;
+  updateProjectPolicy(
+    request: UpdateProjectPolicyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UpdateProjectPolicyResponse) => void,
+  ): ClientUnaryCall;
+  updateProjectPolicy(
+    request: UpdateProjectPolicyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UpdateProjectPolicyResponse) => void,
   ): ClientUnaryCall;
 }
 

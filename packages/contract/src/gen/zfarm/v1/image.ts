@@ -67,7 +67,14 @@ export interface ImageTimings {
   denoise?: Duration | undefined;
   vaeDecode?: Duration | undefined;
   encodeFile?: Duration | undefined;
-  upload?: Duration | undefined;
+  upload?:
+    | Duration
+    | undefined;
+  /**
+   * Device time that this picture cost: the time of each run divided by the pictures in it. The
+   * unit of cost and fairness: the sum over all pictures is what the device worked.
+   */
+  device?: Duration | undefined;
 }
 
 /** Why a task ended without a picture. */
@@ -345,6 +352,7 @@ function createBaseImageTimings(): ImageTimings {
     vaeDecode: undefined,
     encodeFile: undefined,
     upload: undefined,
+    device: undefined,
   };
 }
 
@@ -367,6 +375,9 @@ export const ImageTimings: MessageFns<ImageTimings> = {
     }
     if (message.upload !== undefined) {
       Duration.encode(message.upload, writer.uint32(50).fork()).join();
+    }
+    if (message.device !== undefined) {
+      Duration.encode(message.device, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -432,6 +443,14 @@ export const ImageTimings: MessageFns<ImageTimings> = {
             message.upload = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.device = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -466,6 +485,9 @@ export const ImageTimings: MessageFns<ImageTimings> = {
       : undefined;
     message.upload = (object.upload !== undefined && object.upload !== null)
       ? Duration.fromPartial(object.upload)
+      : undefined;
+    message.device = (object.device !== undefined && object.device !== null)
+      ? Duration.fromPartial(object.device)
       : undefined;
     return message;
   },

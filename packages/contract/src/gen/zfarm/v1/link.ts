@@ -7,9 +7,23 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
-import { ListWorkersRequest, ListWorkersResponse, Worker } from "./fleet_service.ts";
+import { ListWorkersRequest, ListWorkersResponse, Victim, Worker } from "./fleet_service.ts";
 import { TaskFailure } from "./image.ts";
-import { TaskSpec } from "./records.ts";
+import { LoraRef, TaskSpec } from "./records.ts";
+import { Explanation } from "./scheduling.ts";
+
+/** How close an adapter is. */
+export const ShelfTier = { UNSPECIFIED: 0, DEVICE: 1, RAM: 2, DISK: 3, UNRECOGNIZED: -1 } as const;
+
+export type ShelfTier = typeof ShelfTier[keyof typeof ShelfTier];
+
+export namespace ShelfTier {
+  export type UNSPECIFIED = typeof ShelfTier.UNSPECIFIED;
+  export type DEVICE = typeof ShelfTier.DEVICE;
+  export type RAM = typeof ShelfTier.RAM;
+  export type DISK = typeof ShelfTier.DISK;
+  export type UNRECOGNIZED = typeof ShelfTier.UNRECOGNIZED;
+}
 
 /** A task and the lease it is held under. */
 export interface LeasedTask {
@@ -29,6 +43,24 @@ export interface WorkRequest {
   epochSeen: bigint;
   slotsFree: number;
   running: LeasedTask[];
+  /** Absent: a worker that takes no adapters. */
+  shelf?: Shelf | undefined;
+}
+
+/** The adapters that a worker has at hand, and how many it can take. */
+export interface Shelf {
+  items: ShelfItem[];
+  /** Bytes of adapters that fit on the device; 0: unknown. */
+  deviceBytes: bigint;
+  /** Sum of LoRA ranks that one batch may have; 0: no bound. */
+  rankBudget: number;
+}
+
+/** An adapter that a worker holds. */
+export interface ShelfItem {
+  digest: string;
+  sizeBytes: bigint;
+  tier: ShelfTier;
 }
 
 export interface WorkGrant {
@@ -66,13 +98,25 @@ export interface AttemptReportReply {
 /** From the leader to one worker; older epochs are ignored. */
 export interface Control {
   epoch: bigint;
-  command?: { $case: "cancel"; value: LeasedTask } | { $case: "drain"; value: DrainCommand } | {
-    $case: "announce";
-    value: AnnounceCommand;
-  } | undefined;
+  command?:
+    | { $case: "cancel"; value: LeasedTask }
+    | { $case: "drain"; value: DrainCommand }
+    | { $case: "announce"; value: AnnounceCommand }
+    | { $case: "prewarm"; value: PrewarmCommand }
+    | { $case: "resume"; value: ResumeCommand }
+    | undefined;
 }
 
 export interface DrainCommand {
+}
+
+/** Ends a drain that the leader asked for: the worker takes work again. */
+export interface ResumeCommand {
+}
+
+/** A task with this adapter will come soon: fetch it while others render. */
+export interface PrewarmCommand {
+  lora?: LoraRef | undefined;
 }
 
 /**
@@ -112,6 +156,8 @@ export interface SchedulerQuery {
   query?:
     | { $case: "listWorkers"; value: ListWorkersRequest }
     | { $case: "jobStatus"; value: JobStatusRequest }
+    | { $case: "explain"; value: ExplainQuery }
+    | { $case: "victims"; value: VictimsQuery }
     | undefined;
 }
 
@@ -120,7 +166,31 @@ export interface SchedulerReply {
   reply?:
     | { $case: "listWorkers"; value: ListWorkersResponse }
     | { $case: "jobStatus"; value: JobStatusReply }
+    | { $case: "explain"; value: ExplainReply }
+    | { $case: "victims"; value: VictimsReply }
     | undefined;
+}
+
+/** Why tasks of a job wait. */
+export interface ExplainQuery {
+  project: string;
+  job: string;
+  /** One task of it; absent: all that wait, grouped by reason. */
+  index?: number | undefined;
+}
+
+export interface ExplainReply {
+  explanations: Explanation[];
+}
+
+/** Which workers of a pool to take away first. */
+export interface VictimsQuery {
+  pool: string;
+  count: number;
+}
+
+export interface VictimsReply {
+  victims: Victim[];
 }
 
 export interface JobStatusRequest {
@@ -250,7 +320,7 @@ export const LeasedTask: MessageFns<LeasedTask> = {
 };
 
 function createBaseWorkRequest(): WorkRequest {
-  return { worker: "", pool: "", epochSeen: 0n, slotsFree: 0, running: [] };
+  return { worker: "", pool: "", epochSeen: 0n, slotsFree: 0, running: [], shelf: undefined };
 }
 
 export const WorkRequest: MessageFns<WorkRequest> = {
@@ -272,6 +342,9 @@ export const WorkRequest: MessageFns<WorkRequest> = {
     }
     for (const v of message.running) {
       LeasedTask.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.shelf !== undefined) {
+      Shelf.encode(message.shelf, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -329,6 +402,14 @@ export const WorkRequest: MessageFns<WorkRequest> = {
             message.running.push(LeasedTask.decode(reader, reader.uint32()));
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.shelf = Shelf.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -351,6 +432,173 @@ export const WorkRequest: MessageFns<WorkRequest> = {
     message.epochSeen = (object.epochSeen !== undefined && object.epochSeen !== null) ? BigInt(object.epochSeen) : 0n;
     message.slotsFree = object.slotsFree ?? 0;
     message.running = object.running?.map((e) => LeasedTask.fromPartial(e)) || [];
+    message.shelf = (object.shelf !== undefined && object.shelf !== null) ? Shelf.fromPartial(object.shelf) : undefined;
+    return message;
+  },
+};
+
+function createBaseShelf(): Shelf {
+  return { items: [], deviceBytes: 0n, rankBudget: 0 };
+}
+
+export const Shelf: MessageFns<Shelf> = {
+  encode(message: Shelf, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.items) {
+      ShelfItem.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.deviceBytes !== 0n) {
+      if (BigInt.asUintN(64, message.deviceBytes) !== message.deviceBytes) {
+        throw new globalThis.Error("value provided for field message.deviceBytes of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.deviceBytes);
+    }
+    if (message.rankBudget !== 0) {
+      writer.uint32(24).uint32(message.rankBudget);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Shelf {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShelf();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.items.push(ShelfItem.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.deviceBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.rankBudget = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Shelf>): Shelf {
+    return Shelf.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Shelf>): Shelf {
+    const message = createBaseShelf();
+    message.items = object.items?.map((e) => ShelfItem.fromPartial(e)) || [];
+    message.deviceBytes = (object.deviceBytes !== undefined && object.deviceBytes !== null)
+      ? BigInt(object.deviceBytes)
+      : 0n;
+    message.rankBudget = object.rankBudget ?? 0;
+    return message;
+  },
+};
+
+function createBaseShelfItem(): ShelfItem {
+  return { digest: "", sizeBytes: 0n, tier: 0 };
+}
+
+export const ShelfItem: MessageFns<ShelfItem> = {
+  encode(message: ShelfItem, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.digest !== "") {
+      writer.uint32(10).string(message.digest);
+    }
+    if (message.sizeBytes !== 0n) {
+      if (BigInt.asUintN(64, message.sizeBytes) !== message.sizeBytes) {
+        throw new globalThis.Error("value provided for field message.sizeBytes of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.sizeBytes);
+    }
+    if (message.tier !== 0) {
+      writer.uint32(24).int32(message.tier);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ShelfItem {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShelfItem();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sizeBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.tier = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ShelfItem>): ShelfItem {
+    return ShelfItem.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ShelfItem>): ShelfItem {
+    const message = createBaseShelfItem();
+    message.digest = object.digest ?? "";
+    message.sizeBytes = (object.sizeBytes !== undefined && object.sizeBytes !== null) ? BigInt(object.sizeBytes) : 0n;
+    message.tier = object.tier ?? 0;
     return message;
   },
 };
@@ -736,6 +984,12 @@ export const Control: MessageFns<Control> = {
       case "announce":
         AnnounceCommand.encode(message.command.value, writer.uint32(34).fork()).join();
         break;
+      case "prewarm":
+        PrewarmCommand.encode(message.command.value, writer.uint32(42).fork()).join();
+        break;
+      case "resume":
+        ResumeCommand.encode(message.command.value, writer.uint32(50).fork()).join();
+        break;
     }
     return writer;
   },
@@ -785,6 +1039,22 @@ export const Control: MessageFns<Control> = {
             message.command = { $case: "announce", value: AnnounceCommand.decode(reader, reader.uint32()) };
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.command = { $case: "prewarm", value: PrewarmCommand.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.command = { $case: "resume", value: ResumeCommand.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -819,6 +1089,18 @@ export const Control: MessageFns<Control> = {
       case "announce": {
         if (object.command?.value !== undefined && object.command?.value !== null) {
           message.command = { $case: "announce", value: AnnounceCommand.fromPartial(object.command.value) };
+        }
+        break;
+      }
+      case "prewarm": {
+        if (object.command?.value !== undefined && object.command?.value !== null) {
+          message.command = { $case: "prewarm", value: PrewarmCommand.fromPartial(object.command.value) };
+        }
+        break;
+      }
+      case "resume": {
+        if (object.command?.value !== undefined && object.command?.value !== null) {
+          message.command = { $case: "resume", value: ResumeCommand.fromPartial(object.command.value) };
         }
         break;
       }
@@ -866,6 +1148,104 @@ export const DrainCommand: MessageFns<DrainCommand> = {
   },
   fromPartial(_: DeepPartial<DrainCommand>): DrainCommand {
     const message = createBaseDrainCommand();
+    return message;
+  },
+};
+
+function createBaseResumeCommand(): ResumeCommand {
+  return {};
+}
+
+export const ResumeCommand: MessageFns<ResumeCommand> = {
+  encode(_: ResumeCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResumeCommand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResumeCommand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ResumeCommand>): ResumeCommand {
+    return ResumeCommand.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ResumeCommand>): ResumeCommand {
+    const message = createBaseResumeCommand();
+    return message;
+  },
+};
+
+function createBasePrewarmCommand(): PrewarmCommand {
+  return { lora: undefined };
+}
+
+export const PrewarmCommand: MessageFns<PrewarmCommand> = {
+  encode(message: PrewarmCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lora !== undefined) {
+      LoraRef.encode(message.lora, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PrewarmCommand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePrewarmCommand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lora = LoraRef.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PrewarmCommand>): PrewarmCommand {
+    return PrewarmCommand.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PrewarmCommand>): PrewarmCommand {
+    const message = createBasePrewarmCommand();
+    message.lora = (object.lora !== undefined && object.lora !== null) ? LoraRef.fromPartial(object.lora) : undefined;
     return message;
   },
 };
@@ -1249,6 +1629,12 @@ export const SchedulerQuery: MessageFns<SchedulerQuery> = {
       case "jobStatus":
         JobStatusRequest.encode(message.query.value, writer.uint32(18).fork()).join();
         break;
+      case "explain":
+        ExplainQuery.encode(message.query.value, writer.uint32(26).fork()).join();
+        break;
+      case "victims":
+        VictimsQuery.encode(message.query.value, writer.uint32(34).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1282,6 +1668,22 @@ export const SchedulerQuery: MessageFns<SchedulerQuery> = {
             message.query = { $case: "jobStatus", value: JobStatusRequest.decode(reader, reader.uint32()) };
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.query = { $case: "explain", value: ExplainQuery.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.query = { $case: "victims", value: VictimsQuery.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1312,6 +1714,18 @@ export const SchedulerQuery: MessageFns<SchedulerQuery> = {
         }
         break;
       }
+      case "explain": {
+        if (object.query?.value !== undefined && object.query?.value !== null) {
+          message.query = { $case: "explain", value: ExplainQuery.fromPartial(object.query.value) };
+        }
+        break;
+      }
+      case "victims": {
+        if (object.query?.value !== undefined && object.query?.value !== null) {
+          message.query = { $case: "victims", value: VictimsQuery.fromPartial(object.query.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -1335,6 +1749,12 @@ export const SchedulerReply: MessageFns<SchedulerReply> = {
         break;
       case "jobStatus":
         JobStatusReply.encode(message.reply.value, writer.uint32(26).fork()).join();
+        break;
+      case "explain":
+        ExplainReply.encode(message.reply.value, writer.uint32(34).fork()).join();
+        break;
+      case "victims":
+        VictimsReply.encode(message.reply.value, writer.uint32(42).fork()).join();
         break;
     }
     return writer;
@@ -1377,6 +1797,22 @@ export const SchedulerReply: MessageFns<SchedulerReply> = {
             message.reply = { $case: "jobStatus", value: JobStatusReply.decode(reader, reader.uint32()) };
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reply = { $case: "explain", value: ExplainReply.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.reply = { $case: "victims", value: VictimsReply.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1408,7 +1844,275 @@ export const SchedulerReply: MessageFns<SchedulerReply> = {
         }
         break;
       }
+      case "explain": {
+        if (object.reply?.value !== undefined && object.reply?.value !== null) {
+          message.reply = { $case: "explain", value: ExplainReply.fromPartial(object.reply.value) };
+        }
+        break;
+      }
+      case "victims": {
+        if (object.reply?.value !== undefined && object.reply?.value !== null) {
+          message.reply = { $case: "victims", value: VictimsReply.fromPartial(object.reply.value) };
+        }
+        break;
+      }
     }
+    return message;
+  },
+};
+
+function createBaseExplainQuery(): ExplainQuery {
+  return { project: "", job: "", index: undefined };
+}
+
+export const ExplainQuery: MessageFns<ExplainQuery> = {
+  encode(message: ExplainQuery, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.project !== "") {
+      writer.uint32(10).string(message.project);
+    }
+    if (message.job !== "") {
+      writer.uint32(18).string(message.job);
+    }
+    if (message.index !== undefined) {
+      writer.uint32(24).uint32(message.index);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExplainQuery {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExplainQuery();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.project = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.job = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.index = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ExplainQuery>): ExplainQuery {
+    return ExplainQuery.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExplainQuery>): ExplainQuery {
+    const message = createBaseExplainQuery();
+    message.project = object.project ?? "";
+    message.job = object.job ?? "";
+    message.index = object.index ?? undefined;
+    return message;
+  },
+};
+
+function createBaseExplainReply(): ExplainReply {
+  return { explanations: [] };
+}
+
+export const ExplainReply: MessageFns<ExplainReply> = {
+  encode(message: ExplainReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.explanations) {
+      Explanation.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExplainReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExplainReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.explanations.push(Explanation.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ExplainReply>): ExplainReply {
+    return ExplainReply.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExplainReply>): ExplainReply {
+    const message = createBaseExplainReply();
+    message.explanations = object.explanations?.map((e) => Explanation.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseVictimsQuery(): VictimsQuery {
+  return { pool: "", count: 0 };
+}
+
+export const VictimsQuery: MessageFns<VictimsQuery> = {
+  encode(message: VictimsQuery, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pool !== "") {
+      writer.uint32(10).string(message.pool);
+    }
+    if (message.count !== 0) {
+      writer.uint32(16).uint32(message.count);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VictimsQuery {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVictimsQuery();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pool = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.count = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<VictimsQuery>): VictimsQuery {
+    return VictimsQuery.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VictimsQuery>): VictimsQuery {
+    const message = createBaseVictimsQuery();
+    message.pool = object.pool ?? "";
+    message.count = object.count ?? 0;
+    return message;
+  },
+};
+
+function createBaseVictimsReply(): VictimsReply {
+  return { victims: [] };
+}
+
+export const VictimsReply: MessageFns<VictimsReply> = {
+  encode(message: VictimsReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.victims) {
+      Victim.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VictimsReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVictimsReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.victims.push(Victim.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<VictimsReply>): VictimsReply {
+    return VictimsReply.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VictimsReply>): VictimsReply {
+    const message = createBaseVictimsReply();
+    message.victims = object.victims?.map((e) => Victim.fromPartial(e)) || [];
     return message;
   },
 };

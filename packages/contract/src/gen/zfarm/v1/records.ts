@@ -8,6 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { ImageSpec, ImageTimings, TaskFailure } from "./image.ts";
+import { PriorityClass, Scheduling } from "./scheduling.ts";
 
 export const OutcomeKind = {
   UNSPECIFIED: 0,
@@ -40,7 +41,83 @@ export interface TaskSpec {
     | Date
     | undefined;
   /** No lease is granted after this; absent: never. */
-  expireTime?: Date | undefined;
+  expireTime?:
+    | Date
+    | undefined;
+  /** Absent draws with the bare model. */
+  stack?:
+    | LoraStack
+    | undefined;
+  /** Absent: class and priority by default, no deadline. */
+  priority?: TaskPriority | undefined;
+}
+
+/** How one task competes; a job's control record overrules it. */
+export interface TaskPriority {
+  priorityClass: PriorityClass;
+  /** 1 to 100; 0 means 50. */
+  priority: number;
+  /** Wanted by then; unlike expire_time it ends nothing. */
+  deadlineTime?: Date | undefined;
+}
+
+/** The adapters of one task, in order. */
+export interface LoraStack {
+  adapters: LoraRef[];
+}
+
+/** One adapter of a task's LoRA stack, with what placing it needs to know. */
+export interface LoraRef {
+  /** SHA-256 of the adapter's file, hexadecimal. */
+  digest: string;
+  weight: number;
+  rank: number;
+  /** Bytes on the device. */
+  sizeBytes: bigint;
+}
+
+/**
+ * What is wanted of a job since it was created, in the controls log: the newest message counts.
+ * A job without one runs as its tasks say.
+ */
+export interface JobControl {
+  project: string;
+  job: string;
+  scheduling?: Scheduling | undefined;
+  paused: boolean;
+  /** The sample was approved: the rest of the tasks may run. */
+  approved: boolean;
+}
+
+/** What operators want of projects, pools and workers, in the policies log: the newest counts. */
+export interface ProjectPolicy {
+  project: string;
+  /** Share of GPU-seconds against other projects; 0 means 1. */
+  weight: number;
+  /** Running tasks that the project gets before any fair share is looked at. */
+  guaranteeTasks: number;
+  /** Running tasks that the project never exceeds; 0: no bound. */
+  burstTasks: number;
+  /** Waiting tasks that the project may have; 0: no bound but the farm's. */
+  queuedTasksMax: number;
+}
+
+export interface PoolPolicy {
+  pool: string;
+  /** Running tasks finish, no new ones start. */
+  draining: boolean;
+  /**
+   * A task that runs this many times longer than expected is tried a second time beside the
+   * first where a worker is idle; 0: never.
+   */
+  speculateAfter: number;
+}
+
+export interface WorkerPolicy {
+  worker: string;
+  draining: boolean;
+  /** Failures of the worker up to then are forgotten and it leaves quarantine. */
+  forgiveTime?: Date | undefined;
 }
 
 /** The message of a live task in QUEUE. */
@@ -98,6 +175,8 @@ export interface JobRecord {
     | undefined;
   /** True once every task was stored; a retried create publishes what may be missing. */
   admitted: boolean;
+  /** The job of the same project whose failed tasks this one tries again. */
+  retryOf?: string | undefined;
 }
 
 /** What a pool can do, written by its workers when they start. */
@@ -114,7 +193,17 @@ export interface PoolRecord {
 }
 
 function createBaseTaskSpec(): TaskSpec {
-  return { project: "", job: "", index: 0, pool: "", image: undefined, createTime: undefined, expireTime: undefined };
+  return {
+    project: "",
+    job: "",
+    index: 0,
+    pool: "",
+    image: undefined,
+    createTime: undefined,
+    expireTime: undefined,
+    stack: undefined,
+    priority: undefined,
+  };
 }
 
 export const TaskSpec: MessageFns<TaskSpec> = {
@@ -139,6 +228,12 @@ export const TaskSpec: MessageFns<TaskSpec> = {
     }
     if (message.expireTime !== undefined) {
       Timestamp.encode(toTimestamp(message.expireTime), writer.uint32(58).fork()).join();
+    }
+    if (message.stack !== undefined) {
+      LoraStack.encode(message.stack, writer.uint32(66).fork()).join();
+    }
+    if (message.priority !== undefined) {
+      TaskPriority.encode(message.priority, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -212,6 +307,22 @@ export const TaskSpec: MessageFns<TaskSpec> = {
             message.expireTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.stack = LoraStack.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.priority = TaskPriority.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -238,6 +349,606 @@ export const TaskSpec: MessageFns<TaskSpec> = {
       : undefined;
     message.createTime = object.createTime ?? undefined;
     message.expireTime = object.expireTime ?? undefined;
+    message.stack = (object.stack !== undefined && object.stack !== null)
+      ? LoraStack.fromPartial(object.stack)
+      : undefined;
+    message.priority = (object.priority !== undefined && object.priority !== null)
+      ? TaskPriority.fromPartial(object.priority)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseTaskPriority(): TaskPriority {
+  return { priorityClass: 0, priority: 0, deadlineTime: undefined };
+}
+
+export const TaskPriority: MessageFns<TaskPriority> = {
+  encode(message: TaskPriority, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.priorityClass !== 0) {
+      writer.uint32(8).int32(message.priorityClass);
+    }
+    if (message.priority !== 0) {
+      writer.uint32(16).uint32(message.priority);
+    }
+    if (message.deadlineTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.deadlineTime), writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaskPriority {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaskPriority();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.priorityClass = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.priority = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.deadlineTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TaskPriority>): TaskPriority {
+    return TaskPriority.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TaskPriority>): TaskPriority {
+    const message = createBaseTaskPriority();
+    message.priorityClass = object.priorityClass ?? 0;
+    message.priority = object.priority ?? 0;
+    message.deadlineTime = object.deadlineTime ?? undefined;
+    return message;
+  },
+};
+
+function createBaseLoraStack(): LoraStack {
+  return { adapters: [] };
+}
+
+export const LoraStack: MessageFns<LoraStack> = {
+  encode(message: LoraStack, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.adapters) {
+      LoraRef.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LoraStack {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLoraStack();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.adapters.push(LoraRef.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LoraStack>): LoraStack {
+    return LoraStack.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LoraStack>): LoraStack {
+    const message = createBaseLoraStack();
+    message.adapters = object.adapters?.map((e) => LoraRef.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseLoraRef(): LoraRef {
+  return { digest: "", weight: 0, rank: 0, sizeBytes: 0n };
+}
+
+export const LoraRef: MessageFns<LoraRef> = {
+  encode(message: LoraRef, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.digest !== "") {
+      writer.uint32(10).string(message.digest);
+    }
+    if (message.weight !== 0) {
+      writer.uint32(21).float(message.weight);
+    }
+    if (message.rank !== 0) {
+      writer.uint32(24).uint32(message.rank);
+    }
+    if (message.sizeBytes !== 0n) {
+      if (BigInt.asUintN(64, message.sizeBytes) !== message.sizeBytes) {
+        throw new globalThis.Error("value provided for field message.sizeBytes of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.sizeBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LoraRef {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLoraRef();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 21) {
+              break;
+            }
+
+            message.weight = reader.float();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.rank = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.sizeBytes = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LoraRef>): LoraRef {
+    return LoraRef.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LoraRef>): LoraRef {
+    const message = createBaseLoraRef();
+    message.digest = object.digest ?? "";
+    message.weight = object.weight ?? 0;
+    message.rank = object.rank ?? 0;
+    message.sizeBytes = (object.sizeBytes !== undefined && object.sizeBytes !== null) ? BigInt(object.sizeBytes) : 0n;
+    return message;
+  },
+};
+
+function createBaseJobControl(): JobControl {
+  return { project: "", job: "", scheduling: undefined, paused: false, approved: false };
+}
+
+export const JobControl: MessageFns<JobControl> = {
+  encode(message: JobControl, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.project !== "") {
+      writer.uint32(10).string(message.project);
+    }
+    if (message.job !== "") {
+      writer.uint32(18).string(message.job);
+    }
+    if (message.scheduling !== undefined) {
+      Scheduling.encode(message.scheduling, writer.uint32(26).fork()).join();
+    }
+    if (message.paused !== false) {
+      writer.uint32(32).bool(message.paused);
+    }
+    if (message.approved !== false) {
+      writer.uint32(40).bool(message.approved);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): JobControl {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseJobControl();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.project = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.job = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.scheduling = Scheduling.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.paused = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.approved = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<JobControl>): JobControl {
+    return JobControl.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<JobControl>): JobControl {
+    const message = createBaseJobControl();
+    message.project = object.project ?? "";
+    message.job = object.job ?? "";
+    message.scheduling = (object.scheduling !== undefined && object.scheduling !== null)
+      ? Scheduling.fromPartial(object.scheduling)
+      : undefined;
+    message.paused = object.paused ?? false;
+    message.approved = object.approved ?? false;
+    return message;
+  },
+};
+
+function createBaseProjectPolicy(): ProjectPolicy {
+  return { project: "", weight: 0, guaranteeTasks: 0, burstTasks: 0, queuedTasksMax: 0 };
+}
+
+export const ProjectPolicy: MessageFns<ProjectPolicy> = {
+  encode(message: ProjectPolicy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.project !== "") {
+      writer.uint32(10).string(message.project);
+    }
+    if (message.weight !== 0) {
+      writer.uint32(16).uint32(message.weight);
+    }
+    if (message.guaranteeTasks !== 0) {
+      writer.uint32(24).uint32(message.guaranteeTasks);
+    }
+    if (message.burstTasks !== 0) {
+      writer.uint32(32).uint32(message.burstTasks);
+    }
+    if (message.queuedTasksMax !== 0) {
+      writer.uint32(40).uint32(message.queuedTasksMax);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProjectPolicy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProjectPolicy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.project = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.weight = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.guaranteeTasks = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.burstTasks = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.queuedTasksMax = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ProjectPolicy>): ProjectPolicy {
+    return ProjectPolicy.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ProjectPolicy>): ProjectPolicy {
+    const message = createBaseProjectPolicy();
+    message.project = object.project ?? "";
+    message.weight = object.weight ?? 0;
+    message.guaranteeTasks = object.guaranteeTasks ?? 0;
+    message.burstTasks = object.burstTasks ?? 0;
+    message.queuedTasksMax = object.queuedTasksMax ?? 0;
+    return message;
+  },
+};
+
+function createBasePoolPolicy(): PoolPolicy {
+  return { pool: "", draining: false, speculateAfter: 0 };
+}
+
+export const PoolPolicy: MessageFns<PoolPolicy> = {
+  encode(message: PoolPolicy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pool !== "") {
+      writer.uint32(10).string(message.pool);
+    }
+    if (message.draining !== false) {
+      writer.uint32(16).bool(message.draining);
+    }
+    if (message.speculateAfter !== 0) {
+      writer.uint32(29).float(message.speculateAfter);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PoolPolicy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePoolPolicy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pool = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.draining = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 29) {
+              break;
+            }
+
+            message.speculateAfter = reader.float();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PoolPolicy>): PoolPolicy {
+    return PoolPolicy.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PoolPolicy>): PoolPolicy {
+    const message = createBasePoolPolicy();
+    message.pool = object.pool ?? "";
+    message.draining = object.draining ?? false;
+    message.speculateAfter = object.speculateAfter ?? 0;
+    return message;
+  },
+};
+
+function createBaseWorkerPolicy(): WorkerPolicy {
+  return { worker: "", draining: false, forgiveTime: undefined };
+}
+
+export const WorkerPolicy: MessageFns<WorkerPolicy> = {
+  encode(message: WorkerPolicy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.worker !== "") {
+      writer.uint32(10).string(message.worker);
+    }
+    if (message.draining !== false) {
+      writer.uint32(16).bool(message.draining);
+    }
+    if (message.forgiveTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.forgiveTime), writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WorkerPolicy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWorkerPolicy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.draining = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.forgiveTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WorkerPolicy>): WorkerPolicy {
+    return WorkerPolicy.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WorkerPolicy>): WorkerPolicy {
+    const message = createBaseWorkerPolicy();
+    message.worker = object.worker ?? "";
+    message.draining = object.draining ?? false;
+    message.forgiveTime = object.forgiveTime ?? undefined;
     return message;
   },
 };
@@ -608,6 +1319,7 @@ function createBaseJobRecord(): JobRecord {
     taskCount: 0,
     createTime: undefined,
     admitted: false,
+    retryOf: undefined,
   };
 }
 
@@ -636,6 +1348,9 @@ export const JobRecord: MessageFns<JobRecord> = {
     }
     if (message.admitted !== false) {
       writer.uint32(64).bool(message.admitted);
+    }
+    if (message.retryOf !== undefined) {
+      writer.uint32(74).string(message.retryOf);
     }
     return writer;
   },
@@ -717,6 +1432,14 @@ export const JobRecord: MessageFns<JobRecord> = {
             message.admitted = reader.bool();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.retryOf = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -742,6 +1465,7 @@ export const JobRecord: MessageFns<JobRecord> = {
     message.taskCount = object.taskCount ?? 0;
     message.createTime = object.createTime ?? undefined;
     message.admitted = object.admitted ?? false;
+    message.retryOf = object.retryOf ?? undefined;
     return message;
   },
 };

@@ -21,6 +21,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { ImageSpec, RenderedImage } from "./image.ts";
+import { Scheduling } from "./scheduling.ts";
 
 export interface RenderImageRequest {
   /** projects/{project}; empty means projects/default. */
@@ -37,6 +38,8 @@ export interface RenderImageRequest {
     | undefined;
   /** Put the bytes into the answer (at most 4 MiB), not only where to fetch them. */
   includeData: boolean;
+  /** Only priority_class, priority and deadline_time mean something for one picture. */
+  scheduling?: Scheduling | undefined;
 }
 
 export interface RenderImageResponse {
@@ -57,6 +60,8 @@ export interface StreamRenderRequest {
     | undefined;
   /** Put the bytes into the completed event. */
   includeData: boolean;
+  /** As in RenderImageRequest. */
+  scheduling?: Scheduling | undefined;
 }
 
 export interface StreamRenderResponse {
@@ -87,7 +92,7 @@ export interface RenderStep {
 }
 
 function createBaseRenderImageRequest(): RenderImageRequest {
-  return { parent: "", requestId: "", pool: "", image: undefined, includeData: false };
+  return { parent: "", requestId: "", pool: "", image: undefined, includeData: false, scheduling: undefined };
 }
 
 export const RenderImageRequest: MessageFns<RenderImageRequest> = {
@@ -106,6 +111,9 @@ export const RenderImageRequest: MessageFns<RenderImageRequest> = {
     }
     if (message.includeData !== false) {
       writer.uint32(40).bool(message.includeData);
+    }
+    if (message.scheduling !== undefined) {
+      Scheduling.encode(message.scheduling, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -163,6 +171,14 @@ export const RenderImageRequest: MessageFns<RenderImageRequest> = {
             message.includeData = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.scheduling = Scheduling.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -187,6 +203,9 @@ export const RenderImageRequest: MessageFns<RenderImageRequest> = {
       ? ImageSpec.fromPartial(object.image)
       : undefined;
     message.includeData = object.includeData ?? false;
+    message.scheduling = (object.scheduling !== undefined && object.scheduling !== null)
+      ? Scheduling.fromPartial(object.scheduling)
+      : undefined;
     return message;
   },
 };
@@ -261,7 +280,7 @@ export const RenderImageResponse: MessageFns<RenderImageResponse> = {
 };
 
 function createBaseStreamRenderRequest(): StreamRenderRequest {
-  return { parent: "", requestId: "", pool: "", image: undefined, includeData: false };
+  return { parent: "", requestId: "", pool: "", image: undefined, includeData: false, scheduling: undefined };
 }
 
 export const StreamRenderRequest: MessageFns<StreamRenderRequest> = {
@@ -280,6 +299,9 @@ export const StreamRenderRequest: MessageFns<StreamRenderRequest> = {
     }
     if (message.includeData !== false) {
       writer.uint32(40).bool(message.includeData);
+    }
+    if (message.scheduling !== undefined) {
+      Scheduling.encode(message.scheduling, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -337,6 +359,14 @@ export const StreamRenderRequest: MessageFns<StreamRenderRequest> = {
             message.includeData = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.scheduling = Scheduling.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -361,6 +391,9 @@ export const StreamRenderRequest: MessageFns<StreamRenderRequest> = {
       ? ImageSpec.fromPartial(object.image)
       : undefined;
     message.includeData = object.includeData ?? false;
+    message.scheduling = (object.scheduling !== undefined && object.scheduling !== null)
+      ? Scheduling.fromPartial(object.scheduling)
+      : undefined;
     return message;
   },
 };
