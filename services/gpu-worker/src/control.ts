@@ -34,6 +34,8 @@ export function obeyControl(needs: ControlNeeds, control: Control): void {
     case "announce":
       state.meetLeader(control.epoch);
       return;
+    case "prewarm":
+    case "resume":
     case undefined:
       log.warn({}, "command of an unknown kind is ignored");
       return;
