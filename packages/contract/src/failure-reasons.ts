@@ -11,6 +11,8 @@ interface FailureRow {
   readonly blame: FailureBlame;
   /** Whether it costs the task one of its `limits.attemptsMax` attempts. */
   readonly spendsAttempt: boolean;
+  /** Whether a process died: the task is suspected, and `limits.poisonCrashes` of these end it. */
+  readonly isCrash?: boolean;
   /** Whether another attempt may do better; where not, the task ends at once. */
   readonly retry: boolean;
   /** What the client of a single picture sees when this is how its task ended. */
@@ -32,9 +34,25 @@ export const failureReasons = {
   /** The latent holds numbers that are not finite; the picture would look valid and is not. */
   NAN_OUTPUT: { blame: TASK, spendsAttempt: true, retry: true, code: "TASK_FAILED" },
   /** The engine process died or hung under the task: it may be the task that kills it. */
-  ENGINE_CRASHED: { blame: WORKER, spendsAttempt: true, retry: true, code: "TASK_FAILED" },
+  ENGINE_CRASHED: {
+    blame: WORKER,
+    spendsAttempt: false,
+    isCrash: true,
+    retry: true,
+    code: "TASK_FAILED",
+  },
   /** The worker vanished under the task; the same doubt. */
-  WORKER_LOST: { blame: WORKER, spendsAttempt: true, retry: true, code: "TASK_FAILED" },
+  WORKER_LOST: {
+    blame: WORKER,
+    spendsAttempt: false,
+    isCrash: true,
+    retry: true,
+    code: "TASK_FAILED",
+  },
+  /** Workers died under it again and again, each time another one where there were enough. */
+  POISONED: { blame: TASK, spendsAttempt: true, retry: false, code: "TASK_FAILED" },
+  /** More tasks of its job failed than the job allows. */
+  JOB_FAILURE_BUDGET: { blame: SHARED, spendsAttempt: false, retry: false, code: "TASK_FAILED" },
   /** The object store did not take the picture. */
   UPLOAD_FAILED: { blame: SHARED, spendsAttempt: false, retry: true, code: "TASK_FAILED" },
   /** Workers handed the task back more often than `limits.handBacksMax`. */

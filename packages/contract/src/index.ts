@@ -15,3 +15,4 @@ export * from "./shape.ts";
 export * from "./status-details.ts";
 export * from "./subjects.ts";
 export * from "./task-state.ts";
+export * from "./wait-reasons.ts";

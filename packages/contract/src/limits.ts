@@ -36,8 +36,59 @@ export const limits = {
   messageBytesMax: 1_048_576,
   /** Attempts of one task, crashes and its own failures counted. */
   attemptsMax: 3,
+  /** Crashes on distinct workers that prove a task to be poison; on any where there are fewer. */
+  poisonCrashes: 3,
+  /** Crashes of one task, wherever they were: so many are enough for any doubt. */
+  taskCrashesMax: 6,
   /** Tasks in one grant, and so in one engine batch. */
   batchTasksMax: 8,
+  /** A free worker waits at most this long for more of a shape that is arriving. */
+  batchHoldMs: 10,
+  /** Tasks of a shape that must have come before anything is expected of it. */
+  batchArrivalsMin: 4,
+  /** Priority of a job inside its project and class; twice the number is twice the rate. */
+  priorityMax: 100,
+  priorityDefault: 50,
+  /** Rates of the classes of one project while all of them wait: none ever stands still. */
+  interactiveRate: 64,
+  standardRate: 8,
+  batchRate: 1,
+  /** What waits goes twice as fast after each of these, and at most so often. */
+  ageDoubleMs: 600_000,
+  ageDoublingsMax: 6,
+  /** Crashes of a project's tasks in an hour; with more, its tasks run one at a time and alone. */
+  projectCrashesPerHourMax: 10,
+  /** Projects whose crashes are remembered, those of the newest crashes. */
+  crashProjectsMax: 1_000,
+  /** Failures for one cause within the window, on distinct tasks, that put a worker aside. */
+  strikesMax: 3,
+  strikeWindowMs: 10 * 60_000,
+  /** Failures this close together are one: a crash takes all tasks of a batch along. */
+  strikeBurstMs: 1_000,
+  /** Causes that are told apart for one worker; there are not more that are a worker's fault. */
+  strikeCausesMax: 8,
+  /** How long a worker is put aside, doubled every time it does not do better. */
+  quarantineMs: 5 * 60_000,
+  quarantineMsMax: 3_600_000,
+  /** Workers and tasks whose failures are remembered, to tell a bad worker from a bad task. */
+  strikeWorkersMax: 10_000,
+  strikeTasksMax: 20_000,
+  /** Device time of a task of which nothing is known yet. */
+  costDefaultMs: 2_000,
+  /** Lots near the front of a line whose adapters are fetched ahead of their turn. */
+  prewarmLotsMax: 8,
+  /** How often what is idle is forgotten and what is over is noticed. */
+  sweepEveryMs: 1_000,
+  /** Lots looked at for one grant, and those of one lane among them: bounds the time of a step. */
+  placementScanMax: 32,
+  placementLotsMax: 8,
+  /** Workers that ask, looked at for the best place of one task. */
+  placementAsksMax: 16,
+  /** A project may be served this much before its turn, device time per weight: the price of
+   * batches and warm adapters. */
+  fairLeadMs: 10_000,
+  /** A task may pass an older one of its project by so many times the load that this saves. */
+  affinityLoadsMax: 3,
   /** How long a lease lives without a heartbeat. */
   leaseMs: 10_000,
   beatMs: 1_000,
@@ -61,6 +112,21 @@ export const limits = {
   workerForgetMs: 15_000,
   /** Workers in the leader's table; further ones are answered with nothing. */
   workersMax: 10_000,
+  /** Shapes of a pool whose cost is remembered: far more than a farm draws in one day. */
+  costShapesMax: 256,
+  /** Device time of a million pixels and one step before a pool has drawn anything: a fast GPU. */
+  costMsPerMegapixelStep: 100,
+  /** Device time of one picture is taken for no less and no more than this, whatever is told. */
+  costMsMin: 1,
+  costMsMax: 3_600_000,
+  /** Until more is known, 19 of 20 pictures take at most this many times the typical time. */
+  costSpreadDefault: 2,
+  /** Adapters the leader remembers of one worker's shelf: many times what fits on a device. */
+  shelfItemsMax: 256,
+  /** Bytes of an adapter that come to the device in a millisecond: from RAM, disk, the store. */
+  shelfRamBytesPerMs: 2_000_000,
+  shelfDiskBytesPerMs: 500_000,
+  shelfStoreBytesPerMs: 100_000,
   /** Newest outcomes the leader remembers, for those that overtake their task's message. */
   outcomesRememberedMax: 100_000,
   /** How often the leader looks at its clock when nothing else happens. */
@@ -170,6 +236,8 @@ const relations: readonly (readonly [boolean, string])[] = [
   [limits.outcomeRetentionMs < limits.jobRetentionMs, "a job must outlive its outcomes"],
   [limits.beatMs * 2 < limits.takeoverGraceMs, "a new leader must hear every worker twice"],
   [limits.beatMs * limits.unlistedBeatsMax < limits.leaseMs, "a dropped lease must show early"],
+  [limits.strikeBurstMs < limits.strikeWindowMs, "failures must be told apart before they age"],
+  [limits.poisonCrashes <= limits.taskCrashesMax, "poison must be found before a task is given up"],
   [limits.leaseMs < limits.workerForgetMs, "a worker must outlive its leases in the table"],
   [
     limits.drainGraceMs + limits.engineCloseMs + limits.brokerRequestMs < limits.stopWithinMs,

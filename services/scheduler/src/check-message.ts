@@ -21,8 +21,9 @@ export function readAsk(request: WorkRequest, ask: number): WorkAsked | undefine
   const worker = readWorker(request.worker);
   const pool = parsePoolId(request.pool);
   if (worker === undefined || pool === undefined) return undefined;
-  const { slotsFree, epochSeen, running } = request;
-  return { kind: "work-asked", ask, worker, pool, slotsFree, epochSeen, running: usable(running) };
+  const { slotsFree, epochSeen, running, shelf } = request;
+  const what = { ask, worker, pool, slotsFree, epochSeen, shelf, running: usable(running) };
+  return { kind: "work-asked", ...what };
 }
 
 /** Who lives, and what it holds. */

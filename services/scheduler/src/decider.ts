@@ -33,6 +33,7 @@ export class Decider {
   readonly #anchorMs: number;
   #decidedAtMs: number;
   #shownAtMs = Number.NEGATIVE_INFINITY;
+  #napping = { until: Number.NEGATIVE_INFINITY, alarm: new AbortController() };
 
   constructor(needs: TermNeeds, term: LeaderTerm, stop: AbortSignal) {
     const { broker, clock, metrics } = needs;
@@ -68,6 +69,7 @@ export class Decider {
     try {
       const effects = this.scheduler.step(event, this.#anchorMs + this.#decidedAtMs);
       for (const effect of effects) this.writer.apply(effect);
+      this.#wakeInTime();
       if (effects.length > 0) queueMicrotask(() => this.#record(effects));
     } catch (error) {
       // The index is wrong or a message cannot be sent: this term cannot go on.
@@ -85,9 +87,9 @@ export class Decider {
 
   /** Passes time until the term ends, and shows the farm in the gauges now and then. */
   async tick(): Promise<void> {
-    const { clock, metrics } = this.needs;
+    const { metrics } = this.needs;
     while (!this.ended.aborted) {
-      await clock.sleep(limits.schedulerTickMs, this.ended);
+      await this.#nap();
       this.decide({ kind: "tick" });
       if (this.ended.aborted || this.#decidedAtMs < this.#shownAtMs + limits.positionEveryMs)
         continue;
@@ -95,6 +97,23 @@ export class Decider {
       const pools = this.scheduler.countPools();
       showFarm(metrics, { pools, workers: this.scheduler.listWorkers("") });
     }
+  }
+
+  /** Until the next tick, or shorter where the core waits for a time before it. */
+  async #nap(): Promise<void> {
+    const { clock } = this.needs;
+    const alarm = new AbortController();
+    const now = this.#anchorMs + clock.monotonic();
+    const wakesAt = this.scheduler.wakesAt ?? Number.POSITIVE_INFINITY;
+    const ms = Math.min(limits.schedulerTickMs, Math.max(1, Math.ceil(wakesAt - now)));
+    this.#napping = { until: now + ms, alarm };
+    await clock.sleep(ms, AbortSignal.any([this.ended, alarm.signal]));
+  }
+
+  /** A step may have set a time that is before the end of the nap: a batch is forming. */
+  #wakeInTime(): void {
+    const { wakesAt } = this.scheduler;
+    if (wakesAt !== undefined && wakesAt < this.#napping.until - 1) this.#napping.alarm.abort();
   }
 
   /**

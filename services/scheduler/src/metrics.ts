@@ -1,5 +1,5 @@
 /** The scheduler's metrics; labels come from closed sets, and pools are named by operators. */
-import { type Worker, WorkerState } from "@zfarm/contract";
+import { type Worker, WorkerState, waitReasonName } from "@zfarm/contract";
 import { Counter, Gauge, Histogram, type Registry } from "@zfarm/runtime";
 import type { PoolCounts } from "./domain/farm-view.ts";
 
@@ -9,7 +9,11 @@ export type SchedulerMetrics = ReturnType<typeof createSchedulerMetrics>;
 const assignBuckets = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300, 1_800];
 
 export function createSchedulerMetrics(registry: Registry) {
-  return { ...createFarmGauges(registry), ...createDecisionCounters(registry) };
+  return {
+    ...createFarmGauges(registry),
+    ...createDecisionCounters(registry),
+    ...createCostMetrics(registry),
+  };
 }
 
 /** What the leader sees now; empty on a standby. */
@@ -19,6 +23,18 @@ function createFarmGauges(registry: Registry) {
     waiting: new Gauge({
       name: "zfarm_requests_waiting",
       help: "Live tasks that no worker holds, as the leader sees them.",
+      labelNames: ["pool"],
+      registers,
+    }),
+    waitingByReason: new Gauge({
+      name: "zfarm_tasks_waiting",
+      help: "Live tasks that no worker holds, each under the one reason that binds it.",
+      labelNames: ["pool", "reason"],
+      registers,
+    }),
+    backlog: new Gauge({
+      name: "zfarm_backlog_gpu_seconds",
+      help: "Device time of the tasks that wait, as predicted.",
       labelNames: ["pool"],
       registers,
     }),
@@ -99,11 +115,48 @@ function createDecisionCounters(registry: Registry) {
   };
 }
 
+/** What pictures cost and what placing their adapters did. */
+function createCostMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    placements: new Counter({
+      name: "zfarm_lora_placements_total",
+      help: "LoRA stacks granted, by whether the worker had them on its device.",
+      labelNames: ["kind"],
+      registers,
+    }),
+    prewarms: new Counter({
+      name: "zfarm_lora_prewarms_total",
+      help: "Adapters that a worker was told to fetch before their task's turn came.",
+      registers,
+    }),
+    gpuSeconds: new Counter({
+      name: "zfarm_gpu_seconds_total",
+      help: "Device time of finished pictures, as their workers measured it.",
+      labelNames: ["pool"],
+      registers,
+    }),
+    predictionError: new Histogram({
+      name: "zfarm_scheduler_prediction_error_ratio",
+      help: "How far the predicted device time of a picture was off, over the prediction.",
+      buckets: [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10],
+      registers,
+    }),
+    quarantines: new Counter({
+      name: "zfarm_worker_quarantines_total",
+      help: "Workers put into quarantine, by the failure that did it.",
+      labelNames: ["cause"],
+      registers,
+    }),
+  };
+}
+
 const workerStates = {
   starting: WorkerState.STARTING,
   ready: WorkerState.READY,
   busy: WorkerState.BUSY,
   draining: WorkerState.DRAINING,
+  quarantined: WorkerState.QUARANTINED,
 };
 
 /** Sets the gauges that describe the farm. */
@@ -111,9 +164,14 @@ export function showFarm(
   metrics: SchedulerMetrics,
   farm: { pools: readonly PoolCounts[]; workers: readonly Worker[] },
 ): void {
-  for (const { pool, queued, leased } of farm.pools) {
+  metrics.waitingByReason.reset();
+  for (const { pool, queued, leased, waiting, backlogMs } of farm.pools) {
     metrics.waiting.set({ pool }, queued);
     metrics.running.set({ pool }, leased);
+    metrics.backlog.set({ pool }, backlogMs / 1_000);
+    for (const [reason, tasks] of waiting) {
+      metrics.waitingByReason.set({ pool, reason: waitReasonName(reason) }, tasks);
+    }
   }
   for (const [state, value] of Object.entries(workerStates)) {
     const count = farm.workers.filter((worker) => worker.state === value).length;
@@ -123,6 +181,7 @@ export function showFarm(
 
 /** A standby knows nothing of the farm, so it shows nothing instead of old numbers. */
 export function hideFarm(metrics: SchedulerMetrics): void {
-  for (const gauge of [metrics.waiting, metrics.running, metrics.workers]) gauge.reset();
+  const { waiting, waitingByReason, backlog, running, workers } = metrics;
+  for (const gauge of [waiting, waitingByReason, backlog, running, workers]) gauge.reset();
   metrics.leader.set(0);
 }

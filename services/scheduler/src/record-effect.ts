@@ -46,6 +46,13 @@ export function recordEffect(effect: SchedulerEffect, { log, metrics }: Recorder
         "task ended by scheduler",
       );
       return;
+    case "worker-quarantined":
+    case "cost-learned":
+    case "prewarm":
+    case "control-drain":
+    case "control-resume":
+      recordCare(effect, { log, metrics });
+      return;
     case "control-cancel": {
       const task = taskKey(taskIdOf(effect.leased));
       const fields = { task_id: task, worker_id: effect.worker, reason: effect.reason };
@@ -63,11 +70,42 @@ export function recordEffect(effect: SchedulerEffect, { log, metrics }: Recorder
   }
 }
 
+type Care = Extract<
+  SchedulerEffect,
+  { kind: "worker-quarantined" | "cost-learned" | "prewarm" | "control-drain" | "control-resume" }
+>;
+
+/** What is done for the workers rather than for a task. */
+function recordCare(effect: Care, { log, metrics }: Recorders): void {
+  switch (effect.kind) {
+    case "worker-quarantined":
+      metrics.quarantines.inc({ cause: effect.reason.toLowerCase() });
+      log.warn(
+        { worker_id: effect.worker, reason: effect.reason, until: new Date(effect.until) },
+        "worker quarantined",
+      );
+      return;
+    case "cost-learned":
+      metrics.gpuSeconds.inc({ pool: effect.pool }, effect.actualMs / 1_000);
+      metrics.predictionError.observe(effect.error);
+      return;
+    case "prewarm":
+      metrics.prewarms.inc();
+      log.debug({ worker_id: effect.worker, reason: effect.reason }, "adapter fetched ahead");
+      return;
+    case "control-drain":
+    case "control-resume":
+      log.info({ worker_id: effect.worker, reason: effect.reason }, effect.kind);
+      return;
+  }
+}
+
 /** One wide line for each grant. */
 function recordGrant(grant: Grant, { log, metrics }: Recorders): void {
   const tasks = grant.leases.flatMap(({ spec }) => (spec ? [taskKey(taskIdOf(spec))] : []));
   metrics.assignments.inc({ result: "granted" });
   metrics.grantTasks.observe(tasks.length);
+  for (const kind of grant.placements) metrics.placements.inc({ kind });
   for (const waitedMs of grant.waitedMs) metrics.timeToAssign.observe(waitedMs / 1_000);
   log.info(
     {
@@ -77,6 +115,7 @@ function recordGrant(grant: Grant, { log, metrics }: Recorders): void {
       task_ids: tasks,
       attempts: grant.leases.map(({ attempt }) => attempt),
       waited_ms: grant.waitedMs,
+      placements: grant.placements,
     },
     "tasks granted",
   );

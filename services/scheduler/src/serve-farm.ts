@@ -2,9 +2,13 @@
  * The leader's ears: heartbeats, reports and requests of workers, questions of gateways.
  */
 import {
+  type ExplainQuery,
+  type Explanation,
+  type JobRef,
   type JobStatusRequest,
   type LiveTask,
   parseJobId,
+  parsePoolId,
   parseProjectId,
   type SchedulerQuery,
   type SchedulerReply,
@@ -64,10 +68,15 @@ function answerQuery({ scheduler, epoch }: Decider, { query }: SchedulerQuery): 
       const tasks = describeJob(scheduler, query.value);
       return { epoch, reply: { $case: "jobStatus", value: { tasks } } };
     }
-    case "explain":
-      return { epoch, reply: { $case: "explain", value: { explanations: [] } } };
-    case "victims":
-      return { epoch, reply: { $case: "victims", value: { victims: [] } } };
+    case "explain": {
+      const explanations = explainJob(scheduler, query.value);
+      return { epoch, reply: { $case: "explain", value: { explanations } } };
+    }
+    case "victims": {
+      const pool = parsePoolId(query.value.pool);
+      const victims = pool === undefined ? [] : scheduler.nameVictims(pool, query.value.count);
+      return { epoch, reply: { $case: "victims", value: { victims } } };
+    }
     case undefined:
       return { epoch, reply: undefined };
   }
@@ -75,7 +84,17 @@ function answerQuery({ scheduler, epoch }: Decider, { query }: SchedulerQuery): 
 
 /** A job that nobody can have has no live tasks. */
 function describeJob(scheduler: Decider["scheduler"], request: JobStatusRequest): LiveTask[] {
-  const project = parseProjectId(request.project);
-  const job = parseJobId(request.job);
-  return project === undefined || job === undefined ? [] : scheduler.describeJob({ project, job });
+  const job = readJob(request);
+  return job === undefined ? [] : scheduler.describeJob(job);
+}
+
+function explainJob(scheduler: Decider["scheduler"], query: ExplainQuery): Explanation[] {
+  const job = readJob(query);
+  return job === undefined ? [] : scheduler.explain(job, query.index);
+}
+
+function readJob(named: { project: string; job: string }): JobRef | undefined {
+  const project = parseProjectId(named.project);
+  const job = parseJobId(named.job);
+  return project === undefined || job === undefined ? undefined : { project, job };
 }

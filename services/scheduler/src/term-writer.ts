@@ -5,6 +5,7 @@
  */
 import type { Broker } from "@zfarm/broker";
 import {
+  type Control,
   errorTable,
   FarmError,
   limits,
@@ -78,10 +79,10 @@ export class TermWriter {
           command: { $case: "cancel", value: effect.leased },
         });
       case "announce-leader":
-        return broker.link.control(effect.worker, {
-          epoch,
-          command: { $case: "announce", value: {} },
-        });
+      case "control-drain":
+      case "control-resume":
+      case "prewarm":
+        return broker.link.control(effect.worker, { epoch, command: commandOf(effect) });
       case "announce-position":
         return broker.progress.publish(describePosition(effect));
       case "publish-outcome":
@@ -93,6 +94,8 @@ export class TermWriter {
       case "task-released":
         return this.#checkReleased(effect);
       case "lease-adopted":
+      case "cost-learned":
+      case "worker-quarantined":
         return;
     }
   }
@@ -152,6 +155,21 @@ export class TermWriter {
         await clock.sleep(backoffMs(attempt), over);
       }
     }
+  }
+}
+
+type Command = EffectOf<"announce-leader" | "control-drain" | "control-resume" | "prewarm">;
+
+function commandOf(effect: Command): Control["command"] {
+  switch (effect.kind) {
+    case "announce-leader":
+      return { $case: "announce", value: {} };
+    case "control-drain":
+      return { $case: "drain", value: {} };
+    case "control-resume":
+      return { $case: "resume", value: {} };
+    case "prewarm":
+      return { $case: "prewarm", value: { lora: effect.adapter } };
   }
 }
 

@@ -59,7 +59,7 @@ describe("a leading scheduler", () => {
     expect(await farm.worker("Not A Name").take()).toEqual([]);
   });
 
-  test("gives a lost worker's task to another, one attempt spent in the queue", async () => {
+  test("gives a lost worker's task to another, the crash noted in the queue", async () => {
     await farm.startScheduler("s1");
     await farm.submit([0]);
     const first = await farm.worker("w1").takeOne();
@@ -69,7 +69,10 @@ describe("a leading scheduler", () => {
 
     expect(second).toMatchObject({ spec: { index: 0 }, attempt: 2 });
     expect(second.fence > first.fence).toBe(true);
-    expect(await farm.stored(0)).toMatchObject({ attempts: 1 });
+    expect(await farm.stored(0)).toMatchObject({
+      attempts: 0,
+      crashes: { count: 1, workers: ["w1"] },
+    });
   });
 
   test("keeps a lease that heartbeats list", async () => {

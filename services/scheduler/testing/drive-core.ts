@@ -3,6 +3,7 @@ import {
   FailureBlame,
   type Lease,
   type LeasedTask,
+  limits,
   type Outcome,
   OutcomeKind,
   type PoolId,
@@ -109,9 +110,10 @@ export class CoreDriver {
     });
   }
 
-  /** Asks and expects work at once. */
+  /** Asks and expects work, at once or after the batch has formed. */
   take(worker: string, slots = 1): Grant {
-    const [grant] = only(this.ask(worker, { slots }), "grant");
+    let [grant] = only(this.ask(worker, { slots }), "grant");
+    if (grant === undefined) [grant] = only(this.wait(limits.batchHoldMs), "grant");
     if (grant === undefined) throw new RangeError(`no work for ${worker}`);
     return grant;
   }

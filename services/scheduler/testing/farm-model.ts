@@ -50,7 +50,8 @@ const faults = [
 interface ModelTask {
   readonly key: string;
   readonly task: QueuedTask;
-  readonly order: number;
+  /** Order of storing; a message that was written anew has lost its place. */
+  order: number | undefined;
   grants: number;
   isEnding: boolean;
   heldFence: bigint | undefined;
@@ -149,6 +150,9 @@ export class FarmModel {
     if (!this.live.has(key) && !this.ended.has(key)) {
       const order = this.#stored;
       this.live.set(key, { key, task, order, grants: 0, isEnding: false, heldFence: undefined });
+    } else {
+      const known = this.live.get(key);
+      if (known !== undefined) known.order = undefined;
     }
     return this.core.store(task);
   }
@@ -206,12 +210,13 @@ export class FarmModel {
     assert.equal(held.heldFence, undefined, "one lease at a time");
     assert.ok(!held.isEnding, "an ending task is never granted");
     assert.ok(lease.fence > this.#fence, "fences grow");
-    assert.ok(lease.attempt <= limits.attemptsMax, "attempts are bounded");
+    const attemptsMax = limits.attemptsMax + limits.taskCrashesMax - 1;
+    assert.ok(lease.attempt <= attemptsMax, "attempts are bounded");
     const expireAt = spec.expireTime?.getTime() ?? Number.POSITIVE_INFINITY;
     assert.ok(this.core.now < expireAt, "no lease after the expire time");
     if (held.grants === 0) this.#checkOrder(held);
     held.grants += 1;
-    const bound = limits.attemptsMax + limits.handBacksMax + 1;
+    const bound = attemptsMax + limits.handBacksMax + 1;
     assert.ok(held.grants <= bound, "grants of one task are bounded");
     held.heldFence = lease.fence;
     this.#fence = lease.fence;
@@ -219,6 +224,7 @@ export class FarmModel {
   }
 
   #checkOrder(held: ModelTask): void {
+    if (held.order === undefined) return;
     const { project, image } = held.task.spec ?? {};
     const line = `${project} ${image?.width}`;
     const last = this.#firstGrants.get(line) ?? 0;

@@ -6,13 +6,16 @@ export type Verdict =
   | { readonly kind: "fail"; readonly failure: TaskFailure }
   /** Costs an attempt. */
   | { readonly kind: "spend"; readonly failure: TaskFailure }
+  /** The worker, or its engine, died: the task is suspected. */
+  | { readonly kind: "crash"; readonly failure: TaskFailure }
   /** Costs nothing. With a failure behind it the task waits a little before it is tried again. */
   | { readonly kind: "hand-back"; readonly failure: TaskFailure | undefined };
 
 export function judgeAttempt(failure: TaskFailure | undefined): Verdict {
   if (failure === undefined) return { kind: "hand-back", failure };
-  const { retry, spendsAttempt } = failureRowOf(failure);
+  const { retry, spendsAttempt, isCrash } = failureRowOf(failure);
   if (!retry) return { kind: "fail", failure };
+  if (isCrash) return { kind: "crash", failure };
   return { kind: spendsAttempt ? "spend" : "hand-back", failure };
 }
 

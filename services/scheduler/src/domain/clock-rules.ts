@@ -1,11 +1,17 @@
-/** What happens because time passes: leases and tasks expire, delays end, positions are told. */
+/** What happens because time passes: leases and tasks expire, delays and waits end. */
 import { limits } from "@zfarm/contract";
+import { answerEmpty } from "./ask-rules.ts";
 import type { FarmState } from "./farm-state.ts";
-import { expireLease } from "./lease-rules.ts";
+import { healWithTime } from "./health-rules.ts";
+import { expireLeases } from "./lease-rules.ts";
+import type { Lot } from "./lot.ts";
+import { announcePositions } from "./position-rules.ts";
+import { prewarm } from "./shelf-rules.ts";
+import { speculate } from "./speculate-rules.ts";
 import type { TaskEntry } from "./task-entry.ts";
-import { expireTask, queueTask } from "./task-rules.ts";
+import { comeBack, expireTask, queueTask } from "./task-rules.ts";
 import type { Wake } from "./wake.ts";
-import { answerEmpty, checkWorker, dispatch, meetWorker } from "./worker-rules.ts";
+import { checkWorker, meetWorker } from "./worker-rules.ts";
 
 /** Fires everything that is due, before the event of this step is looked at. */
 export function fireTimers(state: FarmState): void {
@@ -20,28 +26,32 @@ export function fireTimers(state: FarmState): void {
  * they said during the rebuild counts, and so does the time they had for it.
  */
 export function endRebuild(state: FarmState): void {
-  const graceMs = state.tasks.size > 0 ? limits.takeoverGraceMs : 0;
+  const graceMs = state.liveTasks > 0 ? limits.takeoverGraceMs : 0;
   state.grantsFrom = Math.max(state.now, (state.listensSince ?? state.now) + graceMs);
   for (const worker of state.workers.values()) meetWorker(state, worker);
   for (const pool of state.pools.values()) state.touched.add(pool);
 }
 
-/** Serves the pools that changed, once grants may be made; until then they stay on the list. */
-export function dispatchTouched(state: FarmState): void {
-  if (state.now < state.grantsFrom) return;
-  for (const pool of state.touched) dispatch(state, pool);
-  state.touched.clear();
+/** Whatever is done now and then rather than at once. */
+export function tick(state: FarmState): void {
+  announcePositions(state);
+  if (!state.isRebuilt || state.now < state.grantsFrom) return;
+  for (const pool of state.pools.values()) {
+    prewarm(state, pool);
+    speculate(state, pool);
+  }
+  if (state.now < state.sweptAt + limits.sweepEveryMs) return;
+  state.sweptAt = state.now;
+  healWithTime(state);
+  for (const pool of state.pools.values()) pool.line.sweep();
+  sweepProjects(state);
 }
 
-/** Tells the first of each line how far they are, once in a while. */
-export function announcePositions(state: FarmState): void {
-  if (state.now < state.positionsAt) return;
-  state.positionsAt = state.now + limits.positionEveryMs;
-  for (const pool of state.pools.values()) {
-    let position = 0;
-    for (const { id } of pool.line.preview(limits.positionTasksMax)) {
-      state.emit({ kind: "announce-position", reason: "still-waiting", id, position });
-      position += 1;
+function sweepProjects(state: FarmState): void {
+  for (const project of state.projects.values()) {
+    const isIdle = project.queued === 0 && project.running === 0 && project.lines.size === 0;
+    if (isIdle && project.policy === undefined && !project.isIsolated) {
+      state.projects.delete(project.id);
     }
   }
 }
@@ -51,11 +61,9 @@ function fire(state: FarmState, wake: Wake): void {
     case "task-turns":
       turnTask(state, wake.entry);
       return;
-    case "task-expires":
-      // A task that runs may finish; when its lease ends without an outcome it expires then.
-      if (wake.entry.state === "queued" && wake.entry.aside !== "ending") {
-        expireTask(state, wake.entry);
-      }
+    case "lot-expires":
+      // Tasks that run may finish; when their leases end without an outcome they expire then.
+      expireLot(state, wake.lot);
       return;
     case "ask-held":
       answerEmpty(state, wake.ask, "nothing-to-do");
@@ -63,10 +71,20 @@ function fire(state: FarmState, wake: Wake): void {
     case "worker-silent":
       checkWorker(state, wake.worker);
       return;
+    case "hold-ends":
+      state.touched.add(wake.pool);
+      return;
   }
 }
 
+function expireLot(state: FarmState, lot: Lot): void {
+  for (let { first } = lot; first !== undefined; first = lot.first) expireTask(state, first);
+}
+
 function turnTask(state: FarmState, entry: TaskEntry): void {
-  if (entry.lease !== undefined) expireLease(state, entry, entry.lease);
-  else if (entry.aside === "delayed") queueTask(state, entry, "front");
+  if (entry.trial?.lease !== undefined) expireLeases(state, entry);
+  else if (entry.trial?.aside === "delayed") {
+    comeBack(state, entry);
+    queueTask(state, entry);
+  }
 }

@@ -2,43 +2,50 @@
  * Everything the leader knows, in one mutable object that only the core changes. What it holds
  * is rebuilt from the broker's logs at the start of each term, so nothing here is precious.
  */
-import { type JobRef, limits, type PoolId, type TaskKey, type WorkerId } from "@zfarm/contract";
-import { LinkedList } from "./linked-list.ts";
-import { PoolLine } from "./pool-line.ts";
+import {
+  type JobControl,
+  type JobRef,
+  limits,
+  type PoolId,
+  type ProjectId,
+  type TaskId,
+  type TaskSpec,
+  taskIdOf,
+  type WorkerId,
+  type WorkerPolicy,
+} from "@zfarm/contract";
+import { CostModel } from "./cost-model.ts";
+import { CrashBudget } from "./crash-budget.ts";
+import { JobEntry } from "./job-entry.ts";
+import { PoolEntry } from "./pool-entry.ts";
+import { ProjectEntry } from "./project-entry.ts";
 import { RecentOutcomes } from "./recent-outcomes.ts";
 import type { SchedulerEffect } from "./scheduler-effect.ts";
 import type { TaskEntry } from "./task-entry.ts";
 import { TimerHeap } from "./timer-heap.ts";
 import type { Wake } from "./wake.ts";
-import type { AskEntry, WorkerEntry } from "./worker-entry.ts";
-
-/** Pools are few and named by operators; an empty one is kept so that its gauges read 0. */
-export class PoolEntry {
-  readonly id: PoolId;
-  readonly line = new PoolLine();
-  /** Requests for work without an answer that have room, oldest first. */
-  readonly asks = new LinkedList<AskEntry>();
-  /** Live tasks by state, delayed and ending ones among the queued. */
-  queued = 0;
-  leased = 0;
-
-  constructor(id: PoolId) {
-    this.id = id;
-  }
-}
+import type { WorkerEntry } from "./worker-entry.ts";
+import { WorkerHealth } from "./worker-health.ts";
 
 export class FarmState {
   readonly epoch: bigint;
-  readonly tasks = new Map<TaskKey, TaskEntry>();
-  /** The live tasks of each job, by `jobKey`. */
-  readonly jobs = new Map<string, Set<TaskEntry>>();
+  /** Jobs with live tasks, by `jobKey`. */
+  readonly jobs = new Map<string, JobEntry>();
+  readonly projects = new Map<ProjectId, ProjectEntry>();
   readonly pools = new Map<PoolId, PoolEntry>();
   readonly workers = new Map<WorkerId, WorkerEntry>();
+  /** What is wanted of jobs, those without live tasks among them: it may be known before them. */
+  readonly controls = new Map<string, JobControl>();
+  readonly workerPolicies = new Map<WorkerId, WorkerPolicy>();
+  readonly costs = new CostModel();
+  readonly health = new WorkerHealth();
+  readonly crashBudget = new CrashBudget();
   readonly timers = new TimerHeap<Wake>();
   readonly recent = new RecentOutcomes(limits.outcomesRememberedMax);
-  /** Pools in which a task or an ask came since the last dispatch. */
+  /** Pools in which something came since the last dispatch. */
   readonly touched = new Set<PoolEntry>();
   effects: SchedulerEffect[] = [];
+  liveTasks = 0;
   /** Milliseconds; never goes back. */
   now = 0;
   /** No grant before this time: the index is incomplete or workers may hold unknown leases. */
@@ -46,6 +53,8 @@ export class FarmState {
   /** Since when heartbeats are heard; undefined while they are not. */
   listensSince: number | undefined = undefined;
   positionsAt = 0;
+  sweptAt = 0;
+  #bornAt: number | undefined = undefined;
   #leases = 0n;
 
   constructor(epoch: bigint) {
@@ -54,6 +63,12 @@ export class FarmState {
 
   get isRebuilt(): boolean {
     return this.grantsFrom !== Number.POSITIVE_INFINITY;
+  }
+
+  /** Milliseconds since the first event: small numbers, of which a million cost little. */
+  get elapsedMs(): number {
+    this.#bornAt ??= this.now;
+    return this.now - this.#bornAt;
   }
 
   emit(effect: SchedulerEffect): void {
@@ -66,6 +81,10 @@ export class FarmState {
     return (this.epoch << 32n) | this.#leases;
   }
 
+  findTask(id: TaskId): TaskEntry | undefined {
+    return this.jobs.get(jobKey(id))?.tasks[id.index];
+  }
+
   pool(id: PoolId): PoolEntry {
     let pool = this.pools.get(id);
     if (pool === undefined) {
@@ -73,6 +92,36 @@ export class FarmState {
       this.pools.set(id, pool);
     }
     return pool;
+  }
+
+  project(id: ProjectId): ProjectEntry {
+    let project = this.projects.get(id);
+    if (project === undefined) {
+      project = new ProjectEntry(id);
+      this.projects.set(id, project);
+    }
+    return project;
+  }
+
+  openJob(spec: TaskSpec): JobEntry {
+    const { project, job } = taskIdOf(spec);
+    const key = jobKey({ project, job });
+    let entry = this.jobs.get(key);
+    if (entry === undefined) {
+      const owner = { pool: this.pool(spec.pool as PoolId), project: this.project(project) };
+      entry = new JobEntry({ project, job }, owner);
+      entry.control = this.controls.get(key);
+      this.jobs.set(key, entry);
+    }
+    return entry;
+  }
+
+  /** A project without tasks and without a policy leaves with its last job. */
+  forgetJob({ ref, project }: JobEntry): void {
+    this.jobs.delete(jobKey(ref));
+    if (project.queued === 0 && project.running === 0 && project.lines.size === 0) {
+      if (project.policy === undefined && !project.isIsolated) this.projects.delete(project.id);
+    }
   }
 }
 

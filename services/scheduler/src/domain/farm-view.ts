@@ -6,39 +6,55 @@ import {
   type PoolId,
   type TaskId,
   taskKey,
+  type Victim,
+  type WaitReason,
   type Worker,
+  WorkerState,
   workerName,
 } from "@zfarm/contract";
 import { type FarmState, jobKey } from "./farm-state.ts";
+import { positionsOf } from "./position-rules.ts";
 import type { TaskEntry } from "./task-entry.ts";
+import { rankVictims } from "./victims.ts";
+import { drains } from "./wait-reason.ts";
+import { countWaiting } from "./waiting-counts.ts";
+import type { WorkerEntry } from "./worker-entry.ts";
 
 export interface PoolCounts {
   readonly pool: PoolId;
   readonly queued: number;
   readonly leased: number;
+  /** Every queued task under exactly one reason. */
+  readonly waiting: ReadonlyMap<WaitReason, number>;
+  /** Device time of the tasks that wait, as predicted. */
+  readonly backlogMs: number;
 }
 
 export function countPools(state: FarmState): PoolCounts[] {
-  return [...state.pools.values()].map(({ id, queued, leased }) => ({ pool: id, queued, leased }));
+  return [...state.pools.values()].map((pool) => {
+    const { id, queued, leased } = pool;
+    const waiting = countWaiting(state, pool);
+    return { pool: id, queued, leased, waiting, backlogMs: queued * state.costs.typical(id) };
+  });
 }
 
 /** Where a task is: "ending" means that its outcome is being published. */
 export type TaskSituation = "unknown" | "waiting" | "delayed" | "leased" | "ending" | "ended";
 
 export function situationOf(state: FarmState, id: TaskId): TaskSituation {
-  const key = taskKey(id);
-  const entry = state.tasks.get(key);
-  if (entry === undefined) return state.recent.has(key) ? "ended" : "unknown";
+  const entry = state.findTask(id);
+  if (entry === undefined) return state.recent.has(taskKey(id)) ? "ended" : "unknown";
   if (entry.state === "leased") return "leased";
-  return entry.aside ?? "waiting";
+  return entry.trial?.aside ?? "waiting";
 }
 
 /** The workers of one pool, or of all; those that have not sent a heartbeat yet are left out. */
 export function listWorkers(state: FarmState, pool: string): Worker[] {
   const workers: Worker[] = [];
-  for (const { id, info, heardAt } of state.workers.values()) {
+  for (const worker of state.workers.values()) {
+    const { info } = worker;
     if (info === undefined || (pool !== "" && info.pool !== pool)) continue;
-    workers.push({ ...info, name: workerName(id), heartbeatTime: new Date(heardAt) });
+    workers.push({ ...info, ...conditionOf(state, worker) });
   }
   return workers.toSorted((one, other) => (one.name < other.name ? -1 : 1));
 }
@@ -48,27 +64,47 @@ export function listWorkers(state: FarmState, pool: string): Worker[] {
  * itself means "this many or more", since counting further would cost a walk of the whole line.
  */
 export function describeJob(state: FarmState, job: JobRef): LiveTask[] {
-  const entries = [...(state.jobs.get(jobKey(job)) ?? [])];
-  const positions = new Map<TaskEntry, number>();
-  for (const pool of new Set(entries.map((entry) => entry.pool))) {
-    let position = 0;
-    for (const entry of state.pool(pool).line.preview(limits.positionTasksMax)) {
-      positions.set(entry, position);
-      position += 1;
-    }
-  }
-  return entries
-    .toSorted((one, other) => one.id.index - other.id.index)
-    .map((entry) => describeTask(entry, positions.get(entry) ?? limits.positionTasksMax));
+  const entry = state.jobs.get(jobKey(job));
+  if (entry === undefined) return [];
+  const positions = positionsOf(entry.pool);
+  return entry.tasks
+    .filter((task) => task !== undefined)
+    .map((task) => describeTask(task, positions.get(task) ?? limits.positionTasksMax));
 }
 
-function describeTask(entry: TaskEntry, position: number): LiveTask {
-  const { lease } = entry;
+/** Which workers of a pool to take away first, with the reason for each. */
+export function nameVictims(state: FarmState, id: PoolId, count: number): Victim[] {
+  const pool = state.pools.get(id);
+  const candidates = [...(pool?.workers ?? [])].map((worker) => ({
+    id: worker.id,
+    workLeftMs: worker.leases.size === 0 ? 0 : Math.max(1, worker.busyUntil - state.now),
+    warmBytes: worker.shelf?.warmBytes((digest) => pool?.line.wants(digest) === true) ?? 0,
+    isDraining: drains(worker),
+  }));
+  return rankVictims(candidates, count).map(({ candidate, reason }) => ({
+    worker: workerName(candidate.id),
+    workLeftSeconds: candidate.workLeftMs / 1_000,
+    warmBytes: BigInt(candidate.warmBytes),
+    reason,
+  }));
+}
+
+function conditionOf(state: FarmState, worker: WorkerEntry): Partial<Worker> {
+  const common = { name: workerName(worker.id), heartbeatTime: new Date(worker.heardAt) };
+  const quarantine = state.health.quarantineOf(worker.id, state.now);
+  if (quarantine === undefined) return common;
+  const { cause, until } = quarantine;
+  const { QUARANTINED } = WorkerState;
+  return { ...common, state: QUARANTINED, quarantine: { cause, endTime: new Date(until) } };
+}
+
+function describeTask({ index, trial }: TaskEntry, position: number): LiveTask {
+  const lease = trial?.lease;
   return {
-    index: entry.id.index,
+    index,
     position: lease === undefined ? position : 0,
     worker: lease?.worker ?? "",
-    attempt: lease?.attempt ?? entry.task.attempts + 1,
+    attempt: lease?.attempt ?? trial?.nextAttempt ?? 1,
     step: lease?.step ?? 0,
     leaseExpireTime: lease === undefined ? undefined : new Date(lease.expiresAt),
   };

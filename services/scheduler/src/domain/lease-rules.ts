@@ -1,37 +1,48 @@
 /** What happens to leases: granted, confirmed by heartbeats, adopted, reported, lost. */
-import { type LeasedTask, limits, taskIdOf, taskKey } from "@zfarm/contract";
+import { type LeasedTask, limits, taskIdOf } from "@zfarm/contract";
 import { describeLostWorker, judgeAttempt } from "./attempt-verdict.ts";
+import { giveBackCost } from "./cost-rules.ts";
 import type { FarmState } from "./farm-state.ts";
+import { strikeWorker } from "./health-rules.ts";
+import { countStart, countStop } from "./running-rules.ts";
 import type { ReleaseReason } from "./scheduler-effect.ts";
 import type { AttemptReported } from "./scheduler-event.ts";
-import type { LeaseEntry, TaskEntry } from "./task-entry.ts";
-import { failTask, leaveLine, spendAttempt, takeBack } from "./task-rules.ts";
+import type { TaskEntry } from "./task-entry.ts";
+import { comeBack, failTask, noteCrash, spendAttempt, takeBack } from "./task-rules.ts";
+import type { LeaseEntry } from "./trial.ts";
+import { leaveLine } from "./waiting-rules.ts";
 import type { WorkerEntry } from "./worker-entry.ts";
+
+type LeaseTerms = Pick<LeaseEntry, "fence" | "predictedMs" | "loraState">;
 
 /** Gives a queued task to a worker, freshly granted or adopted. */
 export function holdLease(
   state: FarmState,
   entry: TaskEntry,
-  holder: { worker: WorkerEntry; fence: bigint },
+  holder: LeaseTerms & { readonly worker: WorkerEntry },
 ): LeaseEntry {
-  const pool = state.pool(entry.pool);
+  const { worker, ...terms } = holder;
+  const { tried } = entry;
   entry.move("granted");
-  pool.queued -= 1;
-  pool.leased += 1;
   leaveLine(state, entry);
-  entry.aside = undefined;
-  entry.lease = {
-    worker: holder.worker.id,
-    fence: holder.fence,
-    attempt: entry.task.attempts + 1,
-    expiresAt: state.now + limits.leaseMs,
-    isListed: false,
-    unlistedBeats: 0,
-    step: 0,
-  };
-  holder.worker.leases.set(entry.key, entry);
-  state.timers.set(entry.turnTimer, entry.lease.expiresAt);
-  return entry.lease;
+  comeBack(state, entry);
+  const lease = makeLease(state, entry, { worker, terms });
+  tried.lease = lease;
+  countStart(state, entry);
+  state.timers.set(tried.turnTimer, lease.expiresAt);
+  return lease;
+}
+
+/** Gives a leased task to a second worker too; the first outcome wins. */
+export function holdRival(
+  state: FarmState,
+  entry: TaskEntry,
+  holder: LeaseTerms & { readonly worker: WorkerEntry },
+): LeaseEntry {
+  const { worker, ...terms } = holder;
+  const lease = makeLease(state, entry, { worker, terms });
+  entry.tried.rival = lease;
+  return lease;
 }
 
 /** What a worker says it runs: extends its leases, adopts older ones, stops what is over. */
@@ -55,7 +66,7 @@ export function countUnlisted(
   if (worker.leases.size === 0) return;
   const listed = new Set(running.map((leased) => leased.fence));
   for (const entry of worker.leases.values()) {
-    const { lease } = entry;
+    const lease = leaseAt(entry, worker);
     if (lease === undefined || listed.has(lease.fence)) continue;
     lease.unlistedBeats += 1;
     if (lease.unlistedBeats >= limits.unlistedBeatsMax) dropLease(state, entry, lease);
@@ -64,34 +75,73 @@ export function countUnlisted(
 
 /** A worker ended an attempt without an outcome. Reports of leases that are over say nothing. */
 export function endAttempt(state: FarmState, event: AttemptReported): void {
-  const entry = state.tasks.get(taskKey(taskIdOf(event.leased)));
-  if (entry === undefined || !isOpenAttempt(entry, event.leased.fence)) return;
-  entry.releasedFence = event.leased.fence;
-  const verdict = judgeAttempt(event.failure);
-  const reason = verdict.kind === "hand-back" ? "handed-back" : "attempt-failed";
-  releaseLease(state, entry, reason);
+  const { leased, failure } = event;
+  const entry = state.findTask(taskIdOf(leased));
+  if (entry === undefined) return;
+  const lease = leaseOf(entry, leased.fence);
+  if (lease === undefined && !isUnjudged(entry, leased.fence)) return;
+  entry.tried.releasedFence = leased.fence;
+  const verdict = judgeAttempt(failure);
+  if (failure !== undefined) strikeWorker(state, entry, { worker: event.worker, failure });
+  const isUnharmed = verdict.kind === "hand-back";
+  if (isUnharmed && lease !== undefined) giveBackCost(entry, lease);
+  const isOver = releaseLease(state, entry, {
+    lease,
+    reason: isUnharmed ? "handed-back" : "attempt-failed",
+  });
+  // The other try goes on and decides, unless this failure would come everywhere.
+  if (!isOver && verdict.kind !== "fail") return;
   // An attempt of an earlier leader was never leased here, so its task may stand in the line.
   leaveLine(state, entry);
   if (verdict.kind === "hand-back") takeBack(state, entry, verdict.failure);
   else if (verdict.kind === "spend") spendAttempt(state, entry, verdict.failure);
-  else failTask(state, entry, { failure: verdict.failure, reason: "not-retryable" });
+  else if (verdict.kind === "fail") {
+    failTask(state, entry, { failure: verdict.failure, reason: "not-retryable" });
+  } else {
+    const crash = lease ?? { worker: event.worker };
+    noteCrash(state, entry, { worker: crash.worker, failure: verdict.failure });
+  }
 }
 
-/** The time of a lease is over, unless heartbeats extended it. Who just vanishes has crashed. */
-export function expireLease(state: FarmState, entry: TaskEntry, lease: LeaseEntry): void {
-  if (lease.expiresAt > state.now) {
-    state.timers.set(entry.turnTimer, lease.expiresAt);
-    return;
+/** The time of the task's leases has come to be looked at. */
+export function expireLeases(state: FarmState, entry: TaskEntry): void {
+  const { trial } = entry;
+  for (const lease of [trial?.rival, trial?.lease]) {
+    if (lease === undefined || lease.expiresAt > state.now) continue;
+    loseLease(state, entry, { lease, reason: "lease-expired" });
   }
-  releaseLease(state, entry, "lease-expired");
-  spendAttempt(state, entry, describeLostWorker(lease.worker));
+  const left = entry.trial?.lease;
+  if (left !== undefined && entry.trial !== undefined) {
+    state.timers.set(entry.trial.turnTimer, left.expiresAt);
+  }
+}
+
+function makeLease(
+  state: FarmState,
+  entry: TaskEntry,
+  holder: { worker: WorkerEntry; terms: LeaseTerms },
+): LeaseEntry {
+  const { worker, terms } = holder;
+  const lease: LeaseEntry = {
+    ...terms,
+    worker: worker.id,
+    attempt: entry.tried.nextAttempt,
+    grantedAt: state.now,
+    expiresAt: state.now + limits.leaseMs,
+    isListed: false,
+    unlistedBeats: 0,
+    step: 0,
+  };
+  worker.leases.set(entry.key, entry);
+  worker.busyUntil = Math.max(worker.busyUntil, state.now) + terms.predictedMs;
+  return lease;
 }
 
 /** One line of a worker's list: its lease, one to adopt, or one that is over. */
 function confirmLease(state: FarmState, worker: WorkerEntry, leased: LeasedTask): void {
-  const entry = state.tasks.get(taskKey(taskIdOf(leased)));
-  const lease = entry?.lease;
-  if (entry !== undefined && lease?.worker === worker.id && lease.fence === leased.fence) {
+  const entry = state.findTask(taskIdOf(leased));
+  const lease = entry === undefined ? undefined : leaseOf(entry, leased.fence);
+  if (lease?.worker === worker.id) {
     // The timer stays where it is and is moved when it fires: once a lease, not once a beat.
     lease.expiresAt = state.now + limits.leaseMs;
     lease.isListed = true;
@@ -105,25 +155,36 @@ function confirmLease(state: FarmState, worker: WorkerEntry, leased: LeasedTask)
   }
   // While the index is incomplete an unknown task may well be alive. And a worker that reported
   // an attempt lists it until the answer arrives: it needs no telling.
-  if (!state.isRebuilt || entry?.releasedFence === leased.fence) return;
+  if (!state.isRebuilt || entry?.trial?.releasedFence === leased.fence) return;
   const reason = entry === undefined ? "task-ended" : "lease-superseded";
   state.emit({ kind: "control-cancel", reason, worker: worker.id, leased });
 }
 
+function leaseOf({ trial }: TaskEntry, fence: bigint): LeaseEntry | undefined {
+  if (trial?.lease?.fence === fence) return trial.lease;
+  return trial?.rival?.fence === fence ? trial.rival : undefined;
+}
+
+function leaseAt({ trial }: TaskEntry, worker: WorkerEntry): LeaseEntry | undefined {
+  if (trial?.lease?.worker === worker.id) return trial.lease;
+  return trial?.rival?.worker === worker.id ? trial.rival : undefined;
+}
+
 /**
- * Whether an attempt has not been judged yet: it holds the lease, or it was granted by an earlier
- * leader and its worker reported before any heartbeat could show the lease to this one.
+ * Whether an attempt that this leader did not grant has not been judged yet: it was granted by an
+ * earlier one and its worker reported before any heartbeat could show the lease.
  */
-function isOpenAttempt(entry: TaskEntry, fence: bigint): boolean {
-  if (entry.lease !== undefined) return entry.lease.fence === fence;
-  const judgedFence = entry.lastLease?.fence ?? 0n;
-  return entry.aside !== "ending" && fence > judgedFence && fence > entry.releasedFence;
+function isUnjudged({ trial }: TaskEntry, fence: bigint): boolean {
+  if (trial === undefined) return true;
+  if (trial.lease !== undefined || trial.aside === "ending") return false;
+  return fence > (trial.lastLease?.fence ?? 0n) && fence > trial.releasedFence;
 }
 
 /** A lease is taken over if nothing newer is known: no other lease, no report, no end. */
-function isAdoptable(entry: TaskEntry, leased: LeasedTask): boolean {
-  if (entry.aside === "ending" || leased.fence <= entry.releasedFence) return false;
-  return entry.lease === undefined || leased.fence > entry.lease.fence;
+function isAdoptable({ trial }: TaskEntry, leased: LeasedTask): boolean {
+  if (trial === undefined) return true;
+  if (trial.aside === "ending" || leased.fence <= trial.releasedFence) return false;
+  return trial.lease === undefined || leased.fence > trial.lease.fence;
 }
 
 /** Keeps a lease that this leader did not give out, so that nothing is rendered twice. */
@@ -133,48 +194,74 @@ function adoptLease(
   holder: { worker: WorkerEntry; leased: LeasedTask },
 ): void {
   const { worker, leased } = holder;
-  const older = entry.lease;
-  if (older !== undefined) {
-    releaseLease(state, entry, "lease-superseded");
+  for (const older of [entry.trial?.rival, entry.trial?.lease]) {
+    if (older === undefined) continue;
+    releaseLease(state, entry, { lease: older, reason: "lease-superseded" });
     const superseded = { ...entry.id, fence: older.fence, step: older.step };
-    state.emit({
-      kind: "control-cancel",
-      reason: "lease-superseded",
-      worker: older.worker,
-      leased: superseded,
-    });
+    const reason = "lease-superseded";
+    state.emit({ kind: "control-cancel", reason, worker: older.worker, leased: superseded });
   }
-  const lease = holdLease(state, entry, { worker, fence: leased.fence });
+  const { fence } = leased;
+  const loraState = entry.lot.adapters.length === 0 ? "none" : "warm";
+  const pool = entry.job.pool.id;
+  const predictedMs = state.costs.predict({ pool, shape: entry.lot.shape, lora: loraState });
+  const terms = { fence, predictedMs, loraState } as const;
+  const lease = holdLease(state, entry, { worker, ...terms });
   lease.isListed = true;
   lease.step = leased.step;
   const { id } = entry;
-  const { fence } = leased;
   state.emit({ kind: "lease-adopted", reason: "listed-by-worker", id, worker: worker.id, fence });
 }
 
 /** A grant that never arrived costs nothing; a task that was held and vanished is a crash. */
 function dropLease(state: FarmState, entry: TaskEntry, lease: LeaseEntry): void {
   if (lease.isListed) {
-    releaseLease(state, entry, "lease-dropped");
-    spendAttempt(state, entry, describeLostWorker(lease.worker));
+    loseLease(state, entry, { lease, reason: "lease-dropped" });
     return;
   }
-  releaseLease(state, entry, "grant-lost");
+  giveBackCost(entry, lease);
+  if (!releaseLease(state, entry, { lease, reason: "grant-lost" })) return;
   takeBack(state, entry, undefined);
 }
 
-/** Ends the lease and leaves the task queued but in no line: the caller decides what follows. */
-function releaseLease(state: FarmState, entry: TaskEntry, reason: ReleaseReason): void {
-  const { lease } = entry;
-  if (lease === undefined) return;
-  const pool = state.pool(entry.pool);
-  entry.move("released");
-  pool.leased -= 1;
-  pool.queued += 1;
-  state.timers.clear(entry.turnTimer);
+/** The worker died with the task, as far as anybody can tell. */
+function loseLease(
+  state: FarmState,
+  entry: TaskEntry,
+  loss: { lease: LeaseEntry; reason: ReleaseReason },
+): void {
+  const failure = describeLostWorker(loss.lease.worker);
+  strikeWorker(state, entry, { worker: loss.lease.worker, failure });
+  if (!releaseLease(state, entry, loss)) return;
+  noteCrash(state, entry, { worker: loss.lease.worker, failure });
+}
+
+/**
+ * Ends one lease. Gives true where it was the last one: the task is queued then but in no lot,
+ * and the caller decides what follows. A rival that is left takes the place of the first.
+ */
+function releaseLease(
+  state: FarmState,
+  entry: TaskEntry,
+  release: { lease: LeaseEntry | undefined; reason: ReleaseReason },
+): boolean {
+  const { lease, reason } = release;
+  const { tried } = entry;
+  if (lease === undefined) return tried.lease === undefined;
   state.workers.get(lease.worker)?.leases.delete(entry.key);
-  entry.lastLease = lease;
-  entry.lease = undefined;
-  const { attempts } = entry.task;
-  state.emit({ kind: "task-released", reason, id: entry.id, worker: lease.worker, attempts });
+  tried.lastLease = lease;
+  const { id } = entry;
+  const attempts = tried.nextAttempt - 1;
+  state.emit({ kind: "task-released", reason, id, worker: lease.worker, attempts });
+  if (tried.rival !== undefined) {
+    if (lease === tried.lease) tried.lease = tried.rival;
+    tried.rival = undefined;
+    state.timers.set(tried.turnTimer, tried.lease?.expiresAt ?? state.now);
+    return false;
+  }
+  tried.lease = undefined;
+  entry.move("released");
+  countStop(state, entry);
+  state.timers.clear(tried.turnTimer);
+  return true;
 }

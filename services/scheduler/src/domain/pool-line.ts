@@ -1,191 +1,192 @@
 /**
- * The line of one pool: who is next. Projects take turns; inside a project retried tasks come
- * first and then the oldest. The task whose turn it is fixes the shape of a grant, and the rest
- * of the grant is filled with that shape, one task of each project in turn.
- * Every operation is O(1) per task, however long the line is.
+ * The line of one pool: lots whose tasks could be granted now, in the order of fair shares, and
+ * found by shape and by adapter for those that may go along with the one whose turn it is.
  */
-import type { ProjectId } from "@zfarm/contract";
-import { LinkedList, ListNode } from "./linked-list.ts";
-import type { TaskEntry } from "./task-entry.ts";
-
-/** Tasks in order: those that were tried before, then fresh ones, each oldest first. */
-class TaskOrder {
-  readonly #retried = new LinkedList<TaskEntry>();
-  readonly #fresh = new LinkedList<TaskEntry>();
-
-  get size(): number {
-    return this.#retried.size + this.#fresh.size;
-  }
-
-  get first(): TaskEntry | undefined {
-    return this.#retried.first ?? this.#fresh.first;
-  }
-
-  add(node: ListNode<TaskEntry>, place: LinePlace): void {
-    (place === "front" ? this.#retried : this.#fresh).pushBack(node);
-  }
-
-  *[Symbol.iterator](): IterableIterator<TaskEntry> {
-    yield* this.#retried;
-    yield* this.#fresh;
-  }
-}
-
-/** Fresh tasks queue at the back, retried ones go before all fresh ones. */
-export type LinePlace = "front" | "back";
-
-/** The tasks of one project and shape. */
-export class ShapeLine {
-  readonly project: ProjectLine;
-  readonly tasks = new TaskOrder();
-  readonly turn: ListNode<ShapeLine>;
-
-  constructor(project: ProjectLine) {
-    this.project = project;
-    this.turn = new ListNode<ShapeLine>(this);
-  }
-}
-
-class ProjectLine {
-  readonly id: ProjectId;
-  readonly tasks = new TaskOrder();
-  readonly shapes = new Map<string, ShapeLine>();
-  readonly turn: ListNode<ProjectLine>;
-
-  constructor(id: ProjectId) {
-    this.id = id;
-    this.turn = new ListNode<ProjectLine>(this);
-  }
-}
+import { limits, type PoolId } from "@zfarm/contract";
+import { LinkedList, type ListNode } from "./linked-list.ts";
+import type { Lot } from "./lot.ts";
+import type { ProjectEntry } from "./project-entry.ts";
+import { ProjectLine } from "./project-line.ts";
+import { StrideLine, type StrideMember } from "./stride-line.ts";
 
 export class PoolLine {
-  readonly #projects = new Map<ProjectId, ProjectLine>();
-  /** Projects with waiting tasks; the first one has the next turn. */
-  readonly #turns = new LinkedList<ProjectLine>();
-  /** By shape, the projects that have tasks of it. */
-  readonly #shapeTurns = new Map<string, LinkedList<ShapeLine>>();
-  #size = 0;
+  readonly #pool: PoolId;
+  readonly #projects = new Map<ProjectEntry, ProjectLine>();
+  readonly #fair = new StrideLine<ProjectLine>();
+  /** Projects that run less than they are guaranteed; operators guarantee to a few. */
+  readonly #owed = new Set<ProjectLine>();
+  readonly #shapes = new LotIndex();
+  readonly #adapters = new LotIndex();
+  /** Tasks in the line. */
+  size = 0;
 
-  get size(): number {
-    return this.#size;
+  constructor(pool: PoolId) {
+    this.#pool = pool;
   }
 
-  add(entry: TaskEntry, place: LinePlace): void {
-    const line = this.#openLine(entry);
-    line.tasks.add(entry.shapeNode, place);
-    line.project.tasks.add(entry.orderNode, place);
-    entry.line = line;
-    this.#size += 1;
+  add(lot: Lot): void {
+    const line = this.lineOf(lot.job.project);
+    line.add(lot);
+    this.size += lot.size;
+    this.#shapes.add(lot.shape, lot.shapeNode);
+    const [adapter] = lot.adapters;
+    if (adapter !== undefined) this.#adapters.add(adapter.digest, lot.stackNode);
+    this.refresh(line);
   }
 
-  /** Takes a task out, wherever it waits; harmless when it is in no line. */
-  remove(entry: TaskEntry): void {
-    const { line } = entry;
-    if (line === undefined) return;
-    const { project } = line;
-    entry.shapeNode.list?.remove(entry.shapeNode);
-    entry.orderNode.list?.remove(entry.orderNode);
-    entry.line = undefined;
-    this.#size -= 1;
-    if (line.tasks.size === 0) this.#closeShape(line, entry.shape);
-    if (project.tasks.size === 0) {
-      project.turn.list?.remove(project.turn);
-      this.#projects.delete(project.id);
-    }
+  /** Harmless when it is not in the line. */
+  remove(lot: Lot): void {
+    if (lot.lane === undefined) return;
+    const line = this.lineOf(lot.job.project);
+    line.remove(lot);
+    this.size -= lot.size;
+    this.#shapes.remove(lot.shape, lot.shapeNode);
+    const [adapter] = lot.adapters;
+    if (adapter !== undefined) this.#adapters.remove(adapter.digest, lot.stackNode);
+    this.refresh(line);
   }
 
-  /** The next tasks to start together, at most `count`, all of one shape. */
-  take(count: number): TaskEntry[] {
-    const project = this.#turns.first;
-    const shape = project?.tasks.first?.shape;
-    const taken: TaskEntry[] = [];
-    if (project === undefined || shape === undefined || count < 1) return taken;
-    // The turn is used up whatever the rest of the grant holds: a project whose shape is rare is
-    // never passed over, and one that fills the grants of others keeps its own turn.
-    this.#turns.pushBack(project.turn);
-    const turns = this.#shapeTurns.get(shape);
-    let line = project.shapes.get(shape);
-    while (turns !== undefined && line !== undefined && taken.length < count) {
-      const entry = line.tasks.first;
-      if (entry === undefined) break;
-      turns.pushBack(line.turn);
-      this.remove(entry);
-      taken.push(entry);
-      line = turns.first;
-    }
-    return taken;
+  /** A lot in the line has grown or shrunk. */
+  resized(lot: Lot, by: number): void {
+    this.size += by;
+    this.lineOf(lot.job.project).waiting += by;
+    lot.lane?.reorder(lot);
   }
 
-  /** The first tasks in the order in which they would start one by one. */
-  *preview(count: number): IterableIterator<TaskEntry> {
-    let left = count;
-    let walks: IterableIterator<TaskEntry>[] = [];
-    for (const project of this.#turns) {
-      if (walks.length >= count) break;
-      walks.push(project.tasks[Symbol.iterator]());
-    }
-    while (walks.length > 0) {
-      const unfinished: IterableIterator<TaskEntry>[] = [];
-      for (const walk of walks) {
-        const next = walk.next();
-        if (next.done === true) continue;
-        if (left === 0) return;
-        left -= 1;
-        yield next.value;
-        unfinished.push(walk);
-      }
-      walks = unfinished;
-    }
-  }
-
-  /**
-   * How many tasks would start before one that has just joined at the back, counted up to `max`;
-   * undefined where it is in no line. O(max), without a walk over the tasks.
-   */
-  countBefore(newest: TaskEntry, max: number): number | undefined {
-    const own = newest.line?.project;
-    if (own === undefined) return undefined;
-    // It starts in this round, and every project has at most one start in a round.
-    const round = own.tasks.size - 1;
-    // A project that it has opened has the last turn, so every other one starts a task before.
-    if (round === 0) return Math.min(this.#projects.size - 1, max);
-    let count = round;
-    let share = round + 1;
-    for (const project of this.#turns) {
-      if (count >= max) break;
-      if (project === own) share = round;
-      else count += Math.min(project.tasks.size, share);
-    }
-    return Math.min(count, max);
-  }
-
-  /** The line of the task's project and shape; a new one gets the last turn. */
-  #openLine(entry: TaskEntry): ShapeLine {
-    let project = this.#projects.get(entry.id.project);
-    if (project === undefined) {
-      project = new ProjectLine(entry.id.project);
-      this.#projects.set(project.id, project);
-      this.#turns.pushBack(project.turn);
-    }
-    let line = project.shapes.get(entry.shape);
+  lineOf(project: ProjectEntry): ProjectLine {
+    let line = this.#projects.get(project);
     if (line === undefined) {
-      line = new ShapeLine(project);
-      project.shapes.set(entry.shape, line);
-      let turns = this.#shapeTurns.get(entry.shape);
-      if (turns === undefined) {
-        turns = new LinkedList<ShapeLine>();
-        this.#shapeTurns.set(entry.shape, turns);
-      }
-      turns.pushBack(line.turn);
+      line = new ProjectLine(project, this.#pool);
+      this.#projects.set(project, line);
+      project.lines.add(line);
     }
     return line;
   }
 
-  /** Empty lines leave at once: a turn must always find a task, and shapes are without number. */
-  #closeShape(line: ShapeLine, shape: string): void {
-    const turns = line.turn.list;
-    turns?.remove(line.turn);
-    if (turns?.size === 0) this.#shapeTurns.delete(shape);
-    line.project.shapes.delete(shape);
+  get projects(): IterableIterator<ProjectLine> {
+    return this.#projects.values();
   }
+
+  /** Whether a project may be served changes with what it has waiting and what it runs. */
+  refresh(line: ProjectLine): void {
+    const { running, burst, guarantee } = line.project;
+    const isServed = line.waiting > 0 && running < burst;
+    if (isServed) this.#fair.add(line.turn);
+    else this.#fair.remove(line.turn);
+    if (isServed && running < guarantee) this.#owed.add(line);
+    else this.#owed.delete(line);
+  }
+
+  /** What a task costs its project and its lane; a negative cost gives back. */
+  charge(lot: Lot, costMs: number, waitedMs: number): void {
+    const line = this.lineOf(lot.job.project);
+    line.charge(lot, costMs, waitedMs);
+    line.turn.rate = line.project.weight;
+    this.#fair.charge(line.turn, costMs);
+  }
+
+  /** How far the project is ahead of the one that is next, in device milliseconds per weight. */
+  leadOf(lot: Lot): number {
+    const { pass } = this.lineOf(lot.job.project).turn;
+    return pass - (this.#fair.first?.pass ?? pass);
+  }
+
+  /** The pass of the project that is next. */
+  get nextPass(): number | undefined {
+    return this.#fair.first?.pass;
+  }
+
+  /** Projects that may be served, by their passes. */
+  turns(count: number): StrideMember<ProjectLine>[] {
+    return this.#fair.peek(count);
+  }
+
+  /** Whether the lot's project may be served now at all. */
+  isServed(lot: Lot): boolean {
+    return this.lineOf(lot.job.project).turn.isIn;
+  }
+
+  /** Lots in the order in which they come: owed projects, then fair shares. */
+  *heads(count: number): IterableIterator<Lot> {
+    let left = count;
+    for (const line of this.ordered(count)) {
+      for (const lot of line.lots(limits.placementLotsMax)) {
+        if (left === 0) return;
+        left -= 1;
+        yield lot;
+      }
+    }
+  }
+
+  /** Projects that may be served, the next one first. */
+  *ordered(count: number): IterableIterator<ProjectLine> {
+    if (this.#owed.size > 0) yield* [...this.#owed].toSorted(byShareOfGuarantee);
+    for (const { target: line } of this.#fair.peek(count)) if (!this.#owed.has(line)) yield line;
+  }
+
+  ofShape(shape: string): Iterable<Lot> {
+    return this.#shapes.lots(shape);
+  }
+
+  countOfShape(shape: string): number {
+    let count = 0;
+    for (const lot of this.#shapes.lots(shape)) {
+      count += lot.size;
+      if (count >= limits.batchTasksMax) break;
+    }
+    return count;
+  }
+
+  /** Lots whose first adapter this is. */
+  ofAdapter(digest: string): Iterable<Lot> {
+    return this.#adapters.lots(digest);
+  }
+
+  /** Whether a task that waits needs the adapter first of all. */
+  wants(digest: string): boolean {
+    return this.#adapters.has(digest);
+  }
+
+  /** Forgets projects without tasks, once they owe nothing. */
+  sweep(): void {
+    for (const line of this.#projects.values()) {
+      if (line.live > 0 || (this.size > 0 && line.turn.pass > this.#fair.virtualTime)) continue;
+      this.#projects.delete(line.project);
+      line.project.lines.delete(line);
+    }
+  }
+}
+
+/** Lots by a word, oldest first. */
+class LotIndex {
+  readonly #lists = new Map<string, LinkedList<Lot>>();
+
+  add(word: string, node: ListNode<Lot>): void {
+    let list = this.#lists.get(word);
+    if (list === undefined) {
+      list = new LinkedList<Lot>();
+      this.#lists.set(word, list);
+    }
+    list.pushBack(node);
+  }
+
+  /** Empty lists leave at once: shapes and adapters are without number. */
+  remove(word: string, node: ListNode<Lot>): void {
+    const { list } = node;
+    list?.remove(node);
+    if (list?.size === 0) this.#lists.delete(word);
+  }
+
+  has(word: string): boolean {
+    return this.#lists.has(word);
+  }
+
+  lots(word: string): Iterable<Lot> {
+    return this.#lists.get(word) ?? [];
+  }
+}
+
+function byShareOfGuarantee(one: ProjectLine, other: ProjectLine): number {
+  const shareOf = ({ project }: ProjectLine) => project.running / project.guarantee;
+  return shareOf(one) - shareOf(other) || one.turn.pass - other.turn.pass;
 }

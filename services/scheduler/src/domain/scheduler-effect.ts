@@ -1,7 +1,17 @@
 /** What the core wants done, each with the reason for it: logs and metrics show these words. */
-import type { Lease, LeasedTask, Outcome, QueuedTask, TaskId, WorkerId } from "@zfarm/contract";
+import type {
+  Lease,
+  LeasedTask,
+  LoraRef,
+  Outcome,
+  PoolId,
+  QueuedTask,
+  TaskId,
+  WorkerId,
+} from "@zfarm/contract";
+import type { LoraState } from "./shelf.ts";
 
-export type GrantReason = "task-waited" | "worker-waited";
+export type GrantReason = "task-waited" | "worker-waited" | "adapters-warm" | "straggler";
 
 export type EmptyReason =
   | "nothing-to-do"
@@ -14,7 +24,12 @@ export type EmptyReason =
 
 export type RemoveReason = "task-ended" | "ended-before";
 
-export type OutcomeReason = "attempts-exhausted" | "not-retryable" | "expired";
+export type OutcomeReason =
+  | "attempts-exhausted"
+  | "not-retryable"
+  | "expired"
+  | "poisoned"
+  | "job-failure-budget";
 
 export type CancelReason = "task-ended" | "lease-superseded";
 
@@ -36,6 +51,8 @@ export interface Grant {
   readonly leases: readonly Lease[];
   /** How long each task waited in the line, in the order of the leases. */
   readonly waitedMs: readonly number[];
+  /** For each LoRA stack of the batch whether the worker had it on its device. */
+  readonly placements: readonly LoraState[];
 }
 
 export type SchedulerEffect =
@@ -72,6 +89,25 @@ export type SchedulerEffect =
       readonly leased: LeasedTask;
     }
   | {
+      readonly kind: "control-drain" | "control-resume";
+      readonly reason: "policy";
+      readonly worker: WorkerId;
+    }
+  /** A task that needs the adapter will come soon. */
+  | {
+      readonly kind: "prewarm";
+      readonly reason: "task-near-front";
+      readonly worker: WorkerId;
+      readonly adapter: LoraRef;
+    }
+  /** For the record: a worker gets nothing until a time; the reason is the failures' own. */
+  | {
+      readonly kind: "worker-quarantined";
+      readonly reason: string;
+      readonly worker: WorkerId;
+      readonly until: number;
+    }
+  | {
       readonly kind: "announce-leader";
       readonly reason: "first-heard";
       readonly worker: WorkerId;
@@ -82,6 +118,14 @@ export type SchedulerEffect =
       readonly id: TaskId;
       /** Tasks that would start before it. */
       readonly position: number;
+    }
+  /** For the record: what a picture cost, and how wrong the prediction was, as a ratio. */
+  | {
+      readonly kind: "cost-learned";
+      readonly reason: "outcome-timed";
+      readonly pool: PoolId;
+      readonly error: number;
+      readonly actualMs: number;
     }
   /** For the record: a task left its worker without an outcome. */
   | {

@@ -142,9 +142,9 @@ describe("whatever happens", () => {
         "grant task-waited",
         "grant worker-waited",
         "lease-adopted listed-by-worker",
-        "publish-outcome attempts-exhausted",
         "publish-outcome expired",
         "publish-outcome not-retryable",
+        "publish-outcome poisoned",
         "remove-task ended-before",
         "remove-task task-ended",
         "rewrite-task attempt-spent",
@@ -154,6 +154,8 @@ describe("whatever happens", () => {
         "task-released lease-dropped",
         "task-released lease-expired",
         "task-released lease-superseded",
+        "worker-quarantined BAD_NUMBERS",
+        "worker-quarantined WORKER_LOST",
       ]
     `);
   });

@@ -148,7 +148,7 @@ describe("leases", () => {
     expect(only(effects, "task-released")).toEqual([]);
   });
 
-  test("expire when the worker vanishes: one attempt is spent, the task is next", () => {
+  test("expire when the worker vanishes: one crash is noted, the task is next", () => {
     const core = CoreDriver.leading();
     core.store(buildTask(0), buildTask(1));
     core.takeOne("w1");
@@ -157,7 +157,7 @@ describe("leases", () => {
 
     expect(only(effects, "task-released")).toMatchObject([{ reason: "lease-expired" }]);
     expect(only(effects, "rewrite-task")).toMatchObject([
-      { revision: 1n, task: { attempts: 1, lastFailure: { reason: "WORKER_LOST" } } },
+      { revision: 1n, task: { attempts: 0, crashes: { count: 1, workers: ["w1"] } } },
     ]);
     expect(core.takeOne("w2")).toMatchObject({ spec: { index: 0 }, attempt: 2 });
   });
@@ -225,7 +225,7 @@ describe("failures", () => {
     expect(core.ask("w1")).toEqual([]);
   });
 
-  test("three crashes end a task as WORKER_LOST", () => {
+  test("three crashes end a task as poison", () => {
     const core = CoreDriver.leading();
     core.store(buildTask(0));
     const effects = [1, 2, 3].flatMap((worker) => {
@@ -234,7 +234,7 @@ describe("failures", () => {
     });
 
     expect(only(effects, "publish-outcome")).toMatchObject([
-      { outcome: { kind: OutcomeKind.FAILED, failure: { reason: "WORKER_LOST" } } },
+      { outcome: { kind: OutcomeKind.FAILED, failure: { reason: "POISONED" } } },
     ]);
   });
 

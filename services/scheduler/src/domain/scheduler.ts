@@ -3,18 +3,30 @@
  * No clock, no random numbers, no I/O, so the same events give the same effects, in production,
  * in tests and in a simulator. Work per event is O(log n) in the number of live tasks.
  */
-import type { JobRef, LiveTask, TaskId, Worker } from "@zfarm/contract";
-import { announcePositions, dispatchTouched, endRebuild, fireTimers } from "./clock-rules.ts";
+import type {
+  Explanation,
+  JobRef,
+  LiveTask,
+  PoolId,
+  TaskId,
+  Victim,
+  Worker,
+} from "@zfarm/contract";
+import { endRebuild, fireTimers, tick } from "./clock-rules.ts";
+import { explain } from "./explain.ts";
 import { FarmState } from "./farm-state.ts";
 import {
   countPools,
   describeJob,
   listWorkers,
+  nameVictims,
   type PoolCounts,
   situationOf,
   type TaskSituation,
 } from "./farm-view.ts";
+import { dispatchTouched } from "./grant-rules.ts";
 import { endAttempt } from "./lease-rules.ts";
+import { controlJob, setPoolPolicy, setProjectPolicy, setWorkerPolicy } from "./policy-rules.ts";
 import type { SchedulerEffect } from "./scheduler-effect.ts";
 import type { SchedulerEvent } from "./scheduler-event.ts";
 import { finishRewrite, settleTask, storeTask } from "./task-rules.ts";
@@ -47,6 +59,11 @@ export class Scheduler {
     return effects;
   }
 
+  /** When time alone will next make something happen, milliseconds; undefined: not at all. */
+  get wakesAt(): number | undefined {
+    return this.#state.timers.nextAt;
+  }
+
   countPools(): PoolCounts[] {
     return countPools(this.#state);
   }
@@ -61,6 +78,16 @@ export class Scheduler {
 
   describeJob(job: JobRef): LiveTask[] {
     return describeJob(this.#state, job);
+  }
+
+  /** Why one task waits, or all of the job that do, the largest group first. */
+  explain(job: JobRef, index?: number): Explanation[] {
+    return explain(this.#state, job, index);
+  }
+
+  /** Which workers of a pool to take away first. */
+  nameVictims(pool: PoolId, count: number): Victim[] {
+    return nameVictims(this.#state, pool, count);
   }
 }
 
@@ -83,12 +110,15 @@ function apply(state: FarmState, event: SchedulerEvent): void {
       return hearBeat(state, event);
     case "attempt-reported":
       return endAttempt(state, event);
-    case "tick":
-      return announcePositions(state);
     case "job-controlled":
+      return controlJob(state, event);
     case "project-policy":
+      return setProjectPolicy(state, event);
     case "pool-policy":
+      return setPoolPolicy(state, event);
     case "worker-policy":
-      return;
+      return setWorkerPolicy(state, event);
+    case "tick":
+      return tick(state);
   }
 }

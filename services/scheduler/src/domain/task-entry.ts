@@ -1,85 +1,72 @@
-/** A live task as the leader holds it: what is stored, where it waits or who holds it. */
+/**
+ * A live task as the leader holds it. A million of them may wait, so it carries only what differs
+ * from its siblings: the rest is in its lot, and what tries leave behind is in its trial.
+ */
 import {
   FarmError,
+  type ImageSpec,
   nextTaskState,
-  type PoolId,
   type QueuedTask,
-  shapeOf,
   type TaskId,
   type TaskKey,
   type TaskLifeEvent,
   type TaskLifeState,
   type TaskSpec,
-  taskIdOf,
   taskKey,
-  type WorkerId,
 } from "@zfarm/contract";
-import { ListNode } from "./linked-list.ts";
-import type { ShapeLine } from "./pool-line.ts";
-import { Timer } from "./timer-heap.ts";
-import type { Wake } from "./wake.ts";
-
-export interface LeaseEntry {
-  readonly worker: WorkerId;
-  readonly fence: bigint;
-  readonly attempt: number;
-  expiresAt: number;
-  /** Whether the worker has ever confirmed that it holds the task. */
-  isListed: boolean;
-  unlistedBeats: number;
-  /** Denoise steps done, as last heard. */
-  step: number;
-}
-
-/**
- * Why a queued task is in no line: it waits out a delay, or its own outcome is being published
- * and only the log may end it.
- */
-export type Aside = "delayed" | "ending";
+import type { JobEntry } from "./job-entry.ts";
+import type { Lot } from "./lot.ts";
+import { Trial } from "./trial.ts";
 
 export class TaskEntry {
-  readonly id: TaskId;
-  readonly key: TaskKey;
-  readonly spec: TaskSpec;
-  readonly pool: PoolId;
-  readonly shape: string;
-  /** Milliseconds; Infinity without an expire time. */
-  readonly expiresAt: number;
-  readonly orderNode: ListNode<TaskEntry>;
-  readonly shapeNode: ListNode<TaskEntry>;
-  readonly expireTimer: Timer<Wake>;
-  /** The end of the lease, or of the delay: a task never has both. */
-  readonly turnTimer: Timer<Wake>;
-  task: QueuedTask;
-  revision: bigint;
+  readonly index: number;
+  readonly image: ImageSpec | undefined;
+  /** The tasks it waits among, or would. */
+  lot: Lot;
+  /** Of its message in QUEUE; a number, since a bigint would cost every waiting task an object. */
+  revision: number;
   state: TaskLifeState = "queued";
-  aside: Aside | undefined = undefined;
-  line: ShapeLine | undefined = undefined;
-  lease: LeaseEntry | undefined = undefined;
-  /** The lease before, for the outcome of a task that failed. */
-  lastLease: LeaseEntry | undefined = undefined;
-  /** Leases up to this fence were handed back and are never adopted again. */
-  releasedFence = 0n;
-  handBacks = 0;
+  /** Milliseconds since the term began. */
   waitingSince = 0;
-  /** A rewrite is under way, or has been outrun by a later one. */
-  rewrite: "none" | "under-way" | "outrun" = "none";
+  /** Neighbours in the lot while it waits there. */
+  previous: TaskEntry | undefined = undefined;
+  next: TaskEntry | undefined = undefined;
+  trial: Trial | undefined = undefined;
 
-  constructor(stored: { task: QueuedTask; spec: TaskSpec; revision: bigint }) {
-    const { spec } = stored;
-    this.id = taskIdOf(spec);
-    this.key = taskKey(this.id);
-    this.spec = spec;
-    this.pool = spec.pool as PoolId;
-    this.shape = spec.image === undefined ? "" : shapeOf(spec.image);
-    const expiresAt = spec.expireTime?.getTime() ?? Number.NaN;
-    this.expiresAt = Number.isNaN(expiresAt) ? Number.POSITIVE_INFINITY : expiresAt;
-    this.orderNode = new ListNode<TaskEntry>(this);
-    this.shapeNode = new ListNode<TaskEntry>(this);
-    this.expireTimer = new Timer<Wake>({ kind: "task-expires", entry: this });
-    this.turnTimer = new Timer<Wake>({ kind: "task-turns", entry: this });
-    this.task = stored.task;
-    this.revision = stored.revision;
+  constructor(lot: Lot, task: { index: number; image: ImageSpec | undefined; revision: number }) {
+    this.lot = lot;
+    this.index = task.index;
+    this.image = task.image;
+    this.revision = task.revision;
+  }
+
+  get job(): JobEntry {
+    return this.lot.job;
+  }
+
+  get id(): TaskId {
+    const { project, job } = this.job.ref;
+    return { project, job, index: this.index };
+  }
+
+  get key(): TaskKey {
+    return taskKey(this.id);
+  }
+
+  get spec(): TaskSpec {
+    return { ...this.lot.template, index: this.index, image: this.image };
+  }
+
+  /** What QUEUE holds of it, or should. */
+  get message(): QueuedTask {
+    const { attempts = 0, crashes, lastFailure } = this.trial ?? {};
+    return { spec: this.spec, attempts, crashes: crashes?.record, lastFailure };
+  }
+
+  /** What is known of its tries; begins with the first. */
+  get tried(): Trial {
+    this.trial ??= new Trial(this);
+    return this.trial;
   }
 
   /** The only way to change the state; an impossible change is a bug and stops the leader. */

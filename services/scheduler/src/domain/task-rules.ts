@@ -1,31 +1,44 @@
 /** What happens to tasks: stored, rewritten, put in line, set aside, ended. */
 import {
+  describeFailure,
   limits,
   type Outcome,
   OutcomeKind,
+  type QueuedTask,
+  shapeOf,
   type TaskFailure,
+  type TaskSpec,
   type TerminalTaskState,
   taskIdOf,
   taskKey,
+  WaitReason,
+  type WorkerId,
 } from "@zfarm/contract";
 import { describeExpiry, describeTooManyHandBacks } from "./attempt-verdict.ts";
-import { type FarmState, jobKey } from "./farm-state.ts";
-import type { LinePlace } from "./pool-line.ts";
+import { settleCost } from "./cost-rules.ts";
+import type { FarmState } from "./farm-state.ts";
+import { praiseWorker } from "./health-rules.ts";
+import type { JobEntry } from "./job-entry.ts";
+import { announceArrival } from "./position-rules.ts";
+import { countStop } from "./running-rules.ts";
 import type { OutcomeReason } from "./scheduler-effect.ts";
 import type { SchedulerEvent } from "./scheduler-event.ts";
 import { TaskEntry } from "./task-entry.ts";
+import type { LeaseEntry, Trial } from "./trial.ts";
+import { joinLine, leaveLine, openLot, rehome } from "./waiting-rules.ts";
 
 type EventOf<Kind extends SchedulerEvent["kind"]> = Extract<SchedulerEvent, { kind: Kind }>;
 
 /** A new task joins the line; a known one was rewritten, by this leader or by an earlier one. */
 export function storeTask(state: FarmState, event: EventOf<"task-stored">): void {
   const { task, revision } = event;
-  if (task.spec === undefined) return;
-  const id = taskIdOf(task.spec);
-  const known = state.tasks.get(taskKey(id));
+  const { spec } = task;
+  if (spec === undefined) return;
+  const id = taskIdOf(spec);
+  const known = state.findTask(id);
   if (known !== undefined) {
-    if (revision > known.revision) known.revision = revision;
-    if (task.attempts > known.task.attempts) known.task = task;
+    known.revision = Math.max(known.revision, Number(revision));
+    takeNewer(known, task);
     return;
   }
   // The outcome came first: by the other log, or because a create was retried after the end.
@@ -33,22 +46,18 @@ export function storeTask(state: FarmState, event: EventOf<"task-stored">): void
     state.emit({ kind: "remove-task", reason: "ended-before", id, revision });
     return;
   }
-  const entry = new TaskEntry({ task, spec: task.spec, revision });
-  state.tasks.set(entry.key, entry);
-  indexByJob(state, entry);
-  state.pool(entry.pool).queued += 1;
-  if (entry.expiresAt !== Number.POSITIVE_INFINITY) {
-    state.timers.set(entry.expireTimer, entry.expiresAt);
-  }
-  const place = task.attempts > 0 ? "front" : "back";
-  queueTask(state, entry, place);
-  if (place === "back" && state.isRebuilt) announceArrival(state, entry);
+  const entry = createEntry(state, spec, Number(revision));
+  takeNewer(entry, task);
+  const isFresh = entry.trial === undefined;
+  if (state.isRebuilt) entry.job.pool.arrivals.note(entry.lot.shape, state.now);
+  queueTask(state, entry);
+  if (isFresh && state.isRebuilt) announceArrival(state, entry);
 }
 
 /** A rewrite ended. If the task changed meanwhile its message is rewritten again. */
 export function finishRewrite(state: FarmState, event: EventOf<"task-rewritten">): void {
   const { id, revision } = event;
-  const entry = state.tasks.get(taskKey(id));
+  const entry = state.findTask(id);
   if (entry === undefined) {
     // The task ended while its message was rewritten: the new message goes too.
     if (revision !== undefined) {
@@ -56,69 +65,79 @@ export function finishRewrite(state: FarmState, event: EventOf<"task-rewritten">
     }
     return;
   }
-  const wasOutrun = entry.rewrite === "outrun";
-  entry.rewrite = "none";
-  if (revision !== undefined && revision > entry.revision) entry.revision = revision;
+  const { tried } = entry;
+  const wasOutrun = tried.rewrite === "outrun";
+  tried.rewrite = "none";
+  if (revision !== undefined) entry.revision = Math.max(entry.revision, Number(revision));
   if (wasOutrun) rewriteTask(state, entry);
 }
 
 /** The outcome is the truth: the task leaves, and whoever still works on it is told to stop. */
 export function settleTask(state: FarmState, event: EventOf<"outcome-seen">): void {
-  const key = taskKey(event.id);
-  state.recent.add(key);
-  const entry = state.tasks.get(key);
+  const { id, outcome } = event;
+  state.recent.add(taskKey(id));
+  const entry = state.findTask(id);
   if (entry === undefined) return;
-  const { lease } = entry;
-  const pool = state.pool(entry.pool);
+  settleCost(state, entry, outcome);
+  if (outcome.kind === OutcomeKind.FAILED) entry.job.failed += 1;
+  if (outcome.kind === OutcomeKind.SUCCEEDED) praiseWorker(state, outcome.worker);
+  const trial = entry.trial;
+  const leases = [trial?.lease, trial?.rival].filter((lease) => lease !== undefined);
   // The outcome counts whatever the state: a lease that was given up may still have won.
-  if (entry.state === "leased") pool.leased -= 1;
-  else pool.queued -= 1;
-  entry.move(terminalStateOf(event.outcome));
+  if (entry.state === "leased") countStop(state, entry);
   leaveLine(state, entry);
-  state.timers.clear(entry.expireTimer);
-  if (lease !== undefined) {
-    entry.lease = undefined;
-    state.workers.get(lease.worker)?.leases.delete(key);
-    // Whoever published this outcome needs no telling.
-    if (lease.fence !== event.outcome.fence) {
-      const leased = { ...entry.id, fence: lease.fence, step: lease.step };
-      const { worker } = lease;
-      state.emit({ kind: "control-cancel", reason: "task-ended", worker, leased });
-    }
-  }
+  comeBack(state, entry);
+  entry.move(terminalStateOf(outcome));
+  if (trial !== undefined) state.timers.clear(trial.turnTimer);
+  for (const lease of leases) endLease(state, entry, { lease, outcome });
   forgetTask(state, entry);
-  const { id, revision } = entry;
+  const revision = BigInt(entry.revision);
   state.emit({ kind: "remove-task", reason: "task-ended", id, revision });
+  checkFailureBudget(state, entry.job);
 }
 
-/** Puts a queued task in line, unless its time is over. */
-export function queueTask(state: FarmState, entry: TaskEntry, place: LinePlace): void {
-  entry.aside = undefined;
-  entry.waitingSince = state.now;
-  if (entry.expiresAt <= state.now) {
+/** Puts a queued task in line behind those that wait for the same, unless its time is over. */
+export function queueTask(state: FarmState, entry: TaskEntry): void {
+  const { trial } = entry;
+  const kind = trial === undefined ? "fresh" : trial.crashes.crashes > 0 ? "suspected" : "retried";
+  rehome(entry, kind);
+  if (entry.lot.expiresAt <= state.now) {
     expireTask(state, entry);
     return;
   }
-  const pool = state.pool(entry.pool);
-  pool.line.add(entry, place);
-  state.touched.add(pool);
-}
-
-/** Takes a task out of the line and stops its delay. */
-export function leaveLine(state: FarmState, entry: TaskEntry): void {
-  state.pool(entry.pool).line.remove(entry);
-  state.timers.clear(entry.turnTimer);
+  joinLine(state, entry);
 }
 
 /** Charges an attempt to a queued task: it is tried again at the front, or was tried enough. */
 export function spendAttempt(state: FarmState, entry: TaskEntry, failure: TaskFailure): void {
-  entry.task = { ...entry.task, attempts: entry.task.attempts + 1, lastFailure: failure };
-  if (entry.task.attempts >= limits.attemptsMax) {
+  const { tried } = entry;
+  tried.attempts += 1;
+  tried.lastFailure = failure;
+  if (tried.attempts >= limits.attemptsMax) {
     failTask(state, entry, { failure, reason: "attempts-exhausted" });
     return;
   }
   rewriteTask(state, entry);
-  queueTask(state, entry, "front");
+  queueTask(state, entry);
+}
+
+/** A worker died under the task or was killed by it; it runs alone and elsewhere from now on. */
+export function noteCrash(
+  state: FarmState,
+  entry: TaskEntry,
+  crash: { worker: WorkerId; failure: TaskFailure },
+): void {
+  const { tried } = entry;
+  tried.crashes.noteCrash(crash.worker);
+  tried.lastFailure = crash.failure;
+  if (tried.crashes.isPoison(entry.job.pool.workers.size)) {
+    const where = `${tried.crashes.crashes} crashes on ${tried.crashes.workers.length} workers`;
+    const failure = describeFailure("POISONED", `${where}; the last one: ${crash.failure.message}`);
+    failTask(state, entry, { failure, reason: "poisoned" });
+    return;
+  }
+  rewriteTask(state, entry);
+  queueTask(state, entry);
 }
 
 /**
@@ -130,18 +149,31 @@ export function takeBack(
   entry: TaskEntry,
   failure: TaskFailure | undefined,
 ): void {
-  entry.handBacks += 1;
-  if (entry.handBacks > limits.handBacksMax) {
-    spendAttempt(state, entry, failure ?? describeTooManyHandBacks(entry.handBacks));
+  const { tried } = entry;
+  tried.handBacks += 1;
+  if (tried.handBacks > limits.handBacksMax) {
+    spendAttempt(state, entry, failure ?? describeTooManyHandBacks(tried.handBacks));
     return;
   }
-  if (failure === undefined) {
-    queueTask(state, entry, "front");
+  if (failure === undefined || entry.lot.expiresAt <= state.now) {
+    queueTask(state, entry);
     return;
   }
-  const delayMs = limits.handBackDelayMs * 2 ** (entry.handBacks - 1);
-  entry.aside = "delayed";
-  state.timers.set(entry.turnTimer, state.now + Math.min(delayMs, limits.handBackDelayMsMax));
+  const delayMs = limits.handBackDelayMs * 2 ** (tried.handBacks - 1);
+  tried.aside = "delayed";
+  tried.backOffReason = failure.reason;
+  entry.job.pool.countGated(WaitReason.BACK_OFF, 1);
+  const turnsAt = state.now + Math.min(delayMs, limits.handBackDelayMsMax);
+  state.timers.set(tried.turnTimer, Math.min(turnsAt, entry.lot.expiresAt));
+}
+
+/** A task that was set aside is so no longer: its delay is over, or somebody has it. */
+export function comeBack(state: FarmState, { trial, job }: TaskEntry): void {
+  if (trial?.aside === undefined) return;
+  const isDelayed = trial.aside === "delayed";
+  job.pool.countGated(isDelayed ? WaitReason.BACK_OFF : WaitReason.ENDING, -1);
+  if (isDelayed) state.timers.clear(trial.turnTimer);
+  trial.aside = undefined;
 }
 
 /** Ends a queued task that nobody started in time. */
@@ -150,7 +182,7 @@ export function expireTask(state: FarmState, entry: TaskEntry): void {
   endTask(state, entry, { kind: OutcomeKind.EXPIRED, failure, reason: "expired" });
 }
 
-/** Ends a queued task whose last attempt failed for good. */
+/** Ends a queued task for good. */
 export function failTask(
   state: FarmState,
   entry: TaskEntry,
@@ -159,8 +191,19 @@ export function failTask(
   endTask(state, entry, { kind: OutcomeKind.FAILED, ...end });
 }
 
+/** Once more tasks of the job have failed than it may, those that wait fail too. */
+export function checkFailureBudget(state: FarmState, job: JobEntry): void {
+  if (job.failed < job.failedMax) return;
+  const text = `${job.failed} tasks of the job failed; its bound is ${job.failedMax}`;
+  const failure = describeFailure("JOB_FAILURE_BUDGET", text);
+  for (const entry of job.tasks) {
+    if (entry?.state !== "queued" || entry.trial?.aside === "ending") continue;
+    failTask(state, entry, { failure, reason: "job-failure-budget" });
+  }
+}
+
 /**
- * Asks for the outcome of a queued task. The task stays, in no line, until an outcome is seen:
+ * Asks for the outcome of a queued task. The task stays, in no lot, until an outcome is seen:
  * its own or one that was published first.
  */
 function endTask(
@@ -169,8 +212,11 @@ function endTask(
   end: { kind: Outcome["kind"]; failure: TaskFailure; reason: OutcomeReason },
 ): void {
   leaveLine(state, entry);
-  entry.aside = "ending";
-  const last = entry.lastLease;
+  comeBack(state, entry);
+  const { tried } = entry;
+  tried.aside = "ending";
+  entry.job.pool.countGated(WaitReason.ENDING, 1);
+  const last = tried.lastLease;
   const outcome: Outcome = {
     spec: entry.spec,
     kind: end.kind,
@@ -183,39 +229,78 @@ function endTask(
   state.emit({ kind: "publish-outcome", reason: end.reason, id: entry.id, outcome });
 }
 
-/** Said before the grant that may follow at once, so that who watches hears of both in order. */
-function announceArrival(state: FarmState, entry: TaskEntry): void {
-  const max = limits.positionTasksMax;
-  const position = state.pool(entry.pool).line.countBefore(entry, max);
-  if (position === undefined || position >= max) return;
-  state.emit({ kind: "announce-position", reason: "just-arrived", id: entry.id, position });
-}
-
 /** One rewrite of a task at a time: the next one needs the revision that this one gives. */
 function rewriteTask(state: FarmState, entry: TaskEntry): void {
-  if (entry.rewrite !== "none") {
-    entry.rewrite = "outrun";
+  const { tried } = entry;
+  if (tried.rewrite !== "none") {
+    tried.rewrite = "outrun";
     return;
   }
-  entry.rewrite = "under-way";
-  const { id, task, revision } = entry;
-  state.emit({ kind: "rewrite-task", reason: "attempt-spent", id, task, revision });
+  tried.rewrite = "under-way";
+  const { id, message, revision } = entry;
+  const reason = "attempt-spent";
+  state.emit({ kind: "rewrite-task", reason, id, task: message, revision: BigInt(revision) });
 }
 
-/** Jobs have an index of their own so that a question about one never walks all tasks. */
-function indexByJob(state: FarmState, entry: TaskEntry): void {
-  const key = jobKey(entry.id);
-  const siblings = state.jobs.get(key);
-  if (siblings === undefined) state.jobs.set(key, new Set([entry]));
-  else siblings.add(entry);
+function createEntry(state: FarmState, spec: TaskSpec, revision: number): TaskEntry {
+  const { image, index, ...rest } = spec;
+  const job = state.openJob(spec);
+  const template: TaskSpec = { ...rest, index: 0 };
+  const shape = image === undefined ? "" : shapeOf(image);
+  const lot = openLot(job, { kind: "fresh", index, template, shape });
+  const entry = new TaskEntry(lot, { index, image, revision });
+  job.tasks[index] = entry;
+  job.live += 1;
+  job.pool.queued += 1;
+  job.project.queued += 1;
+  job.pool.line.lineOf(job.project).live += 1;
+  state.liveTasks += 1;
+  return entry;
+}
+
+/** The message of another leader may know of more tries than this one; tries never go back. */
+function takeNewer(entry: TaskEntry, task: QueuedTask): void {
+  const { attempts, crashes, lastFailure } = task;
+  if (attempts > (entry.trial?.attempts ?? 0)) {
+    entry.tried.attempts = attempts;
+    entry.tried.lastFailure = lastFailure;
+  }
+  if (crashes !== undefined && crashes.count > (entry.trial?.crashes.crashes ?? 0)) {
+    entry.tried.crashes.restore(crashes);
+    entry.tried.lastFailure = lastFailure;
+  }
+}
+
+/** Whoever published this outcome needs no telling. */
+function endLease(
+  state: FarmState,
+  entry: TaskEntry,
+  end: { lease: LeaseEntry; outcome: Outcome },
+): void {
+  const { worker, fence, step } = end.lease;
+  state.workers.get(worker)?.leases.delete(entry.key);
+  if (fence === end.outcome.fence) return;
+  const leased = { ...entry.id, fence, step };
+  state.emit({ kind: "control-cancel", reason: "task-ended", worker, leased });
 }
 
 function forgetTask(state: FarmState, entry: TaskEntry): void {
-  state.tasks.delete(entry.key);
-  const key = jobKey(entry.id);
-  const siblings = state.jobs.get(key);
-  siblings?.delete(entry);
-  if (siblings?.size === 0) state.jobs.delete(key);
+  const { job } = entry;
+  job.tasks[entry.index] = undefined;
+  job.live -= 1;
+  job.pool.queued -= 1;
+  job.project.queued -= 1;
+  job.pool.line.lineOf(job.project).live -= 1;
+  state.liveTasks -= 1;
+  clearTrial(entry.trial);
+  if (job.live === 0) state.forgetJob(job);
+}
+
+/** The pools' lists of leases hold entries; what a task leaves behind must not hold its leases. */
+function clearTrial(trial: Trial | undefined): void {
+  if (trial === undefined) return;
+  trial.lease = undefined;
+  trial.rival = undefined;
 }
 
 function terminalStateOf(outcome: Outcome): TerminalTaskState {

@@ -1,6 +1,8 @@
 /** A worker as the leader knows it: what it said last, what it holds, what it asks for. */
-import type { LeasedTask, PoolId, TaskKey, Worker, WorkerId } from "@zfarm/contract";
+import type { LeasedTask, TaskKey, Worker, WorkerId, WorkerPolicy } from "@zfarm/contract";
 import { ListNode } from "./linked-list.ts";
+import type { PoolEntry } from "./pool-entry.ts";
+import { Shelf } from "./shelf.ts";
 import type { TaskEntry } from "./task-entry.ts";
 import { Timer } from "./timer-heap.ts";
 import type { Wake } from "./wake.ts";
@@ -12,7 +14,7 @@ export class WorkerEntry {
   readonly id: WorkerId;
   readonly leases = new Map<TaskKey, TaskEntry>();
   readonly timer: Timer<Wake>;
-  pool: PoolId;
+  pool: PoolEntry;
   /** Its own words, from the last heartbeat; undefined before the first. */
   info: Worker | undefined = undefined;
   heardAt = 0;
@@ -20,11 +22,30 @@ export class WorkerEntry {
   /** What it listed while the index was incomplete and nothing could be said to that. */
   claims: readonly LeasedTask[] = [];
   ask: AskEntry | undefined = undefined;
+  policy: WorkerPolicy | undefined = undefined;
+  /** Whether it was told to drain because of the policy, and not told to go on since. */
+  isToldToDrain = false;
+  /** Its adapters; undefined for a worker that takes none. */
+  shelf: Shelf | undefined = undefined;
+  /** The adapters under which it stands among the residents of its pool. */
+  residencies: readonly string[] = [];
+  /** Sum of LoRA ranks that one batch may have. */
+  rankBudget = Number.POSITIVE_INFINITY;
+  /** When the work it holds should be done, as predicted. */
+  busyUntil = 0;
+  /** The adapter it was told to fetch for a task to come, until its next request. */
+  prewarmed: string | undefined = undefined;
 
-  constructor(id: WorkerId, pool: PoolId) {
+  constructor(id: WorkerId, pool: PoolEntry) {
     this.id = id;
     this.pool = pool;
     this.timer = new Timer<Wake>({ kind: "worker-silent", worker: this });
+  }
+
+  /** The shelf, made when the worker first speaks of one. */
+  openShelf(): Shelf {
+    this.shelf ??= new Shelf();
+    return this.shelf;
   }
 }
 
@@ -32,16 +53,21 @@ export class WorkerEntry {
 export class AskEntry {
   readonly ask: number;
   readonly worker: WorkerEntry;
-  readonly pool: PoolId;
-  readonly slotsFree: number;
+  readonly pool: PoolEntry;
+  readonly heldSince: number;
   readonly node: ListNode<AskEntry>;
   readonly timer: Timer<Wake>;
+  readonly slotsFree: number;
 
-  constructor(request: { ask: number; pool: PoolId; slotsFree: number }, worker: WorkerEntry) {
+  constructor(
+    request: { ask: number; pool: PoolEntry; slotsFree: number; heldSince: number },
+    worker: WorkerEntry,
+  ) {
     this.ask = request.ask;
     this.worker = worker;
     this.pool = request.pool;
     this.slotsFree = request.slotsFree;
+    this.heldSince = request.heldSince;
     this.node = new ListNode<AskEntry>(this);
     this.timer = new Timer<Wake>({ kind: "ask-held", ask: this });
   }

@@ -1,10 +1,11 @@
 /** What happens to workers and their requests for work: heard, asked, held, answered, forgotten. */
-import { type Lease, limits, type PoolId, type WorkerId, WorkerState } from "@zfarm/contract";
-import type { FarmState, PoolEntry } from "./farm-state.ts";
-import { confirmLeases, countUnlisted, holdLease } from "./lease-rules.ts";
-import type { EmptyReason } from "./scheduler-effect.ts";
+import { limits, type PoolId, type WorkerId, WorkerState } from "@zfarm/contract";
+import { answerEmpty, openAsk } from "./ask-rules.ts";
+import type { FarmState } from "./farm-state.ts";
+import { confirmLeases, countUnlisted } from "./lease-rules.ts";
+import { tellDrain } from "./policy-rules.ts";
 import type { BeatHeard, WorkAsked } from "./scheduler-event.ts";
-import type { TaskEntry } from "./task-entry.ts";
+import { forgetShelf, reportShelf } from "./shelf-rules.ts";
 import { AskEntry, WorkerEntry } from "./worker-entry.ts";
 
 /** A heartbeat: what the worker says it is, what it holds, and whether it wants more. */
@@ -18,6 +19,7 @@ export function hearBeat(state: FarmState, event: BeatHeard): void {
   if (event.info.state === WorkerState.DRAINING && worker.ask !== undefined) {
     answerEmpty(state, worker.ask, "worker-draining");
   }
+  tellDrain(state, worker);
 }
 
 /**
@@ -34,15 +36,18 @@ export function meetWorker(state: FarmState, worker: WorkerEntry): void {
 
 /** Takes a request for work. It is answered at the end of this step, or held. */
 export function takeAsk(state: FarmState, event: WorkAsked): void {
-  const { ask, pool, slotsFree } = event;
-  const worker = hearWorker(state, event.worker, pool);
+  const { ask, slotsFree } = event;
+  const worker = hearWorker(state, event.worker, event.pool);
   if (worker === undefined) {
     state.emit({ kind: "answer-empty", reason: "too-many-workers", ask, worker: event.worker });
     return;
   }
   if (worker.ask !== undefined) answerEmpty(state, worker.ask, "newer-ask");
   confirmLeases(state, worker, event.running);
-  const entry = new AskEntry({ ask, pool, slotsFree }, worker);
+  reportShelf(worker, event.shelf);
+  if (worker.leases.size === 0) worker.busyUntil = state.now;
+  const request = { ask, slotsFree, pool: worker.pool, heldSince: state.elapsedMs };
+  const entry = new AskEntry(request, worker);
   worker.ask = entry;
   const wasAnnounced = worker.acquaintance === "announced";
   worker.acquaintance = "met";
@@ -57,26 +62,7 @@ export function takeAsk(state: FarmState, event: WorkAsked): void {
     return;
   }
   state.timers.set(entry.timer, state.now + limits.askHoldMs);
-  // Without room it is only held, so that a worker cannot ask in a tight loop.
-  if (slotsFree < 1) return;
-  const poolEntry = state.pool(pool);
-  poolEntry.asks.pushBack(entry.node);
-  state.touched.add(poolEntry);
-}
-
-/** Ends a request without work; the worker asks again when it likes. */
-export function answerEmpty(state: FarmState, ask: AskEntry, reason: EmptyReason): void {
-  closeAsk(state, ask);
-  state.emit({ kind: "answer-empty", reason, ask: ask.ask, worker: ask.worker.id });
-}
-
-/** Joins waiting tasks and waiting workers; the worker that asked first is served first. */
-export function dispatch(state: FarmState, pool: PoolEntry): void {
-  while (pool.line.size > 0) {
-    const ask = pool.asks.first;
-    if (ask === undefined) return;
-    grant(state, pool, ask);
-  }
+  openAsk(state, entry);
 }
 
 /** Forgets a worker that has been silent and holds nothing. */
@@ -87,44 +73,32 @@ export function checkWorker(state: FarmState, worker: WorkerEntry): void {
     return;
   }
   if (worker.ask !== undefined) answerEmpty(state, worker.ask, "worker-vanished");
+  forgetShelf(worker);
+  worker.pool.workers.delete(worker);
   state.workers.delete(worker.id);
 }
 
-/** Answers one request with the next batch of its pool, which is not empty. */
-function grant(state: FarmState, pool: PoolEntry, ask: AskEntry): void {
-  const entries = pool.line.take(Math.min(ask.slotsFree, limits.batchTasksMax));
-  const { worker } = ask;
-  // Its timer tells when the request came: in this very step, or before the task did.
-  const heldSince = ask.timer.at - limits.askHoldMs;
-  closeAsk(state, ask);
-  const waitedMs = entries.map((entry) => state.now - entry.waitingSince);
-  const leases = entries.map((entry) => leaseOut(state, entry, worker));
-  const reason = heldSince < state.now ? "worker-waited" : "task-waited";
-  const shape = entries[0]?.shape ?? "";
-  state.emit({ kind: "grant", reason, ask: ask.ask, worker: worker.id, shape, leases, waitedMs });
-}
-
-function leaseOut(state: FarmState, entry: TaskEntry, worker: WorkerEntry): Lease {
-  const { fence, attempt } = holdLease(state, entry, { worker, fence: state.nextFence() });
-  return { spec: entry.spec, fence, attempt };
-}
-
-function closeAsk(state: FarmState, ask: AskEntry): void {
-  ask.node.list?.remove(ask.node);
-  state.timers.clear(ask.timer);
-  if (ask.worker.ask === ask) ask.worker.ask = undefined;
-}
-
 /** The entry of a worker that gave a sign of life; undefined where the table is full. */
-function hearWorker(state: FarmState, id: WorkerId, pool: PoolId): WorkerEntry | undefined {
+function hearWorker(state: FarmState, id: WorkerId, poolId: PoolId): WorkerEntry | undefined {
+  const pool = state.pool(poolId);
   let worker = state.workers.get(id);
   if (worker === undefined) {
     if (state.workers.size >= limits.workersMax) return undefined;
     worker = new WorkerEntry(id, pool);
+    worker.policy = state.workerPolicies.get(id);
     state.workers.set(id, worker);
     state.timers.set(worker.timer, state.now + limits.workerForgetMs);
   }
-  worker.pool = pool;
+  if (worker.pool !== pool) movePool(state, worker, pool);
+  pool.workers.add(worker);
   worker.heardAt = state.now;
   return worker;
+}
+
+/** A worker's name came up again in another pool: what it asked and held there is not here. */
+function movePool(state: FarmState, worker: WorkerEntry, pool: WorkerEntry["pool"]): void {
+  if (worker.ask !== undefined) answerEmpty(state, worker.ask, "newer-ask");
+  forgetShelf(worker);
+  worker.pool.workers.delete(worker);
+  worker.pool = pool;
 }

@@ -58,7 +58,11 @@ export interface TaskPriority {
   /** 1 to 100; 0 means 50. */
   priority: number;
   /** Wanted by then; unlike expire_time it ends nothing. */
-  deadlineTime?: Date | undefined;
+  deadlineTime?:
+    | Date
+    | undefined;
+  /** The job has a control record: none of its tasks is granted before the leader knows it. */
+  isControlled: boolean;
 }
 
 /** The adapters of one task, in order. */
@@ -125,10 +129,24 @@ export interface QueuedTask {
   spec?:
     | TaskSpec
     | undefined;
-  /** Attempts spent so far: crashes and the task's own failures, not drains. */
+  /** Attempts spent so far: the task's own failures, not crashes and drains. */
   attempts: number;
   /** Why the last attempt ended, absent before the first failure. */
-  lastFailure?: TaskFailure | undefined;
+  lastFailure?:
+    | TaskFailure
+    | undefined;
+  /** Crashes under it; absent before the first. */
+  crashes?: Crashes | undefined;
+}
+
+/**
+ * Workers or engines that died while they held a task. They spend no attempt: three of them, on
+ * workers of their own where there are three, make it poison.
+ */
+export interface Crashes {
+  count: number;
+  /** Each worker once. */
+  workers: string[];
 }
 
 /** The one terminal record of a task in OUTCOMES. */
@@ -360,7 +378,7 @@ export const TaskSpec: MessageFns<TaskSpec> = {
 };
 
 function createBaseTaskPriority(): TaskPriority {
-  return { priorityClass: 0, priority: 0, deadlineTime: undefined };
+  return { priorityClass: 0, priority: 0, deadlineTime: undefined, isControlled: false };
 }
 
 export const TaskPriority: MessageFns<TaskPriority> = {
@@ -373,6 +391,9 @@ export const TaskPriority: MessageFns<TaskPriority> = {
     }
     if (message.deadlineTime !== undefined) {
       Timestamp.encode(toTimestamp(message.deadlineTime), writer.uint32(26).fork()).join();
+    }
+    if (message.isControlled !== false) {
+      writer.uint32(32).bool(message.isControlled);
     }
     return writer;
   },
@@ -414,6 +435,14 @@ export const TaskPriority: MessageFns<TaskPriority> = {
             message.deadlineTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.isControlled = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -434,6 +463,7 @@ export const TaskPriority: MessageFns<TaskPriority> = {
     message.priorityClass = object.priorityClass ?? 0;
     message.priority = object.priority ?? 0;
     message.deadlineTime = object.deadlineTime ?? undefined;
+    message.isControlled = object.isControlled ?? false;
     return message;
   },
 };
@@ -954,7 +984,7 @@ export const WorkerPolicy: MessageFns<WorkerPolicy> = {
 };
 
 function createBaseQueuedTask(): QueuedTask {
-  return { spec: undefined, attempts: 0, lastFailure: undefined };
+  return { spec: undefined, attempts: 0, lastFailure: undefined, crashes: undefined };
 }
 
 export const QueuedTask: MessageFns<QueuedTask> = {
@@ -967,6 +997,9 @@ export const QueuedTask: MessageFns<QueuedTask> = {
     }
     if (message.lastFailure !== undefined) {
       TaskFailure.encode(message.lastFailure, writer.uint32(26).fork()).join();
+    }
+    if (message.crashes !== undefined) {
+      Crashes.encode(message.crashes, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -1008,6 +1041,14 @@ export const QueuedTask: MessageFns<QueuedTask> = {
             message.lastFailure = TaskFailure.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.crashes = Crashes.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1030,6 +1071,76 @@ export const QueuedTask: MessageFns<QueuedTask> = {
     message.lastFailure = (object.lastFailure !== undefined && object.lastFailure !== null)
       ? TaskFailure.fromPartial(object.lastFailure)
       : undefined;
+    message.crashes = (object.crashes !== undefined && object.crashes !== null)
+      ? Crashes.fromPartial(object.crashes)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCrashes(): Crashes {
+  return { count: 0, workers: [] };
+}
+
+export const Crashes: MessageFns<Crashes> = {
+  encode(message: Crashes, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.count !== 0) {
+      writer.uint32(8).uint32(message.count);
+    }
+    for (const v of message.workers) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Crashes {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCrashes();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.count = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.workers.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Crashes>): Crashes {
+    return Crashes.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Crashes>): Crashes {
+    const message = createBaseCrashes();
+    message.count = object.count ?? 0;
+    message.workers = object.workers?.map((e) => e) || [];
     return message;
   },
 };

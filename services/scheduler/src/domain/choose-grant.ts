@@ -1,0 +1,196 @@
+/**
+ * Decides which waiting lot goes to which asking worker: fair shares say whose turn it is, and
+ * within their bounds adapters that are warm somewhere decide who goes where.
+ */
+import { limits, WaitReason } from "@zfarm/contract";
+import type { FarmState } from "./farm-state.ts";
+import type { Lot } from "./lot.ts";
+import type { PoolEntry } from "./pool-entry.ts";
+import type { GrantReason } from "./scheduler-effect.ts";
+import { relane } from "./waiting-rules.ts";
+import type { AskEntry, WorkerEntry } from "./worker-entry.ts";
+
+export interface Choice {
+  readonly lot: Lot;
+  readonly ask: AskEntry;
+  readonly reason: GrantReason;
+}
+
+/** The next grant of a pool; undefined where nothing can be granted now. */
+export function chooseGrant(state: FarmState, pool: PoolEntry): Choice | undefined {
+  const { first } = pool.asks;
+  if (first === undefined || pool.line.size === 0) return undefined;
+  const head = findHead(state, pool);
+  if (head === undefined) return undefined;
+  return chooseWarmer(pool, head, first) ?? head;
+}
+
+/** The first lot in fair order that some asking worker may take, and the best worker for it. */
+function findHead(state: FarmState, pool: PoolEntry): Choice | undefined {
+  const heldShapes = new Set<string>();
+  for (const lot of pool.line.heads(limits.placementScanMax)) {
+    if (lot.lane?.hasDeadlines === true && !makesDeadline(state, lot)) {
+      // It goes on as if it had none; the order has changed, so the look starts anew.
+      lot.isLate = true;
+      relane(state, lot);
+      return findHead(state, pool);
+    }
+    if (heldShapes.has(lot.shape) || isHeldForAdapters(state, lot)) continue;
+    const choice = chooseWorker(pool, lot);
+    if (choice === undefined || holdsForAdapters(state, choice)) continue;
+    if (!holdsForBatch(state, choice)) return choice;
+    heldShapes.add(lot.shape);
+  }
+  return undefined;
+}
+
+/** Whether a task that started now would be done by its deadline. */
+export function makesDeadline(state: FarmState, lot: Lot): boolean {
+  const { id } = lot.job.pool;
+  const lora = lot.adapters.length === 0 ? "none" : "warm";
+  return state.now + state.costs.predict({ pool: id, shape: lot.shape, lora }) <= lot.deadlineAt;
+}
+
+/** The asking worker that has least to load for the lot, among those that may take it. */
+function chooseWorker(pool: PoolEntry, lot: Lot): Choice | undefined {
+  const [adapter] = lot.adapters;
+  if (adapter !== undefined) {
+    const warm = findWarm(pool, lot, adapter.digest);
+    if (warm !== undefined) return { lot, ask: warm, reason: "adapters-warm" };
+  }
+  let best: AskEntry | undefined;
+  let bestCost = Number.POSITIVE_INFINITY;
+  let left: number = limits.placementAsksMax;
+  for (const ask of pool.asks) {
+    if (left === 0 || (best !== undefined && adapter === undefined)) break;
+    left -= 1;
+    if (!mayTake(pool, lot, ask.worker)) continue;
+    const cost = placeCost(pool, lot, ask.worker);
+    if (cost < bestCost) [best, bestCost] = [ask, cost];
+  }
+  if (best === undefined) return undefined;
+  const isHeld = best.heldSince < lotSince(lot);
+  return { lot, ask: best, reason: isHeld ? "worker-waited" : "task-waited" };
+}
+
+/** An asking worker that holds the whole stack on its device. */
+function findWarm(pool: PoolEntry, lot: Lot, digest: string): AskEntry | undefined {
+  for (const ask of pool.askers.get(digest) ?? []) if (isWarm(pool, lot, ask)) return ask;
+  return undefined;
+}
+
+/** Whether the worker can take the lot's tasks at all. */
+export function mayTake(pool: PoolEntry, lot: Lot, worker: WorkerEntry): boolean {
+  if (lot.adapters.length > 0 && worker.shelf === undefined) return false;
+  if (rankOf(lot) > worker.rankBudget) return false;
+  if (lot.kind !== "suspected") return true;
+  // Where every worker of the pool has crashed under it, it goes back to one of them.
+  return lot.first?.trial?.crashes.avoids(worker.id, pool.alive) !== true;
+}
+
+export function rankOf(lot: Lot): number {
+  return lot.adapters.reduce((sum, { rank }) => sum + rank, 0);
+}
+
+/** Milliseconds of loading, and what is lost by pushing adapters out that are nowhere else. */
+function placeCost(pool: PoolEntry, lot: Lot, { shelf }: WorkerEntry): number {
+  if (shelf === undefined || lot.adapters.length === 0) return 0;
+  const loadMs = shelf.loadMs(lot.adapters);
+  const victim = shelf.victimFor(lot.adapters);
+  if (victim === undefined) return loadMs;
+  const copies = pool.residents.get(victim)?.size ?? 1;
+  return loadMs + (loadMs * shelf.warmth(victim)) / copies;
+}
+
+/**
+ * Instead of a lot that must load its adapters, one that finds its own warm on the worker that
+ * asks: its project may not be too far ahead, and the older one must not be too much older.
+ */
+function chooseWarmer(pool: PoolEntry, head: Choice, ask: AskEntry): Choice | undefined {
+  const { shelf } = ask.worker;
+  if (shelf === undefined || head.reason === "adapters-warm" || head.lot.kind !== "fresh") return;
+  const savesMs = shelf.loadMs(head.lot.adapters);
+  if (savesMs === 0) return undefined;
+  let best: Lot | undefined;
+  for (const digest of shelf.onDevice()) {
+    for (const lot of pool.line.ofAdapter(digest)) {
+      if (best !== undefined && lot.order > best.order) break;
+      if (mayPass(pool, lot, { head: head.lot, savesMs }) && isWarm(pool, lot, ask)) {
+        best = lot;
+        break;
+      }
+    }
+  }
+  return best === undefined ? undefined : { lot: best, ask, reason: "adapters-warm" };
+}
+
+function isWarm(pool: PoolEntry, lot: Lot, { worker }: AskEntry): boolean {
+  return worker.shelf?.loadMs(lot.adapters) === 0 && mayTake(pool, lot, worker);
+}
+
+/** Whether a lot may go before the one whose turn it is. */
+export function mayPass(
+  pool: PoolEntry,
+  lot: Lot,
+  { head, savesMs }: { head: Lot; savesMs: number },
+): boolean {
+  if (!pool.line.isServed(lot)) return false;
+  if (lot.job.project !== head.job.project) return pool.line.leadOf(lot) <= limits.fairLeadMs;
+  return lotSince(lot) - lotSince(head) <= savesMs * limits.affinityLoadsMax;
+}
+
+/** Since when the lot's next task waits, milliseconds since the term began. */
+export function lotSince(lot: Lot): number {
+  return lot.first?.waitingSince ?? 0;
+}
+
+function isHeldForAdapters(state: FarmState, lot: Lot): boolean {
+  return lot.holdReason === WaitReason.LORA_AFFINITY && lot.holdUntil > state.now;
+}
+
+/** Waits for the worker that has the adapters, if it is free before they are loaded elsewhere. */
+function holdsForAdapters(state: FarmState, { lot, ask, reason }: Choice): boolean {
+  if (lot.adapters.length === 0 || reason === "adapters-warm") return false;
+  const waitedMs = state.elapsedMs - lotSince(lot);
+  const freeAt = warmWorkerFreeAt(state, lot);
+  const loadMs = ask.worker.shelf?.loadMs(lot.adapters) ?? 0;
+  if (freeAt === undefined || freeAt - state.now + waitedMs > loadMs) return false;
+  return hold(state, lot, { until: freeAt, reason: WaitReason.LORA_AFFINITY });
+}
+
+/** Waits a few milliseconds for more tasks of the shape, where they are arriving. */
+function holdsForBatch(state: FarmState, { lot, ask }: Choice): boolean {
+  const { pool } = lot.job;
+  // Idle capacity needs no batches.
+  if (pool.asks.size > 1 || ask.slotsFree < 2) return false;
+  const queued = pool.line.countOfShape(lot.shape);
+  const heldMs = state.elapsedMs - lotSince(lot);
+  const room = { queued, slotsFree: ask.slotsFree, heldMs };
+  const holdMs = pool.arrivals.holdMs(lot.shape, state.now, room);
+  if (holdMs === 0) return false;
+  return hold(state, lot, { until: state.now + holdMs, reason: WaitReason.BATCH_FORMING });
+}
+
+function hold(state: FarmState, lot: Lot, wait: { until: number; reason: WaitReason }): true {
+  lot.holdUntil = wait.until;
+  lot.holdReason = wait.reason;
+  const { pool } = lot.job;
+  const { holdTimer } = pool;
+  if (holdTimer.slot < 0 || holdTimer.at > wait.until) state.timers.set(holdTimer, wait.until);
+  return true;
+}
+
+/** When the first of the workers that hold the adapters should be free, if they are all busy. */
+function warmWorkerFreeAt(state: FarmState, lot: Lot): number | undefined {
+  const [adapter] = lot.adapters;
+  if (adapter === undefined) return undefined;
+  let freeAt: number | undefined;
+  let left: number = limits.placementAsksMax;
+  for (const worker of lot.job.pool.residents.get(adapter.digest) ?? []) {
+    if (left === 0) break;
+    left -= 1;
+    if (worker.busyUntil <= state.now || !mayTake(lot.job.pool, lot, worker)) continue;
+    freeAt = Math.min(freeAt ?? Number.POSITIVE_INFINITY, worker.busyUntil);
+  }
+  return freeAt;
+}

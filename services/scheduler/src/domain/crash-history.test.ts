@@ -1,0 +1,47 @@
+import { limits, type WorkerId } from "@zfarm/contract";
+import { describe, expect, test } from "vitest";
+import { CrashHistory } from "./crash-history.ts";
+
+function crashedOn(...workers: string[]): CrashHistory {
+  const history = new CrashHistory();
+  for (const worker of workers) history.noteCrash(worker as WorkerId);
+  return history;
+}
+
+function aliveOf(...workers: string[]) {
+  return { count: workers.length, has: (worker: WorkerId) => workers.includes(worker) };
+}
+
+describe("a task under which workers crash", () => {
+  test("is poison once three distinct workers died of it", () => {
+    expect(crashedOn("w1", "w2").isPoison(5)).toBe(false);
+    expect(crashedOn("w1", "w2", "w3").isPoison(5)).toBe(true);
+  });
+
+  test("is no poison because one worker dies again and again, while there are others", () => {
+    expect(crashedOn("w1", "w1", "w1").isPoison(3)).toBe(false);
+    expect(crashedOn("w1", "w2", "w1").isPoison(3)).toBe(false);
+  });
+
+  test("is poison after three crashes where the pool has fewer workers", () => {
+    expect(crashedOn("w1", "w1").isPoison(1)).toBe(false);
+    expect(crashedOn("w1", "w1", "w1").isPoison(1)).toBe(true);
+    expect(crashedOn("w1", "w2", "w1").isPoison(2)).toBe(true);
+  });
+
+  test("is given up after a bounded number of crashes, wherever they were", () => {
+    const workers = Array.from({ length: limits.taskCrashesMax }, () => "w1");
+
+    expect(crashedOn(...workers).isPoison(9)).toBe(true);
+  });
+
+  test("goes to a worker it has not met, as long as there is one", () => {
+    const history = crashedOn("w1", "w2");
+    const w1 = "w1" as WorkerId;
+
+    expect(history.avoids(w1, aliveOf("w1", "w2", "w3"))).toBe(true);
+    expect(history.avoids(w1, aliveOf("w1", "w3"))).toBe(true);
+    expect(history.avoids(w1, aliveOf("w1", "w2"))).toBe(false);
+    expect(history.avoids("w3" as WorkerId, aliveOf("w1", "w2", "w3"))).toBe(false);
+  });
+});

@@ -1,0 +1,65 @@
+/**
+ * Whether a task kills its workers. One crash proves nothing: the worker may have been about to
+ * die. So a task that was there when a worker crashed is tried elsewhere, and is poison once it
+ * has seen enough of them die. Tasks that have seen no crash need no history.
+ */
+import { type Crashes, limits, type WorkerId } from "@zfarm/contract";
+
+/** The workers of the task's pool that are alive. */
+export interface AliveWorkers {
+  readonly count: number;
+  has(worker: WorkerId): boolean;
+}
+
+export class CrashHistory {
+  /** Distinct; a few, since crashes are bounded. */
+  readonly #workers: WorkerId[] = [];
+  #crashes = 0;
+
+  get crashes(): number {
+    return this.#crashes;
+  }
+
+  /** Distinct workers that crashed under the task. */
+  get workers(): readonly WorkerId[] {
+    return this.#workers;
+  }
+
+  /** The worker died, or its engine did, while it had the task. */
+  noteCrash(worker: WorkerId): void {
+    this.#crashes += 1;
+    const isNew = !this.#workers.includes(worker);
+    if (isNew && this.#workers.length < limits.taskCrashesMax) this.#workers.push(worker);
+  }
+
+  /** As the task's message carries it from leader to leader; absent before the first. */
+  get record(): Crashes | undefined {
+    if (this.#crashes === 0) return undefined;
+    return { count: this.#crashes, workers: [...this.#workers] };
+  }
+
+  /** Takes what an earlier leader wrote; crashes are never forgotten. */
+  restore({ count, workers }: Crashes): void {
+    this.#crashes = Math.max(this.#crashes, count);
+    for (const worker of workers.slice(0, limits.taskCrashesMax)) {
+      if (!this.#workers.includes(worker as WorkerId)) this.#workers.push(worker as WorkerId);
+    }
+  }
+
+  /**
+   * Whether the task is to blame: enough distinct workers died where the pool has so many. A
+   * smaller pool cannot show that, and there every crash counts.
+   */
+  isPoison(aliveWorkers: number): boolean {
+    if (this.#crashes >= limits.taskCrashesMax) return true;
+    const proofs = aliveWorkers >= limits.poisonCrashes ? this.#workers.length : this.#crashes;
+    return proofs >= limits.poisonCrashes;
+  }
+
+  /** Whether the task should go to another worker, as long as there is one it has not met. */
+  avoids(worker: WorkerId, alive: AliveWorkers): boolean {
+    if (!this.#workers.includes(worker)) return false;
+    const met = this.#workers.filter((each) => alive.has(each)).length;
+    return met < alive.count;
+  }
+}

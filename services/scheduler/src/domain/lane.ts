@@ -1,0 +1,88 @@
+/**
+ * Lots of one project that compete as one: those of one class and priority, oldest first and tried
+ * ones before fresh ones, or those of one class with a deadline they can make, earliest first.
+ */
+import { limits, PriorityClass } from "@zfarm/contract";
+import { IndexedHeap } from "./indexed-heap.ts";
+import type { Priority } from "./job-entry.ts";
+import type { Lot } from "./lot.ts";
+import { StrideMember } from "./stride-line.ts";
+
+/** GPU-seconds of the classes against each other while all of them wait. */
+const classRates: Readonly<Record<PriorityClass, number>> = {
+  [PriorityClass.INTERACTIVE]: limits.interactiveRate,
+  [PriorityClass.STANDARD]: limits.standardRate,
+  [PriorityClass.BATCH]: limits.batchRate,
+  [PriorityClass.UNSPECIFIED]: limits.standardRate,
+  [PriorityClass.UNRECOGNIZED]: limits.standardRate,
+};
+
+export class Lane {
+  readonly key: string;
+  readonly hasDeadlines: boolean;
+  /** In the line of lanes of its project. */
+  readonly turn: StrideMember<Lane>;
+  readonly isBefore: (one: Lot, other: Lot) => boolean;
+  readonly #rate: number;
+  readonly #lots: IndexedHeap<Lot>;
+
+  constructor(priority: Priority, hasDeadlines: boolean) {
+    const { priorityClass } = priority;
+    // Whatever their priorities, what is wanted by a time goes at the pace of the highest one.
+    const pace = hasDeadlines ? limits.priorityMax : priority.priority;
+    this.key = laneKey(priority, hasDeadlines);
+    this.hasDeadlines = hasDeadlines;
+    this.#rate = classRates[priorityClass] * pace;
+    this.turn = new StrideMember<Lane>(this, this.#rate);
+    this.isBefore = hasDeadlines ? isDueBefore : isOlder;
+    this.#lots = new IndexedHeap<Lot>(this.isBefore);
+  }
+
+  get size(): number {
+    return this.#lots.size;
+  }
+
+  get first(): Lot | undefined {
+    return this.#lots.first;
+  }
+
+  /** Doubles with the time that the first lot has waited, so that nothing starves behind rates. */
+  age(waitedMs: number): void {
+    const doublings = Math.floor(waitedMs / limits.ageDoubleMs);
+    this.turn.rate = this.#rate * 2 ** Math.min(Math.max(doublings, 0), limits.ageDoublingsMax);
+  }
+
+  add(lot: Lot): void {
+    lot.lane = this;
+    this.#lots.put(lot);
+  }
+
+  /** Its first task has changed. */
+  reorder(lot: Lot): void {
+    this.#lots.put(lot);
+  }
+
+  remove(lot: Lot): void {
+    this.#lots.remove(lot);
+    lot.lane = undefined;
+  }
+
+  peek(count: number): Lot[] {
+    return this.#lots.peek(count);
+  }
+}
+
+export function laneKey({ priorityClass, priority }: Priority, hasDeadlines: boolean): string {
+  return hasDeadlines ? `${priorityClass} by deadline` : `${priorityClass} at ${priority}`;
+}
+
+function isOlder(one: Lot, other: Lot): boolean {
+  const [isOneFresh, isOtherFresh] = [one.kind === "fresh", other.kind === "fresh"];
+  if (isOneFresh !== isOtherFresh) return isOtherFresh;
+  return one.order < other.order || (one.order === other.order && one.key < other.key);
+}
+
+function isDueBefore(one: Lot, other: Lot): boolean {
+  if (one.deadlineAt !== other.deadlineAt) return one.deadlineAt < other.deadlineAt;
+  return isOlder(one, other);
+}

@@ -1,0 +1,51 @@
+/** A pool: its line, its workers, those of them that ask, and where adapters are. */
+import type { PoolId, PoolPolicy, WaitReason, WorkerId } from "@zfarm/contract";
+import { ArrivalRates } from "./arrival-rates.ts";
+import type { AliveWorkers } from "./crash-history.ts";
+import { LinkedList } from "./linked-list.ts";
+import { PoolLine } from "./pool-line.ts";
+import { Timer } from "./timer-heap.ts";
+import type { Wake } from "./wake.ts";
+import type { AskEntry, WorkerEntry } from "./worker-entry.ts";
+
+/** Pools are few and named by operators; an empty one is kept so that its gauges read 0. */
+export class PoolEntry {
+  readonly id: PoolId;
+  readonly line: PoolLine;
+  /** Requests for work without an answer that have room, oldest first. */
+  readonly asks = new LinkedList<AskEntry>();
+  readonly workers = new Set<WorkerEntry>();
+  /** Requests among them by the adapters that their workers hold on the device. */
+  readonly askers = new Map<string, Set<AskEntry>>();
+  /** Workers by the adapters that they hold on the device. */
+  readonly residents = new Map<string, Set<WorkerEntry>>();
+  readonly arrivals = new ArrivalRates();
+  /** Live tasks that are kept out of the line, by what keeps them. */
+  readonly gated = new Map<WaitReason, number>();
+  /** The earliest end of a bounded wait of one of its lots. */
+  readonly holdTimer: Timer<Wake>;
+  policy: PoolPolicy | undefined = undefined;
+  /** Live tasks by state, delayed and ending ones among the queued. */
+  queued = 0;
+  leased = 0;
+
+  /** Who is there, for tasks that avoid some of them. */
+  get alive(): AliveWorkers {
+    return { count: this.workers.size, has: (id) => this.#has(id) };
+  }
+
+  constructor(id: PoolId) {
+    this.id = id;
+    this.line = new PoolLine(id);
+    this.holdTimer = new Timer<Wake>({ kind: "hold-ends", pool: this });
+  }
+
+  #has(id: WorkerId): boolean {
+    for (const worker of this.workers) if (worker.id === id) return true;
+    return false;
+  }
+
+  countGated(reason: WaitReason, by: number): void {
+    this.gated.set(reason, (this.gated.get(reason) ?? 0) + by);
+  }
+}

@@ -1,0 +1,59 @@
+/** What keeps a lot's tasks from running: the one binding reason. */
+import { WaitReason, WorkerState } from "@zfarm/contract";
+import type { FarmState } from "./farm-state.ts";
+import type { Lot } from "./lot.ts";
+import type { PoolEntry } from "./pool-entry.ts";
+import type { ProjectLine } from "./project-line.ts";
+import type { TaskEntry } from "./task-entry.ts";
+import type { WorkerEntry } from "./worker-entry.ts";
+
+/** Of a task that is queued. */
+export function reasonOfTask(state: FarmState, entry: TaskEntry): WaitReason {
+  if (entry.trial?.aside === "delayed") return WaitReason.BACK_OFF;
+  if (entry.trial?.aside === "ending") return WaitReason.ENDING;
+  return reasonOfLot(state, entry.lot);
+}
+
+export function reasonOfLot(state: FarmState, lot: Lot): WaitReason {
+  if (lot.gate !== WaitReason.NEXT) return lot.gate;
+  const { pool, project } = lot.job;
+  const common = reasonOfPool(state, pool);
+  if (common !== undefined) return common;
+  if (lot.kind === "suspected") return WaitReason.SUSPECTED;
+  if (lot.holdUntil > state.now) return lot.holdReason;
+  return reasonOfLine(state, pool, pool.line.lineOf(project));
+}
+
+/** What holds the whole pool; undefined where something runs there. */
+export function reasonOfPool(state: FarmState, pool: PoolEntry): WaitReason | undefined {
+  if (state.now < state.grantsFrom) return WaitReason.LEADER_CHANGE;
+  if (pool.policy?.draining === true) return WaitReason.DRAINING;
+  if (pool.workers.size === 0) return WaitReason.NO_WORKERS;
+  let isQuarantined = false;
+  for (const worker of pool.workers) {
+    if (drains(worker)) continue;
+    if (state.health.quarantineOf(worker.id, state.now) === undefined) return undefined;
+    isQuarantined = true;
+  }
+  return isQuarantined ? WaitReason.QUARANTINED : WaitReason.DRAINING;
+}
+
+/** What holds a project's tasks that stand in the line of a pool where something runs. */
+export function reasonOfLine(
+  state: FarmState,
+  pool: PoolEntry,
+  { project, turn, waiting }: ProjectLine,
+): WaitReason {
+  if (waiting > 0 && project.running >= project.burst) {
+    return project.isIsolated ? WaitReason.SUSPECTED : WaitReason.PROJECT_LIMIT;
+  }
+  if (pool.asks.size > 0) return WaitReason.NEXT;
+  // Ahead by more than a task: tasks of other projects come first although these came before.
+  const first = pool.line.nextPass ?? turn.pass;
+  const taskMs = state.costs.typical(pool.id) / project.weight;
+  return turn.pass - first > taskMs ? WaitReason.FAIR_SHARE : WaitReason.CAPACITY;
+}
+
+export function drains({ policy, info }: WorkerEntry): boolean {
+  return policy?.draining === true || info?.state === WorkerState.DRAINING;
+}
