@@ -2,8 +2,10 @@
 import type { Clock, Log } from "@zfarm/runtime";
 import type { BrokerBounds } from "./bounds.ts";
 import type { Broker } from "./broker.ts";
+import { LogJobControls } from "./job-controls.ts";
 import { LeaseLeadership } from "./leadership.ts";
 import { LogOutcomes } from "./outcome-log.ts";
+import { LogPolicies } from "./policies.ts";
 import type { Messenger, SubjectLog } from "./ports.ts";
 import { MessengerProgress } from "./progress-bus.ts";
 import { LogJobRecords, LogPoolRecords } from "./records.ts";
@@ -15,6 +17,8 @@ import { MessengerLink } from "./worker-link.ts";
 export interface BrokerLogs<Each = SubjectLog> {
   readonly queue: Each;
   readonly outcomes: Each;
+  readonly controls: Each;
+  readonly policies: Each;
   readonly jobs: Each;
   readonly pools: Each;
   readonly lease: Each;
@@ -39,6 +43,8 @@ export function assembleBroker(parts: BrokerParts): Broker {
     kind: parts.kind,
     queue: new LogTaskQueue(logs.queue),
     outcomes: new LogOutcomes(logs.outcomes, clock),
+    controls: new LogJobControls(logs.controls),
+    policies: new LogPolicies(logs.policies),
     jobs: new LogJobRecords(logs.jobs),
     pools: new LogPoolRecords(logs.pools),
     link: new MessengerLink({ messenger, bounds, log }),

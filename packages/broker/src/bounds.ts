@@ -3,6 +3,8 @@ import { limits } from "@zfarm/contract";
 
 export interface BrokerBounds {
   readonly queueTasksMax: number;
+  readonly controlsMax: number;
+  readonly policiesMax: number;
   readonly outcomeRetentionMs: number;
   readonly jobRetentionMs: number;
   readonly leaderLeaseMs: number;

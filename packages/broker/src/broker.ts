@@ -1,6 +1,6 @@
 /**
- * The broker as the farm sees it: two logs that hold the truth, two buckets of records, and the
- * messages that scheduler, workers and gateways exchange. `nats/` is the real one, `memory/` its
+ * The broker as the farm sees it: two logs that hold the truth, two that hold what people want,
+ * two buckets of records, and the messages that scheduler, workers and gateways exchange. `nats/` is the real one, `memory/` its
  * twin for one process; both pass the suite in @zfarm/testing. Where truth lives and why:
  * docs/decisions/0003-queue-without-acks.md.
  *
@@ -11,17 +11,21 @@ import type {
   AttemptReport,
   Control,
   Heartbeat,
+  JobControl,
   JobRecord,
   JobRef,
   Outcome,
   PoolId,
+  PoolPolicy,
   PoolRecord,
   Progress,
+  ProjectPolicy,
   QueuedTask,
   SchedulerQuery,
   SchedulerReply,
   TaskId,
   WorkerId,
+  WorkerPolicy,
   WorkGrant,
   WorkRequest,
 } from "@zfarm/contract";
@@ -33,6 +37,8 @@ export interface Broker {
   readonly kind: "nats" | "memory";
   readonly queue: TaskQueue;
   readonly outcomes: OutcomeLog;
+  readonly controls: JobControls;
+  readonly policies: Policies;
   readonly jobs: JobRecords;
   readonly pools: PoolRecords;
   readonly link: WorkerLink;
@@ -101,6 +107,41 @@ export interface FollowOutcomes {
   readonly after: Revision;
   readonly stop: AbortSignal;
 }
+
+export interface StoredControl {
+  readonly control: JobControl;
+  readonly revision: Revision;
+}
+
+/** What is wanted of jobs: the newest record of a job counts. Gone with the job's record. */
+export interface JobControls {
+  find(job: JobRef): Promise<StoredControl | undefined>;
+  /** Replaces the record that is at `expected`, 0n for none yet. QUEUE_FULL where there is no room. */
+  put(control: JobControl, expected: Revision): Promise<Revision | "conflict">;
+  /** As the queue's. */
+  follow(stop: AbortSignal): AsyncIterable<Followed<StoredControl>>;
+}
+
+/** What operators want of projects, pools and workers; kept for good. */
+export interface Policies {
+  readonly projects: PolicyRecords<ProjectPolicy>;
+  readonly pools: PolicyRecords<PoolPolicy>;
+  readonly workers: PolicyRecords<WorkerPolicy>;
+  /** As the queue's: all three kinds in the order of writing. */
+  follow(stop: AbortSignal): AsyncIterable<Followed<StoredPolicy>>;
+}
+
+export interface PolicyRecords<Policy> {
+  find(id: string): Promise<{ policy: Policy; revision: Revision } | undefined>;
+  /** Replaces the policy that is at `expected`, 0n for none yet. QUEUE_FULL where there is no room. */
+  put(policy: Policy, expected: Revision): Promise<Revision | "conflict">;
+}
+
+export type StoredPolicy = { readonly revision: Revision } & (
+  | { readonly kind: "project"; readonly policy: ProjectPolicy }
+  | { readonly kind: "pool"; readonly policy: PoolPolicy }
+  | { readonly kind: "worker"; readonly policy: WorkerPolicy }
+);
 
 export interface StoredJob {
   readonly record: JobRecord;

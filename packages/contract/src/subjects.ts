@@ -3,10 +3,15 @@
  * subject. Stream layout and its reasons: docs/decisions/0003-queue-without-acks.md.
  */
 
-import type { PoolId, TaskId, WorkerId } from "./ids.ts";
+import type { PoolId, ProjectId, TaskId, WorkerId } from "./ids.ts";
 import type { JobRef } from "./resource-names.ts";
 
-export const streams = { queue: "QUEUE", outcomes: "OUTCOMES" } as const;
+export const streams = {
+  queue: "QUEUE",
+  outcomes: "OUTCOMES",
+  controls: "CONTROLS",
+  policies: "POLICIES",
+} as const;
 
 export const buckets = { jobs: "jobs", pools: "pools", leader: "leader" } as const;
 
@@ -21,6 +26,14 @@ export const subjects = {
   outcome: (id: TaskId) => `outcome.${id.project}.${id.job}.${id.index}`,
   outcomesOfJob: (ref: JobRef) => `outcome.${ref.project}.${ref.job}.*`,
   outcomesAll: "outcome.>",
+  /** What is wanted of a job; three parts, where commands to a worker have two. */
+  jobControl: (ref: JobRef) => `control.${ref.project}.${ref.job}`,
+  jobControlsAll: "control.*.*",
+  /** What operators want of a project, a pool or a worker. */
+  projectPolicy: (project: ProjectId) => `policy.project.${project}`,
+  poolPolicy: (pool: PoolId) => `policy.pool.${pool}`,
+  workerPolicy: (worker: WorkerId) => `policy.worker.${worker}`,
+  policiesAll: "policy.*.*",
   /** Requests for work; the leader answers. */
   work: (pool: PoolId) => `work.${pool}`,
   workAll: "work.*",

@@ -1,7 +1,7 @@
 /**
  * One term of leadership: rebuilds the index from the logs, then follows them and serves until
  * the term is stopped, lost, or fails. Rebuilding first and serving after is what keeps a task
- * from being granted although its outcome exists.
+ * from being granted although its outcome exists, or although its job was paused.
  */
 import type { LeaderTerm, StoredTask } from "@zfarm/broker";
 import { FarmError, limits } from "@zfarm/contract";
@@ -10,6 +10,7 @@ import { Decider, type TermNeeds } from "./decider.ts";
 import { hideFarm } from "./metrics.ts";
 import { rebuildIndex } from "./rebuild-index.ts";
 import { hearBeats, serveFarm } from "./serve-farm.ts";
+import { Wishes } from "./wishes.ts";
 
 /** Leads until `stop` or `term.lost` aborts; rejects with what made the term fail. */
 export async function leadTerm(
@@ -21,9 +22,12 @@ export async function leadTerm(
   needs.metrics.epoch.set(Number(term.epoch));
   // Workers are heard from the first moment: the rebuild takes no time from their grace.
   const stopHearing = hearBeats(decider);
+  const wishes = new Wishes(decider);
   try {
     await Promise.all([
-      guard(decider, () => followQueue(decider)),
+      guard(decider, () => wishes.followControls()),
+      guard(decider, () => wishes.followPolicies()),
+      guard(decider, () => followQueue(decider, wishes)),
       guard(decider, () => decider.tick()),
     ]);
     decider.throwIfFailed();
@@ -45,7 +49,7 @@ async function guard(decider: Decider, run: () => Promise<void>): Promise<void> 
 }
 
 /** What QUEUE holds until it is caught up is the index to rebuild; the rest comes as it comes. */
-async function followQueue(decider: Decider): Promise<void> {
+async function followQueue(decider: Decider, wishes: Wishes): Promise<void> {
   const { broker, log, clock } = decider.needs;
   const startedAt = clock.monotonic();
   const outcomesBefore = await broker.outcomes.lastRevision();
@@ -54,7 +58,8 @@ async function followQueue(decider: Decider): Promise<void> {
   for await (const followed of broker.queue.follow(decider.ended)) {
     if (followed.kind === "caught-up") {
       // Nothing more is read meanwhile: what comes next waits in the log.
-      await rebuildIndex(found ?? [], decider);
+      await wishes.told();
+      await rebuildIndex(found ?? [], decider, wishes);
       found = undefined;
       serving = guard(decider, () => followOutcomes(decider, { outcomesBefore, startedAt }));
     } else if (!isPlaceable(followed.entry.task)) {

@@ -12,16 +12,30 @@ import {
   taskKey,
 } from "@zfarm/contract";
 import { taskOf } from "./check-message.ts";
-import type { Decider } from "./decider.ts";
+import type { Wishes, WishesNeeds } from "./wishes.ts";
 
-/** Finds the outcomes of all tasks, then tells the core each task in the order of the queue. */
-export async function rebuildIndex(stored: readonly StoredTask[], decider: Decider): Promise<void> {
-  const outcomes = await findOutcomes(stored, decider);
+/**
+ * Finds the outcomes of all tasks, then tells the core each task in the order of the queue. Of
+ * jobs whose failed tasks are counted every outcome is told first.
+ */
+export async function rebuildIndex(
+  stored: readonly StoredTask[],
+  decider: WishesNeeds,
+  wishes: Pick<Wishes, "isBudgeted">,
+): Promise<void> {
+  const outcomes = await findOutcomes(stored, decider, wishes);
+  for (const outcome of outcomes.values()) {
+    const id = taskOf(outcome);
+    if (id === undefined || !wishes.isBudgeted(id)) continue;
+    decider.decide({ kind: "outcome-seen", id, outcome });
+  }
   for (const { task, revision } of stored) {
     if (task.spec === undefined) continue;
     const id = taskIdOf(task.spec);
     const outcome = outcomes.get(taskKey(id));
-    if (outcome !== undefined) decider.decide({ kind: "outcome-seen", id, outcome });
+    if (outcome !== undefined && !wishes.isBudgeted(id)) {
+      decider.decide({ kind: "outcome-seen", id, outcome });
+    }
     decider.decide({ kind: "task-stored", task, revision });
   }
 }
@@ -29,10 +43,11 @@ export async function rebuildIndex(stored: readonly StoredTask[], decider: Decid
 /** With bounded parallelism; incomplete only when the term has ended meanwhile. */
 async function findOutcomes(
   stored: readonly StoredTask[],
-  decider: Decider,
+  decider: WishesNeeds,
+  wishes: Pick<Wishes, "isBudgeted">,
 ): Promise<Map<TaskKey, Outcome>> {
   const found = new Map<TaskKey, Outcome>();
-  const requests = planRequests(stored, decider);
+  const requests = planRequests(stored, decider, wishes);
   const work = async (): Promise<void> => {
     for (let next = requests.pop(); next !== undefined; next = requests.pop()) {
       if (decider.ended.aborted) return;
@@ -46,15 +61,17 @@ async function findOutcomes(
   return found;
 }
 
-/** One listing for a job with many live tasks, one look for each task of a small one. */
+/** One listing for a job with many live tasks or a budget, else one look for each task. */
 function planRequests(
   stored: readonly StoredTask[],
-  { needs }: Decider,
+  { needs }: WishesNeeds,
+  wishes: Pick<Wishes, "isBudgeted">,
 ): (() => Promise<readonly Outcome[]>)[] {
   const { outcomes } = needs.broker;
   return groupByJob(stored).flatMap((ids) => {
     const [first] = ids;
-    if (first !== undefined && ids.length >= limits.rebuildListMin) {
+    if (first === undefined) return [];
+    if (ids.length >= limits.rebuildListMin || wishes.isBudgeted(first)) {
       return [async () => (await outcomes.list(first)).map(({ outcome }) => outcome)];
     }
     return ids.map((id) => async () => {

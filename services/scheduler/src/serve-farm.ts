@@ -61,7 +61,10 @@ function takeAsk(
 function answerQuery({ scheduler, epoch }: Decider, { query }: SchedulerQuery): SchedulerReply {
   switch (query?.$case) {
     case "listWorkers": {
-      const workers = scheduler.listWorkers(query.value.pool);
+      const { pool, name } = query.value;
+      const workers = scheduler
+        .listWorkers(pool)
+        .filter((worker) => name === undefined || worker.name === name);
       return { epoch, reply: { $case: "listWorkers", value: { workers } } };
     }
     case "jobStatus": {
@@ -77,6 +80,7 @@ function answerQuery({ scheduler, epoch }: Decider, { query }: SchedulerQuery): 
       const victims = pool === undefined ? [] : scheduler.nameVictims(pool, query.value.count);
       return { epoch, reply: { $case: "victims", value: { victims } } };
     }
+    case "projectStatus":
     case undefined:
       return { epoch, reply: undefined };
   }

@@ -34,6 +34,17 @@ export function createMemoryFarm(options: MemoryBrokerOptions = {}): MemoryFarm 
       clock,
       maxAgeMs: bounds.outcomeRetentionMs,
     }),
+    controls: new MemoryStore({
+      name: streams.controls,
+      clock,
+      maxAgeMs: bounds.jobRetentionMs,
+      messagesMax: bounds.controlsMax,
+    }),
+    policies: new MemoryStore({
+      name: streams.policies,
+      clock,
+      messagesMax: bounds.policiesMax,
+    }),
     jobs: new MemoryStore({ name: buckets.jobs, clock, maxAgeMs: bounds.jobRetentionMs }),
     pools: new MemoryStore({ name: buckets.pools, clock }),
     lease: new MemoryStore({ name: buckets.leader, clock, maxAgeMs: bounds.leaderLeaseMs }),
@@ -50,6 +61,8 @@ export function createMemoryFarm(options: MemoryBrokerOptions = {}): MemoryFarm 
         logs: {
           queue: open(stores.queue),
           outcomes: open(stores.outcomes),
+          controls: open(stores.controls),
+          policies: open(stores.policies),
           jobs: open(stores.jobs),
           pools: open(stores.pools),
           lease: open(stores.lease),

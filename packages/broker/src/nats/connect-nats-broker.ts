@@ -99,6 +99,8 @@ async function openLogs(link: NatsLink, options: NatsBrokerOptions): Promise<Bro
   return {
     queue: open(specs.queue),
     outcomes: open(specs.outcomes),
+    controls: open(specs.controls),
+    policies: open(specs.policies),
     jobs: open(specs.jobs),
     pools: open(specs.pools),
     lease: open(specs.lease),

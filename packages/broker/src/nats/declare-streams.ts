@@ -1,13 +1,14 @@
 /**
  * Makes sure the streams exist and are what the farm needs. Creates them only for a farm that
  * never held anything: where some exist and one is missing, state was lost, and starting over
- * empty would answer "no such job" for work that was accepted.
+ * empty would answer "no such job" for work that was accepted. A stream that a newer version of
+ * the farm added is the exception; the layout noted on QUEUE tells the two apart.
  */
 import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
-import { FarmError } from "@zfarm/contract";
+import { FarmError, streams } from "@zfarm/contract";
 import type { Clock, Log } from "@zfarm/runtime";
 import { classifyNatsError } from "./errors.ts";
-import type { StreamSettings, StreamSpec } from "./stream-specs.ts";
+import { type StreamSettings, type StreamSpec, streamLayout } from "./stream-specs.ts";
 
 export interface DeclareStreamsOptions {
   readonly manager: JetStreamManager;
@@ -22,6 +23,9 @@ export interface DeclareStreamsOptions {
 const looksMax = 6;
 const lookAgainMs = 250;
 
+/** Metadata of QUEUE, in which a farm keeps its layout; servers before 2.10 do not keep it. */
+const layoutKey = "zfarm.layout";
+
 /** The streams as they are, in the order of the specs. STATE_LOST, or the client's errors. */
 export async function declareStreams(options: DeclareStreamsOptions): Promise<StreamInfo[]> {
   const { manager, specs, clock } = options;
@@ -30,6 +34,7 @@ export async function declareStreams(options: DeclareStreamsOptions): Promise<St
     const present = infos.filter((info) => info !== undefined);
     if (present.length === specs.length) {
       present.forEach((info, index) => compareStream(info, { spec: specs[index], ...options }));
+      await noteLayout(present, options);
       return present;
     }
     const missing = specs.filter((_, index) => infos[index] === undefined);
@@ -65,7 +70,28 @@ function lossOf(
   if (mode === "require") return `streams missing: ${names}; this process may not create them`;
   const used = present.find((info) => info.state.last_seq > 0);
   if (used === undefined) return undefined;
+  const layout = layoutOf(present);
+  if (layout !== undefined && missing.every((spec) => spec.layout > layout)) return undefined;
   return `streams missing: ${names}, while ${used.config.name} has been in use`;
+}
+
+/** The layout of the farm that made these streams; undefined where QUEUE, which knows, is lost. */
+function layoutOf(present: readonly StreamInfo[]): number | undefined {
+  const queue = present.find(({ config }) => config.name === streams.queue);
+  return queue === undefined ? undefined : Number(queue.config.metadata?.[layoutKey] ?? 1);
+}
+
+/** From now on a stream of this layout that is missing was lost. */
+async function noteLayout(
+  present: readonly StreamInfo[],
+  { manager, mode, log }: DeclareStreamsOptions,
+): Promise<void> {
+  // Whoever may not create streams takes every missing one for lost, and may lack the right.
+  if (mode === "require" || (layoutOf(present) ?? 1) >= streamLayout) return;
+  const queue = present.find(({ config }) => config.name === streams.queue);
+  const metadata = { ...queue?.config.metadata, [layoutKey]: String(streamLayout) };
+  await manager.streams.update(streams.queue, { metadata });
+  log.info({ layout: streamLayout }, "layout of the streams noted");
 }
 
 async function createStreams(

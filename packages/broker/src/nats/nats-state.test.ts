@@ -1,7 +1,7 @@
 /** Streams that are gone, new or different: the broker stops instead of starting over empty. */
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
-import { streams } from "@zfarm/contract";
+import { defaultPool, streams } from "@zfarm/contract";
 import {
   codeOf,
   FollowReader,
@@ -9,8 +9,10 @@ import {
   type NatsFarm,
   never,
   openNatsFarm,
+  someControl,
   someOutcome,
   someTask,
+  someTaskId,
 } from "@zfarm/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
@@ -109,6 +111,61 @@ describe.runIf(server !== undefined)("the broker's state", () => {
     const broker = await farm.connect();
 
     expect(await broker.queue.add(someTask())).toBe("added");
+  });
+
+  describe("a farm of an older version, which has streams but not all of today's", () => {
+    const newStreams = [streams.controls, streams.policies];
+    const makeOlder = async (): Promise<void> => {
+      const broker = await farm.connect();
+      await broker.queue.add(someTask());
+      await broker.drain();
+      for (const name of newStreams) await manager.streams.delete(name);
+      const { config } = await manager.streams.info(streams.queue);
+      await manager.streams.update(streams.queue, { ...config, metadata: {} });
+    };
+
+    test("gets the new ones once, and keeps what it holds", async () => {
+      await makeOlder();
+
+      const brokers = await Promise.all(Array.from({ length: 4 }, () => farm.connect()));
+
+      const found = await brokers[0]?.queue.find(defaultPool, someTaskId());
+      expect(found?.task).toEqual(someTask());
+      expect(await brokers[1]?.controls.put(someControl(), 0n)).toBe(1n);
+      expect(await brokers[2]?.controls.put(someControl(), 0n)).toBe("conflict");
+    });
+
+    test.each(newStreams)("has lost %s when it is missing after that", async (name) => {
+      await makeOlder();
+      await (await farm.connect()).drain();
+
+      await manager.streams.delete(name);
+
+      await expect(farm.connect()).rejects.toThrow(`streams missing: ${name}, while QUEUE`);
+    });
+
+    test("has lost its state where an older stream is missing too", async () => {
+      await makeOlder();
+      await manager.streams.delete(streams.outcomes);
+
+      expect(await codeOf(farm.connect())).toBe("STATE_LOST");
+    });
+
+    test("is refused by a broker that may not create streams", async () => {
+      await makeOlder();
+
+      expect(await codeOf(farm.connect({ streams: "require" }))).toBe("STATE_LOST");
+    });
+  });
+
+  test("a new farm that lost its controls is not taken for an older one", async () => {
+    const broker = await farm.connect();
+    await broker.queue.add(someTask());
+    await broker.drain();
+
+    await manager.streams.delete(streams.controls);
+
+    expect(await codeOf(farm.connect())).toBe("STATE_LOST");
   });
 
   test("a broker that may not create streams refuses an empty server", async () => {

@@ -15,7 +15,12 @@ export interface StreamSpec {
   readonly config: StreamSettings;
   /** Settings that must be exactly so on a stream that exists. */
   readonly vital: readonly (keyof StreamConfig)[];
+  /** The first layout that has this stream; a farm of an older one cannot have lost it. */
+  readonly layout: number;
 }
+
+/** Counts up when a stream is added: what tells a stream that is new from one that was lost. */
+export const streamLayout = 2;
 
 const vital = [
   "subjects",
@@ -53,6 +58,7 @@ export function streamSpecs(bounds: BrokerBounds, replicas: number): BrokerLogs<
         max_msgs: bounds.queueTasksMax,
       },
       vital,
+      layout: 1,
     },
     outcomes: {
       config: {
@@ -63,13 +69,36 @@ export function streamSpecs(bounds: BrokerBounds, replicas: number): BrokerLogs<
         max_age: nanos(bounds.outcomeRetentionMs),
       },
       vital,
+      layout: 1,
     },
-    jobs: { config: bucket(buckets.jobs, bounds.jobRetentionMs), vital },
-    pools: { config: bucket(buckets.pools, 0), vital },
+    controls: {
+      config: {
+        ...common,
+        name: streams.controls,
+        subjects: [subjects.jobControlsAll],
+        max_msgs: bounds.controlsMax,
+        max_age: nanos(bounds.jobRetentionMs),
+      },
+      vital,
+      layout: 2,
+    },
+    policies: {
+      config: {
+        ...common,
+        name: streams.policies,
+        subjects: [subjects.policiesAll],
+        max_msgs: bounds.policiesMax,
+      },
+      vital,
+      layout: 2,
+    },
+    jobs: { config: bucket(buckets.jobs, bounds.jobRetentionMs), vital, layout: 1 },
+    pools: { config: bucket(buckets.pools, 0), vital, layout: 1 },
     // A leader counts on the lease living exactly this long.
     lease: {
       config: bucket(buckets.leader, bounds.leaderLeaseMs),
       vital: [...vital, "max_age"],
+      layout: 1,
     },
   };
 }

@@ -8,6 +8,7 @@ import { defineOutcomeContract } from "./broker-outcome-contract.ts";
 import { defineQueueContract } from "./broker-queue-contract.ts";
 import { defineQueueFollowContract } from "./broker-queue-follow-contract.ts";
 import { defineRecordContract } from "./broker-record-contract.ts";
+import { defineWishesContract } from "./broker-wishes-contract.ts";
 
 export function defineBrokerContract(name: string, open: OpenFarm): void {
   describe(`broker contract: ${name}`, () => {
@@ -15,6 +16,7 @@ export function defineBrokerContract(name: string, open: OpenFarm): void {
     defineQueueFollowContract(open);
     defineOutcomeContract(open);
     defineRecordContract(open);
+    defineWishesContract(open);
     defineLinkContract(open);
     defineLeadershipContract(open);
     defineLifeContract(open);

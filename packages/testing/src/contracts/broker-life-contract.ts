@@ -10,6 +10,8 @@ const calls: readonly (readonly [string, (broker: Broker) => Promise<unknown>])[
   ["outcomes.publish", ({ outcomes }) => outcomes.publish(someOutcome())],
   ["outcomes.list", ({ outcomes }) => outcomes.list(someJob())],
   ["outcomes.lastRevision", ({ outcomes }) => outcomes.lastRevision()],
+  ["controls.find", ({ controls }) => controls.find(someJob())],
+  ["policies.pools.find", ({ policies }) => policies.pools.find("default")],
   ["jobs.find", ({ jobs }) => jobs.find(someJob())],
   ["link.ask", ({ link }) => link.ask(someWorkRequest(), never)],
   ["progress.subscribe", ({ progress }) => progress.subscribe(someJob(), () => undefined)],

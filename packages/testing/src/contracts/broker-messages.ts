@@ -2,6 +2,7 @@
 import {
   defaultPool,
   defaultProject,
+  type JobControl,
   type JobId,
   type JobRecord,
   type JobRef,
@@ -73,6 +74,10 @@ export function someOutcome(overrides: OutcomeOverrides = {}): Outcome {
     attempt: 0,
     endTime: createTime,
   };
+}
+
+export function someControl(overrides: Partial<JobControl> = {}): JobControl {
+  return { ...someJob(), scheduling: undefined, paused: false, approved: false, ...overrides };
 }
 
 export function someJobRecord(overrides: Partial<JobRecord> = {}): JobRecord {

@@ -149,6 +149,8 @@ export interface Quarantine {
 export interface ListWorkersRequest {
   /** Empty lists every pool. */
   pool: string;
+  /** workers/{worker}: only this one, if it lives; absent lists all. */
+  name?: string | undefined;
 }
 
 export interface ListWorkersResponse {
@@ -1238,13 +1240,16 @@ export const Quarantine: MessageFns<Quarantine> = {
 };
 
 function createBaseListWorkersRequest(): ListWorkersRequest {
-  return { pool: "" };
+  return { pool: "", name: undefined };
 }
 
 export const ListWorkersRequest: MessageFns<ListWorkersRequest> = {
   encode(message: ListWorkersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.pool !== "") {
       writer.uint32(10).string(message.pool);
+    }
+    if (message.name !== undefined) {
+      writer.uint32(18).string(message.name);
     }
     return writer;
   },
@@ -1270,6 +1275,14 @@ export const ListWorkersRequest: MessageFns<ListWorkersRequest> = {
             message.pool = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1288,6 +1301,7 @@ export const ListWorkersRequest: MessageFns<ListWorkersRequest> = {
   fromPartial(object: DeepPartial<ListWorkersRequest>): ListWorkersRequest {
     const message = createBaseListWorkersRequest();
     message.pool = object.pool ?? "";
+    message.name = object.name ?? undefined;
     return message;
   },
 };

@@ -158,6 +158,7 @@ export interface SchedulerQuery {
     | { $case: "jobStatus"; value: JobStatusRequest }
     | { $case: "explain"; value: ExplainQuery }
     | { $case: "victims"; value: VictimsQuery }
+    | { $case: "projectStatus"; value: ProjectStatusQuery }
     | undefined;
 }
 
@@ -168,6 +169,7 @@ export interface SchedulerReply {
     | { $case: "jobStatus"; value: JobStatusReply }
     | { $case: "explain"; value: ExplainReply }
     | { $case: "victims"; value: VictimsReply }
+    | { $case: "projectStatus"; value: ProjectStatusReply }
     | undefined;
 }
 
@@ -191,6 +193,17 @@ export interface VictimsQuery {
 
 export interface VictimsReply {
   victims: Victim[];
+}
+
+/** How much of a project lives, for admission. */
+export interface ProjectStatusQuery {
+  project: string;
+}
+
+export interface ProjectStatusReply {
+  /** Tasks that wait, and tasks that some worker holds. */
+  waiting: number;
+  running: number;
 }
 
 export interface JobStatusRequest {
@@ -1635,6 +1648,9 @@ export const SchedulerQuery: MessageFns<SchedulerQuery> = {
       case "victims":
         VictimsQuery.encode(message.query.value, writer.uint32(34).fork()).join();
         break;
+      case "projectStatus":
+        ProjectStatusQuery.encode(message.query.value, writer.uint32(42).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1684,6 +1700,14 @@ export const SchedulerQuery: MessageFns<SchedulerQuery> = {
             message.query = { $case: "victims", value: VictimsQuery.decode(reader, reader.uint32()) };
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.query = { $case: "projectStatus", value: ProjectStatusQuery.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1726,6 +1750,12 @@ export const SchedulerQuery: MessageFns<SchedulerQuery> = {
         }
         break;
       }
+      case "projectStatus": {
+        if (object.query?.value !== undefined && object.query?.value !== null) {
+          message.query = { $case: "projectStatus", value: ProjectStatusQuery.fromPartial(object.query.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -1755,6 +1785,9 @@ export const SchedulerReply: MessageFns<SchedulerReply> = {
         break;
       case "victims":
         VictimsReply.encode(message.reply.value, writer.uint32(42).fork()).join();
+        break;
+      case "projectStatus":
+        ProjectStatusReply.encode(message.reply.value, writer.uint32(50).fork()).join();
         break;
     }
     return writer;
@@ -1813,6 +1846,14 @@ export const SchedulerReply: MessageFns<SchedulerReply> = {
             message.reply = { $case: "victims", value: VictimsReply.decode(reader, reader.uint32()) };
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.reply = { $case: "projectStatus", value: ProjectStatusReply.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1853,6 +1894,12 @@ export const SchedulerReply: MessageFns<SchedulerReply> = {
       case "victims": {
         if (object.reply?.value !== undefined && object.reply?.value !== null) {
           message.reply = { $case: "victims", value: VictimsReply.fromPartial(object.reply.value) };
+        }
+        break;
+      }
+      case "projectStatus": {
+        if (object.reply?.value !== undefined && object.reply?.value !== null) {
+          message.reply = { $case: "projectStatus", value: ProjectStatusReply.fromPartial(object.reply.value) };
         }
         break;
       }
@@ -2113,6 +2160,128 @@ export const VictimsReply: MessageFns<VictimsReply> = {
   fromPartial(object: DeepPartial<VictimsReply>): VictimsReply {
     const message = createBaseVictimsReply();
     message.victims = object.victims?.map((e) => Victim.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseProjectStatusQuery(): ProjectStatusQuery {
+  return { project: "" };
+}
+
+export const ProjectStatusQuery: MessageFns<ProjectStatusQuery> = {
+  encode(message: ProjectStatusQuery, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.project !== "") {
+      writer.uint32(10).string(message.project);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProjectStatusQuery {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProjectStatusQuery();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.project = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ProjectStatusQuery>): ProjectStatusQuery {
+    return ProjectStatusQuery.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ProjectStatusQuery>): ProjectStatusQuery {
+    const message = createBaseProjectStatusQuery();
+    message.project = object.project ?? "";
+    return message;
+  },
+};
+
+function createBaseProjectStatusReply(): ProjectStatusReply {
+  return { waiting: 0, running: 0 };
+}
+
+export const ProjectStatusReply: MessageFns<ProjectStatusReply> = {
+  encode(message: ProjectStatusReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.waiting !== 0) {
+      writer.uint32(8).uint32(message.waiting);
+    }
+    if (message.running !== 0) {
+      writer.uint32(16).uint32(message.running);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProjectStatusReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProjectStatusReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.waiting = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.running = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ProjectStatusReply>): ProjectStatusReply {
+    return ProjectStatusReply.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ProjectStatusReply>): ProjectStatusReply {
+    const message = createBaseProjectStatusReply();
+    message.waiting = object.waiting ?? 0;
+    message.running = object.running ?? 0;
     return message;
   },
 };

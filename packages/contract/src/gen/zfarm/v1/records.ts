@@ -194,7 +194,11 @@ export interface JobRecord {
   /** True once every task was stored; a retried create publishes what may be missing. */
   admitted: boolean;
   /** The job of the same project whose failed tasks this one tries again. */
-  retryOf?: string | undefined;
+  retryOf?:
+    | string
+    | undefined;
+  /** As the job was created; a control record overrules it. */
+  scheduling?: Scheduling | undefined;
 }
 
 /** What a pool can do, written by its workers when they start. */
@@ -208,6 +212,8 @@ export interface PoolRecord {
   stepsDefault: number;
   widthDefault: number;
   heightDefault: number;
+  /** Sum of LoRA ranks that one picture may have; absent: the pool draws with the bare model only. */
+  rankBudget?: number | undefined;
 }
 
 function createBaseTaskSpec(): TaskSpec {
@@ -1431,6 +1437,7 @@ function createBaseJobRecord(): JobRecord {
     createTime: undefined,
     admitted: false,
     retryOf: undefined,
+    scheduling: undefined,
   };
 }
 
@@ -1462,6 +1469,9 @@ export const JobRecord: MessageFns<JobRecord> = {
     }
     if (message.retryOf !== undefined) {
       writer.uint32(74).string(message.retryOf);
+    }
+    if (message.scheduling !== undefined) {
+      Scheduling.encode(message.scheduling, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -1551,6 +1561,14 @@ export const JobRecord: MessageFns<JobRecord> = {
             message.retryOf = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.scheduling = Scheduling.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1577,6 +1595,9 @@ export const JobRecord: MessageFns<JobRecord> = {
     message.createTime = object.createTime ?? undefined;
     message.admitted = object.admitted ?? false;
     message.retryOf = object.retryOf ?? undefined;
+    message.scheduling = (object.scheduling !== undefined && object.scheduling !== null)
+      ? Scheduling.fromPartial(object.scheduling)
+      : undefined;
     return message;
   },
 };
@@ -1591,6 +1612,7 @@ function createBasePoolRecord(): PoolRecord {
     stepsDefault: 0,
     widthDefault: 0,
     heightDefault: 0,
+    rankBudget: undefined,
   };
 }
 
@@ -1619,6 +1641,9 @@ export const PoolRecord: MessageFns<PoolRecord> = {
     }
     if (message.heightDefault !== 0) {
       writer.uint32(64).uint32(message.heightDefault);
+    }
+    if (message.rankBudget !== undefined) {
+      writer.uint32(72).uint32(message.rankBudget);
     }
     return writer;
   },
@@ -1700,6 +1725,14 @@ export const PoolRecord: MessageFns<PoolRecord> = {
             message.heightDefault = reader.uint32();
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.rankBudget = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1725,6 +1758,7 @@ export const PoolRecord: MessageFns<PoolRecord> = {
     message.stepsDefault = object.stepsDefault ?? 0;
     message.widthDefault = object.widthDefault ?? 0;
     message.heightDefault = object.heightDefault ?? 0;
+    message.rankBudget = object.rankBudget ?? undefined;
     return message;
   },
 };

@@ -1,0 +1,96 @@
+/** What operators want of projects, pools and workers: one record each in one log. */
+import {
+  type PoolId,
+  PoolPolicy,
+  type ProjectId,
+  ProjectPolicy,
+  subjects,
+  type WorkerId,
+  WorkerPolicy,
+} from "@zfarm/contract";
+import type { Followed, Policies, PolicyRecords, Revision, StoredPolicy } from "./broker.ts";
+import { type Codec, decodeStored, encode } from "./codec.ts";
+import type { LogMessage, SubjectLog } from "./ports.ts";
+
+export class LogPolicies implements Policies {
+  readonly projects: PolicyRecords<ProjectPolicy>;
+  readonly pools: PolicyRecords<PoolPolicy>;
+  readonly workers: PolicyRecords<WorkerPolicy>;
+  readonly #log: SubjectLog;
+
+  constructor(log: SubjectLog) {
+    this.#log = log;
+    this.projects = new LogPolicyRecords(log, {
+      codec: ProjectPolicy,
+      subjectOf: (id) => subjects.projectPolicy(id as ProjectId),
+      idOf: ({ project }) => project,
+    });
+    this.pools = new LogPolicyRecords(log, {
+      codec: PoolPolicy,
+      subjectOf: (id) => subjects.poolPolicy(id as PoolId),
+      idOf: ({ pool }) => pool,
+    });
+    this.workers = new LogPolicyRecords(log, {
+      codec: WorkerPolicy,
+      subjectOf: (id) => subjects.workerPolicy(id as WorkerId),
+      idOf: ({ worker }) => worker,
+    });
+  }
+
+  async *follow(stop: AbortSignal): AsyncIterable<Followed<StoredPolicy>> {
+    const filter = subjects.policiesAll;
+    for await (const followed of this.#log.follow({ filter, after: 0n, stop })) {
+      if (followed.kind === "caught-up") {
+        yield followed;
+        continue;
+      }
+      const entry = storedPolicy(followed.entry);
+      if (entry !== undefined) yield { kind: "entry", entry };
+    }
+  }
+}
+
+interface PolicyKind<Policy> {
+  readonly codec: Codec<Policy>;
+  readonly subjectOf: (id: string) => string;
+  readonly idOf: (policy: Policy) => string;
+}
+
+class LogPolicyRecords<Policy> implements PolicyRecords<Policy> {
+  readonly #log: SubjectLog;
+  readonly #kind: PolicyKind<Policy>;
+
+  constructor(log: SubjectLog, kind: PolicyKind<Policy>) {
+    this.#log = log;
+    this.#kind = kind;
+  }
+
+  async find(id: string): Promise<{ policy: Policy; revision: Revision } | undefined> {
+    const { codec, subjectOf } = this.#kind;
+    const message = await this.#log.last(subjectOf(id));
+    if (message === undefined) return undefined;
+    return { policy: decodeStored(codec, message), revision: message.revision };
+  }
+
+  async put(policy: Policy, expected: Revision): Promise<Revision | "conflict"> {
+    const { codec, subjectOf, idOf } = this.#kind;
+    const subject = subjectOf(idOf(policy));
+    const put = await this.#log.put({ subject, bytes: encode(codec, policy), expected });
+    return put.kind === "stored" ? put.revision : "conflict";
+  }
+}
+
+/** Undefined for a kind that this version does not know. */
+function storedPolicy(message: LogMessage): StoredPolicy | undefined {
+  const { revision } = message;
+  switch (message.subject.split(".")[1]) {
+    case "project":
+      return { kind: "project", policy: decodeStored(ProjectPolicy, message), revision };
+    case "pool":
+      return { kind: "pool", policy: decodeStored(PoolPolicy, message), revision };
+    case "worker":
+      return { kind: "worker", policy: decodeStored(WorkerPolicy, message), revision };
+    default:
+      return undefined;
+  }
+}
