@@ -2,36 +2,57 @@
 import { randomUUID } from "node:crypto";
 import { type ChannelCredentials, type ChannelOptions, credentials } from "@grpc/grpc-js";
 import {
+  type ApproveJobResponse,
   type CancelJobResponse,
   type CreateJobResponse,
+  type DrainResponse,
+  type ExplainJobResponse,
+  type ExplainTaskResponse,
   FarmError,
   FleetServiceClient,
+  type ForgiveWorkerResponse,
   type GetJobResponse,
+  type GetProjectPolicyResponse,
   type ImageSpec,
   type Job,
   JobServiceClient,
   type ListTasksResponse,
+  type ListVictimsResponse,
   type ListWorkersResponse,
   limits,
+  type PauseJobResponse,
+  type ProjectShare,
   type RenderImageRequest,
   type RenderImageResponse,
   RenderServiceClient,
+  type ResumeJobResponse,
+  type ResumeResponse,
+  type RetryJobResponse,
   type StreamRenderResponse,
   type Task,
+  type UpdateJobResponse,
+  type UpdateProjectPolicyResponse,
+  type Victim,
   type WatchJobResponse,
   type Worker,
 } from "@zfarm/contract";
-import { callStream, callUnary, type StartUnary } from "./calls.ts";
+import { callStream, callUnary } from "./calls.ts";
 import type {
   CallOptions,
   CreateJobOptions,
   FarmClient,
   ListTasksOptions,
+  ListVictimsOptions,
   RenderOptions,
+  RetryJobOptions,
+  SchedulingChanges,
   Spec,
+  UpdateJobOptions,
   WatchOptions,
 } from "./farm-client.ts";
-import { Retry, type RetryOptions } from "./retry.ts";
+import { boundsOf, failureOf, retried } from "./retried.ts";
+import { Retry } from "./retry.ts";
+import { schedulingOf, updateRequest } from "./scheduling.ts";
 
 export interface FarmOptions {
   /** `host:port`. */
@@ -122,6 +143,7 @@ class GrpcFarmClient implements FarmClient {
       displayName: options.displayName ?? "",
       images: options.images.map(imageOf),
       validateOnly: options.validateOnly ?? false,
+      scheduling: schedulingOf(options.scheduling),
     };
     const { job } = this.#services;
     const response = await retried<CreateJobResponse>(options, (metadata, grpc, done) =>
@@ -190,6 +212,66 @@ class GrpcFarmClient implements FarmClient {
     return present(response.job);
   }
 
+  async pauseJob(name: string, options: CallOptions = {}): Promise<Job> {
+    const { job } = this.#services;
+    const response = await retried<PauseJobResponse>(options, (metadata, grpc, done) =>
+      job.pauseJob({ name }, metadata, grpc, done),
+    );
+    return present(response.job);
+  }
+
+  async resumeJob(name: string, options: CallOptions = {}): Promise<Job> {
+    const { job } = this.#services;
+    const response = await retried<ResumeJobResponse>(options, (metadata, grpc, done) =>
+      job.resumeJob({ name }, metadata, grpc, done),
+    );
+    return present(response.job);
+  }
+
+  async approveJob(name: string, options: CallOptions = {}): Promise<Job> {
+    const { job } = this.#services;
+    const response = await retried<ApproveJobResponse>(options, (metadata, grpc, done) =>
+      job.approveJob({ name }, metadata, grpc, done),
+    );
+    return present(response.job);
+  }
+
+  async retryJob(name: string, options: RetryJobOptions = {}): Promise<Job> {
+    const { job } = this.#services;
+    const request = { name, requestId: options.requestId ?? randomUUID() };
+    const response = await retried<RetryJobResponse>(options, (metadata, grpc, done) =>
+      job.retryJob(request, metadata, grpc, done),
+    );
+    return present(response.job);
+  }
+
+  async updateJob(
+    name: string,
+    changes: SchedulingChanges,
+    options: UpdateJobOptions = {},
+  ): Promise<Job> {
+    const { job } = this.#services;
+    const request = updateRequest(name, changes, options.etag);
+    const response = await retried<UpdateJobResponse>(options, (metadata, grpc, done) =>
+      job.updateJob(request, metadata, grpc, done),
+    );
+    return present(response.job);
+  }
+
+  async explainJob(name: string, options: CallOptions = {}): Promise<ExplainJobResponse> {
+    const { job } = this.#services;
+    return await retried<ExplainJobResponse>(options, (metadata, grpc, done) =>
+      job.explainJob({ name }, metadata, grpc, done),
+    );
+  }
+
+  async explainTask(name: string, options: CallOptions = {}): Promise<ExplainTaskResponse> {
+    const { job } = this.#services;
+    return await retried<ExplainTaskResponse>(options, (metadata, grpc, done) =>
+      job.explainTask({ name }, metadata, grpc, done),
+    );
+  }
+
   async listWorkers(options: CallOptions & { readonly pool?: string } = {}): Promise<Worker[]> {
     const { fleet } = this.#services;
     const request = { pool: options.pool ?? "" };
@@ -197,6 +279,52 @@ class GrpcFarmClient implements FarmClient {
       fleet.listWorkers(request, metadata, grpc, done),
     );
     return response.workers;
+  }
+
+  async drain(name: string, options: CallOptions = {}): Promise<void> {
+    const { fleet } = this.#services;
+    await retried<DrainResponse>(options, (metadata, grpc, done) =>
+      fleet.drain({ name }, metadata, grpc, done),
+    );
+  }
+
+  async resume(name: string, options: CallOptions = {}): Promise<void> {
+    const { fleet } = this.#services;
+    await retried<ResumeResponse>(options, (metadata, grpc, done) =>
+      fleet.resume({ name }, metadata, grpc, done),
+    );
+  }
+
+  async forgiveWorker(name: string, options: CallOptions = {}): Promise<void> {
+    const { fleet } = this.#services;
+    await retried<ForgiveWorkerResponse>(options, (metadata, grpc, done) =>
+      fleet.forgiveWorker({ name }, metadata, grpc, done),
+    );
+  }
+
+  async listVictims(options: ListVictimsOptions = {}): Promise<Victim[]> {
+    const { fleet } = this.#services;
+    const request = { pool: options.pool ?? "", count: options.count ?? 0 };
+    const response = await retried<ListVictimsResponse>(options, (metadata, grpc, done) =>
+      fleet.listVictims(request, metadata, grpc, done),
+    );
+    return response.victims;
+  }
+
+  async getProjectPolicy(name: string, options: CallOptions = {}): Promise<ProjectShare> {
+    const { fleet } = this.#services;
+    const response = await retried<GetProjectPolicyResponse>(options, (metadata, grpc, done) =>
+      fleet.getProjectPolicy({ name }, metadata, grpc, done),
+    );
+    return present(response.share);
+  }
+
+  async updateProjectPolicy(share: ProjectShare, options: CallOptions = {}): Promise<ProjectShare> {
+    const { fleet } = this.#services;
+    const response = await retried<UpdateProjectPolicyResponse>(options, (metadata, grpc, done) =>
+      fleet.updateProjectPolicy({ share }, metadata, grpc, done),
+    );
+    return present(response.share);
   }
 
   close(): void {
@@ -228,33 +356,6 @@ class RenderIds {
   }
 }
 
-/** Sends a call until it is answered, refused or out of tries. */
-async function retried<Response>(
-  options: CallOptions,
-  start: StartUnary<Response>,
-): Promise<Response> {
-  const bounds = boundsOf(options);
-  const retry = new Retry(bounds);
-  for (;;) {
-    try {
-      return await callUnary(start, bounds);
-    } catch (thrown) {
-      await retry.afterFailure(failureOf(thrown, bounds));
-    }
-  }
-}
-
-/** The deadline is taken once, so that retries share it. */
-function boundsOf({ signal, timeoutMs }: CallOptions): RetryOptions {
-  return { signal, deadline: timeoutMs === undefined ? undefined : Date.now() + timeoutMs };
-}
-
-/** The failure to decide on; an abort by the caller is none and goes straight to it. */
-function failureOf(thrown: unknown, { signal }: RetryOptions): FarmError {
-  signal?.throwIfAborted();
-  return FarmError.from(thrown);
-}
-
 function renderRequest(spec: Spec, options: RenderOptions, requestId: string): RenderImageRequest {
   return {
     parent: options.parent ?? "",
@@ -262,6 +363,7 @@ function renderRequest(spec: Spec, options: RenderOptions, requestId: string): R
     pool: options.pool ?? "",
     image: imageOf(spec),
     includeData: options.includeData ?? false,
+    scheduling: schedulingOf(options.scheduling),
   };
 }
 
@@ -270,6 +372,6 @@ function imageOf({ prompt, width, height, steps, seed }: Spec): ImageSpec {
 }
 
 function present<Value>(value: Value | undefined): Value {
-  if (value === undefined) throw new FarmError("INTERNAL", "the farm's answer holds no job");
+  if (value === undefined) throw new FarmError("INTERNAL", "the farm's answer is empty");
   return value;
 }

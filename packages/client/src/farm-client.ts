@@ -1,10 +1,15 @@
 /** What a client of a farm can ask for. */
 import type {
+  ExplainJobResponse,
+  ExplainTaskResponse,
   ImageSpec,
   Job,
+  ProjectShare,
   RenderImageResponse,
+  Scheduling,
   StreamRenderResponse,
   Task,
+  Victim,
   WatchJobResponse,
   Worker,
 } from "@zfarm/contract";
@@ -21,12 +26,18 @@ export interface CallOptions {
   readonly timeoutMs?: number;
 }
 
+/** How tasks compete: what is said, the rest by default. */
+export type SchedulingChanges = {
+  readonly [Field in keyof Scheduling]?: Scheduling[Field] | undefined;
+};
+
 interface SubmitOptions extends CallOptions {
   /** `projects/{project}`; absent: the default project. */
   readonly parent?: string;
   readonly pool?: string;
   /** Absent: a fresh one, so that the client's own retries are harmless. */
   readonly requestId?: string;
+  readonly scheduling?: SchedulingChanges;
 }
 
 export interface RenderOptions extends SubmitOptions {
@@ -43,6 +54,21 @@ export interface CreateJobOptions extends SubmitOptions {
 
 export interface ListTasksOptions extends CallOptions {
   readonly pageSize?: number;
+}
+
+export interface RetryJobOptions extends CallOptions {
+  /** Absent: a fresh one, so that the client's own retries are harmless. */
+  readonly requestId?: string;
+}
+
+export interface UpdateJobOptions extends CallOptions {
+  /** Of the job as it was seen: CONFLICT where it has changed since. Absent: changes it anyway. */
+  readonly etag?: string;
+}
+
+export interface ListVictimsOptions extends CallOptions {
+  readonly pool?: string;
+  readonly count?: number;
 }
 
 export interface WatchOptions extends CallOptions {
@@ -67,7 +93,30 @@ export interface FarmClient {
   watchJob(name: string, options?: WatchOptions): AsyncIterable<WatchJobResponse>;
   /** Cancels what has not ended. */
   cancelJob(name: string, options?: CallOptions): Promise<Job>;
+  /** No task of it starts any more; running ones finish. */
+  pauseJob(name: string, options?: CallOptions): Promise<Job>;
+  resumeJob(name: string, options?: CallOptions): Promise<Job>;
+  /** Lets the tasks behind the sample run. */
+  approveJob(name: string, options?: CallOptions): Promise<Job>;
+  /** A new job of the failed and expired tasks, with the same pictures. */
+  retryJob(name: string, options?: RetryJobOptions): Promise<Job>;
+  /** Changes the fields that are there. */
+  updateJob(name: string, changes: SchedulingChanges, options?: UpdateJobOptions): Promise<Job>;
+  /** Why its waiting tasks wait, what would release them, and when the first would start. */
+  explainJob(name: string, options?: CallOptions): Promise<ExplainJobResponse>;
+  explainTask(name: string, options?: CallOptions): Promise<ExplainTaskResponse>;
   listWorkers(options?: CallOptions & { readonly pool?: string }): Promise<Worker[]>;
+  /** Of `workers/{worker}` or `pools/{pool}`: running tasks finish, no new ones start. */
+  drain(name: string, options?: CallOptions): Promise<void>;
+  /** Ends a drain. */
+  resume(name: string, options?: CallOptions): Promise<void>;
+  /** Forgets the failures of `workers/{worker}`. */
+  forgiveWorker(name: string, options?: CallOptions): Promise<void>;
+  /** The workers of a pool to take away first. */
+  listVictims(options?: ListVictimsOptions): Promise<Victim[]>;
+  /** How `projects/{project}` shares the farm. */
+  getProjectPolicy(name: string, options?: CallOptions): Promise<ProjectShare>;
+  updateProjectPolicy(share: ProjectShare, options?: CallOptions): Promise<ProjectShare>;
   /** Ends the connection and every call on it. */
   close(): void;
 }

@@ -5,7 +5,11 @@ export type {
   CreateJobOptions,
   FarmClient,
   ListTasksOptions,
+  ListVictimsOptions,
   RenderOptions,
+  RetryJobOptions,
+  SchedulingChanges,
   Spec,
+  UpdateJobOptions,
   WatchOptions,
 } from "./farm-client.ts";

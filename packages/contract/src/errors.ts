@@ -16,8 +16,19 @@ export const errorTable = {
   INVALID_REQUEST: { grpc: status.INVALID_ARGUMENT, retry: false },
   PROMPT_TOO_LONG: { grpc: status.INVALID_ARGUMENT, retry: false },
   JOB_NOT_FOUND: { grpc: status.NOT_FOUND, retry: false },
+  TASK_NOT_FOUND: { grpc: status.NOT_FOUND, retry: false },
+  WORKER_NOT_FOUND: { grpc: status.NOT_FOUND, retry: false },
+  POOL_NOT_FOUND: { grpc: status.NOT_FOUND, retry: false },
+  /** The verb came after the last task had ended. */
+  JOB_ENDED: { grpc: status.FAILED_PRECONDITION, retry: false },
+  /** Approval of a job that has no sample to approve. */
+  NO_SAMPLE: { grpc: status.FAILED_PRECONDITION, retry: false },
+  /** Nothing of the job failed, so there is nothing to try again. */
+  NOTHING_FAILED: { grpc: status.FAILED_PRECONDITION, retry: false },
   REQUEST_ID_REUSED: { grpc: status.ALREADY_EXISTS, retry: false },
   NO_CAPABLE_POOL: { grpc: status.FAILED_PRECONDITION, retry: false },
+  /** The project has as many waiting tasks as its policy allows. */
+  QUOTA_EXCEEDED: { grpc: status.RESOURCE_EXHAUSTED, retry: true },
   QUEUE_FULL: { grpc: status.RESOURCE_EXHAUSTED, retry: true },
   TOO_LARGE: { grpc: status.RESOURCE_EXHAUSTED, retry: false },
   RESUME_TOKEN_EXPIRED: { grpc: status.OUT_OF_RANGE, retry: false },

@@ -21,6 +21,21 @@ export const limits = {
   /** Tasks of one job: keeps a create request within one message. */
   tasksPerJobMax: 1_000,
   displayNameCharsMax: 128,
+  /** Priority is a rate: a hundredfold between the ends, and nothing starves. */
+  priorityMax: 100,
+  priorityDefault: 50,
+  /** A deadline further away than the job's record lives means nothing. */
+  deadlineMsMax: 14 * 24 * 3_600_000,
+  /** Paths of one field mask: there are six fields. */
+  maskPathsMax: 16,
+  /** Changes of one control record or policy that lose against others before the call gives up. */
+  wishTriesMax: 8,
+  /** A thousandfold share is as good as all of it. */
+  projectWeightMax: 1_000,
+  /** Running tasks of a project: every batch of every worker. */
+  projectRunningMax: 80_000,
+  /** Workers that one question about victims names. */
+  victimsMax: 1_000,
   pageSizeDefault: 100,
   pageSizeMax: 1_000,
   /** Violations listed in one error; the rest is counted. */
@@ -188,6 +203,7 @@ export const limits = {
   /** What RetryInfo says where nothing better is known, and while the queue is full. */
   retryAfterMs: 1_000,
   queueFullRetryMs: 5_000,
+  quotaRetryMs: 5_000,
   /** Calls of one connection at once: each may hold a request in memory. */
   streamsPerConnectionMax: 256,
   /** Connections are renewed, so that new gateways get their share of clients. */
@@ -237,6 +253,11 @@ const relations: readonly (readonly [boolean, string])[] = [
   [limits.leaderRenewMs * 2 < limits.leaderLeaseMs, "leadership must survive one lost renewal"],
   [limits.leaderRetryMs < limits.leaderLeaseMs, "a standby must ask more than once a lease"],
   [limits.outcomeRetentionMs < limits.jobRetentionMs, "a job must outlive its outcomes"],
+  [limits.deadlineMsMax <= limits.jobRetentionMs, "a deadline must lie within its job's life"],
+  [
+    limits.workersMax * limits.batchTasksMax <= limits.projectRunningMax,
+    "a project must be allowed to use the whole farm",
+  ],
   [limits.beatMs * 2 < limits.takeoverGraceMs, "a new leader must hear every worker twice"],
   [limits.beatMs * limits.unlistedBeatsMax < limits.leaseMs, "a dropped lease must show early"],
   [limits.strikeBurstMs < limits.strikeWindowMs, "failures must be told apart before they age"],

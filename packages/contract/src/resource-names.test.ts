@@ -1,6 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { createJobId, defaultProject } from "./ids.ts";
-import { jobName, parseJobName, parseProjectName, taskName } from "./resource-names.ts";
+import {
+  jobName,
+  parseFleetName,
+  parseJobName,
+  parseProjectName,
+  parseTaskName,
+  taskName,
+} from "./resource-names.ts";
 import { imageKey, subjects } from "./subjects.ts";
 
 describe("resource names", () => {
@@ -19,6 +26,23 @@ describe("resource names", () => {
     "projects/default/jobs/aaaaaaaaaaaaaaaaaaaaaaaaaa/tasks/0",
   ])("%j names no job", (name) => {
     expect(parseJobName(name)).toBeUndefined();
+  });
+
+  test("a task's name leads back to the task, and nothing else does", () => {
+    const id = { project: defaultProject, job: createJobId(), index: 17 };
+
+    expect(parseTaskName(taskName(id))).toEqual(id);
+    for (const tail of ["", "/tasks/", "/tasks/-1", "/tasks/01", "/tasks/1e3", "/tasks/1/x"]) {
+      expect(parseTaskName(`${jobName(id)}${tail}`)).toBeUndefined();
+    }
+  });
+
+  test("what can be drained is a worker or a pool", () => {
+    expect(parseFleetName("workers/w-1")).toEqual({ kind: "worker", worker: "w-1" });
+    expect(parseFleetName("pools/default")).toEqual({ kind: "pool", pool: "default" });
+    for (const name of ["", "w-1", "workers/", "pools/W", "workers/a/b", "projects/default"]) {
+      expect(parseFleetName(name)).toBeUndefined();
+    }
   });
 
   test("no parent means the default project", () => {

@@ -18,6 +18,11 @@ describe("status details", () => {
     { ...full, violations: [], retryAfterMs: undefined },
     { ...full, retryAfterMs: 0 },
     { ...full, message: "", status: 14 },
+    {
+      ...full,
+      reason: "QUOTA_EXCEEDED",
+      violations: [{ field: "projects/one", reason: "", description: "9 wait, 8 may" }],
+    },
   ])("come back as they were sent (%#)", (details) => {
     expect(decodeStatusDetails(encodeStatusDetails(details))).toEqual(details);
   });

@@ -1,11 +1,11 @@
 /**
- * What a gRPC error carries beside its code: google.rpc.Status with ErrorInfo, BadRequest and
- * RetryInfo, in the trailer where every client looks for it. Written by hand over the wire
- * format, because four small messages do not earn a copy of google's protos. Field numbers:
+ * What a gRPC error carries beside its code: google.rpc.Status with ErrorInfo, BadRequest or
+ * QuotaFailure, and RetryInfo, in the trailer where every client looks for it. Written by hand
+ * over the wire format: five small messages do not earn a copy of google's protos. Field numbers:
  * https://github.com/googleapis/googleapis/blob/master/google/rpc/error_details.proto
  */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import type { Violation } from "./errors.ts";
+import type { ErrorCode, Violation } from "./errors.ts";
 
 /** Trailer that holds the encoded details. */
 export const statusDetailsKey = "grpc-status-details-bin";
@@ -19,6 +19,7 @@ export interface StatusDetails {
   readonly message: string;
   /** ErrorInfo.reason: a code of the error table. */
   readonly reason: string;
+  /** Of fields in BadRequest; with QUOTA_EXCEEDED of projects, named in `field`, in QuotaFailure. */
   readonly violations: readonly Violation[];
   /** RetryInfo, in milliseconds; undefined where a retry makes no sense. */
   readonly retryAfterMs: number | undefined;
@@ -26,9 +27,13 @@ export interface StatusDetails {
 
 const typeUrls = {
   errorInfo: "type.googleapis.com/google.rpc.ErrorInfo",
+  quotaFailure: "type.googleapis.com/google.rpc.QuotaFailure",
   badRequest: "type.googleapis.com/google.rpc.BadRequest",
   retryInfo: "type.googleapis.com/google.rpc.RetryInfo",
 } as const;
+
+/** The code whose violations are of quotas: a code of the error table. */
+const quotaReason = "QUOTA_EXCEEDED" satisfies ErrorCode;
 
 /** A tag is the field number and the wire type; all fields here but numbers are type 2. */
 const lengthDelimited = (field: number): number => (field << 3) | 2;
@@ -40,7 +45,10 @@ export function encodeStatusDetails(details: StatusDetails): Uint8Array {
   writer.uint32(lengthDelimited(2)).string(details.message);
   writeAny(writer, typeUrls.errorInfo, encodeErrorInfo(details.reason));
   if (details.violations.length > 0) {
-    writeAny(writer, typeUrls.badRequest, encodeBadRequest(details.violations));
+    // In both the first field says what is wrong, and the second how.
+    const isQuota = details.reason === quotaReason;
+    const typeUrl = isQuota ? typeUrls.quotaFailure : typeUrls.badRequest;
+    writeAny(writer, typeUrl, encodeViolations(details.violations, { withReason: !isQuota }));
   }
   if (details.retryAfterMs !== undefined) {
     writeAny(writer, typeUrls.retryInfo, encodeRetryInfo(details.retryAfterMs));
@@ -74,13 +82,16 @@ function encodeErrorInfo(reason: string): Uint8Array {
     .finish();
 }
 
-function encodeBadRequest(violations: readonly Violation[]): Uint8Array {
+function encodeViolations(
+  violations: readonly Violation[],
+  { withReason }: { readonly withReason: boolean },
+): Uint8Array {
   const writer = new BinaryWriter();
   for (const { field, description, reason } of violations) {
     writer.uint32(lengthDelimited(1)).fork();
     writer.uint32(lengthDelimited(1)).string(field);
     writer.uint32(lengthDelimited(2)).string(description);
-    writer.uint32(lengthDelimited(3)).string(reason);
+    if (withReason) writer.uint32(lengthDelimited(3)).string(reason);
     writer.join();
   }
   return writer.finish();
@@ -110,7 +121,8 @@ function readStatus(bytes: Uint8Array): StatusDetails | undefined {
   const info = find(typeUrls.errorInfo);
   if (info?.text(2) !== errorDomain) return undefined;
   const delay = find(typeUrls.retryInfo)?.blobs(1)[0];
-  const violations = find(typeUrls.badRequest)?.blobs(1).map(readFields) ?? [];
+  const found = find(typeUrls.badRequest) ?? find(typeUrls.quotaFailure);
+  const violations = found?.blobs(1).map(readFields) ?? [];
   return {
     status: status.number(1),
     message: status.text(2),

@@ -3,11 +3,16 @@ import type { BlobStore } from "@zfarm/blobs";
 import type { Broker } from "@zfarm/broker";
 import type { Clock, Log } from "@zfarm/runtime";
 import type { KnownPools } from "./admission/known-pools.ts";
+import type { ProjectQuotas } from "./admission/project-quotas.ts";
 import type { GatewayMetrics } from "./metrics.ts";
 
 export interface GatewayNeeds {
-  readonly broker: Pick<Broker, "queue" | "outcomes" | "jobs" | "progress" | "queries" | "problem">;
+  readonly broker: Pick<
+    Broker,
+    "queue" | "outcomes" | "controls" | "policies" | "jobs" | "progress" | "queries" | "problem"
+  >;
   readonly pools: Pick<KnownPools, "find">;
+  readonly quotas: Pick<ProjectQuotas, "isBounded" | "check" | "beginStoring">;
   readonly blobs: Pick<BlobStore, "get" | "url">;
   readonly clock: Clock;
   readonly log: Log;

@@ -2,32 +2,14 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import {
-  type ChannelOptions,
-  type MethodDefinition,
-  Server,
-  ServerCredentials,
-} from "@grpc/grpc-js";
+import { type ChannelOptions, Server, ServerCredentials } from "@grpc/grpc-js";
 import { loadFileDescriptorSetFromBuffer } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
-import {
-  FleetServiceService,
-  JobServiceService,
-  limits,
-  RenderServiceService,
-} from "@zfarm/contract";
+import { limits } from "@zfarm/contract";
 import { HealthImplementation } from "grpc-health-check";
 import type { GatewayNeeds } from "./needs.ts";
+import { addServices } from "./rpc/add-services.ts";
 import { CallRegistry } from "./rpc/call-registry.ts";
-import { cancelJob } from "./rpc/cancel-job.ts";
-import { createJob } from "./rpc/create-job.ts";
-import { getJob } from "./rpc/get-job.ts";
-import { listTasks } from "./rpc/list-tasks.ts";
-import { listWorkers } from "./rpc/list-workers.ts";
-import { renderImage } from "./rpc/render-image.ts";
-import { type Serving, serveStream, serveUnary } from "./rpc/serve-call.ts";
-import { streamRender } from "./rpc/stream-render.ts";
-import { watchJob } from "./rpc/watch-job.ts";
 
 export interface ServerOptions {
   readonly host: string;
@@ -98,46 +80,6 @@ function channelOptions(): ChannelOptions {
     // Nothing reads channelz, and it costs on every call.
     "grpc.enable_channelz": 0,
   };
-}
-
-function addServices(server: Server, serving: Serving): void {
-  server.addService(
-    {
-      renderImage: undecoded(RenderServiceService.renderImage),
-      streamRender: undecoded(RenderServiceService.streamRender),
-    },
-    {
-      renderImage: serveUnary(serving, renderImage),
-      streamRender: serveStream(serving, streamRender),
-    },
-  );
-  server.addService(
-    {
-      createJob: undecoded(JobServiceService.createJob),
-      getJob: undecoded(JobServiceService.getJob),
-      listTasks: undecoded(JobServiceService.listTasks),
-      watchJob: undecoded(JobServiceService.watchJob),
-      cancelJob: undecoded(JobServiceService.cancelJob),
-    },
-    {
-      createJob: serveUnary(serving, createJob),
-      getJob: serveUnary(serving, getJob),
-      listTasks: serveUnary(serving, listTasks),
-      watchJob: serveStream(serving, watchJob),
-      cancelJob: serveUnary(serving, cancelJob),
-    },
-  );
-  server.addService(
-    { listWorkers: undecoded(FleetServiceService.listWorkers) },
-    { listWorkers: serveUnary(serving, listWorkers) },
-  );
-}
-
-/** The method with its request left as bytes; rpc/decode.ts says why. */
-function undecoded<Request, Response>(
-  method: MethodDefinition<Request, Response>,
-): MethodDefinition<Buffer, Response> {
-  return { ...method, requestSerialize: (bytes) => bytes, requestDeserialize: (bytes) => bytes };
 }
 
 /** Serves the API's own description, so that grpcurl and the like need no proto files. */

@@ -3,6 +3,7 @@ import type { BlobStore } from "@zfarm/blobs";
 import type { Broker } from "@zfarm/broker";
 import type { App } from "@zfarm/runtime";
 import { KnownPools } from "./admission/known-pools.ts";
+import { ProjectQuotas } from "./admission/project-quotas.ts";
 import type { GatewayConfig } from "./config.ts";
 import { createGatewayMetrics } from "./metrics.ts";
 import { openServer } from "./server.ts";
@@ -17,8 +18,10 @@ export async function wireGateway(
   const metrics = createGatewayMetrics(app.registry);
   const { clock } = app;
   const pools = new KnownPools(broker.pools, clock);
-  const opening = openServer({ broker, pools, blobs, clock, log, metrics }, config);
+  const quotas = new ProjectQuotas({ broker, log });
+  app.spawn("follow-policies", (stop) => quotas.follow(stop));
+  const opening = openServer({ broker, pools, quotas, blobs, clock, log, metrics }, config);
   const server = await app.open("gateway-server", opening, (opened) => opened.stop());
-  app.ready(() => broker.problem());
+  app.ready(() => broker.problem() ?? quotas.problem());
   return { port: server.port };
 }

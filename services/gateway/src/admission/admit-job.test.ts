@@ -11,8 +11,10 @@ import {
 import { Registry, silentLog, systemClock } from "@zfarm/runtime";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { fillScheduling } from "../domain/scheduling-rules.ts";
 import { createGatewayMetrics } from "../metrics.ts";
 import { type Admission, admitJob } from "./admit-job.ts";
+import { ProjectQuotas } from "./project-quotas.ts";
 
 const image = { prompt: "a red house", width: 256, height: 256, steps: 8, seed: undefined };
 
@@ -23,12 +25,14 @@ const admission = (count: number, requestId = "r"): Admission => ({
     requestId,
     displayName: "",
     images: Array.from({ length: count }, () => image),
+    scheduling: fillScheduling(undefined, "images"),
   },
   digest: "content",
 });
 
 const needsOf = (broker: Broker) => ({
   broker,
+  quotas: new ProjectQuotas({ broker, log: silentLog }),
   clock: systemClock,
   log: silentLog,
   metrics: createGatewayMetrics(new Registry()),

@@ -6,7 +6,8 @@
  * Refused means refused: when the queue fills up halfway, the record is voided first (so that no
  * concurrent retry admits it) and then every task of it is canceled. A void record keeps its job
  * id for ever, because its tasks have outcomes; the same request id starts over under the job id
- * of the next generation. Nothing is voided where nothing was stored.
+ * of the next generation. Nothing is voided where nothing was stored. What holds the job as a
+ * whole is stored before its first task, so that no task runs free of it.
  */
 
 import type { StoredJob } from "@zfarm/broker";
@@ -17,11 +18,13 @@ import {
   type JobRecord,
   type JobRef,
   jobIdOfRequest,
+  type LoraStack,
   limits,
   type PoolId,
   type QueuedTask,
   taskIdOf,
 } from "@zfarm/contract";
+import { needsControl } from "../domain/scheduling-rules.ts";
 import type { Submission } from "../domain/validate-request.ts";
 import type { GatewayNeeds } from "../needs.ts";
 import { cancelUnfinished } from "./cancel-tasks.ts";
@@ -34,18 +37,25 @@ export interface Admission {
   readonly digest: string;
   /** No lease is granted after this; absent: never. */
   readonly expireTime?: Date;
+  /** Adapters of the picture at the same place; absent: the bare model for all. */
+  readonly stacks?: readonly (LoraStack | undefined)[];
+  /** The job whose failed tasks these are. */
+  readonly retryOf?: JobId;
   /** Runs once the job's id is known and before its first task is stored. */
   readonly beforePublish?: (job: JobRef) => Promise<void>;
 }
 
-type AdmitNeeds = Pick<GatewayNeeds, "broker" | "clock" | "metrics" | "log">;
+type AdmitNeeds = Pick<GatewayNeeds, "broker" | "quotas" | "clock" | "metrics" | "log">;
 
 /** A record whose submission was refused halfway; it stands for nothing any more. */
 export function isVoid(record: JobRecord): boolean {
   return record.requestDigest === "";
 }
 
-/** The job's record once every task is stored. REQUEST_ID_REUSED, QUEUE_FULL, CONFLICT. */
+/**
+ * The job's record once every task is stored. REQUEST_ID_REUSED, QUOTA_EXCEEDED, QUEUE_FULL,
+ * CONFLICT.
+ */
 export async function admitJob(needs: AdmitNeeds, admission: Admission): Promise<JobRecord> {
   const { stored, created } = await claimRecord(needs, admission);
   const { record } = stored;
@@ -56,6 +66,7 @@ export async function admitJob(needs: AdmitNeeds, admission: Admission): Promise
   if (record.admitted) return record;
   const attempt = { stored, created, added: new Set<number>() };
   try {
+    await holdJob(needs, record);
     await addTasks(needs, { admission, record, added: attempt.added });
   } catch (thrown) {
     const repeatable = admission.submission.requestId !== "";
@@ -71,15 +82,19 @@ async function claimRecord(
 ): Promise<{ stored: StoredJob; created: boolean }> {
   const { submission, digest } = admission;
   for (let generation = 0; generation < limits.admitGenerationsMax; generation += 1) {
+    const job = jobIdFor(submission, generation);
+    await checkQuota(needs, submission, job);
     const claim = await needs.broker.jobs.create({
       project: submission.project,
-      job: jobIdFor(submission, generation),
+      job,
       requestDigest: digest,
       pool: submission.pool,
       displayName: submission.displayName,
       taskCount: submission.images.length,
       createTime: new Date(needs.clock.now()),
       admitted: false,
+      retryOf: admission.retryOf,
+      scheduling: submission.scheduling,
     });
     if (!isVoid(claim.stored.record)) return claim;
     // Whoever voided it may have died before its tasks were canceled.
@@ -92,32 +107,59 @@ async function claimRecord(
   );
 }
 
+/** A request that came before has passed: only a new job is held to the project's quota. */
+async function checkQuota(
+  { broker, quotas }: AdmitNeeds,
+  { project, images, requestId }: Submission,
+  job: JobId,
+): Promise<void> {
+  if (!quotas.isBounded(project)) return;
+  if (requestId !== "" && (await broker.jobs.find({ project, job })) !== undefined) return;
+  await quotas.check(project, images.length);
+}
+
 /** `~` is in no request id, so a later generation is never another client's request. */
 function jobIdFor({ project, requestId }: Submission, generation: number): JobId {
   if (requestId === "") return createJobId();
   return jobIdOfRequest(project, generation === 0 ? requestId : `${requestId}~${generation}`);
 }
 
+/** Harmless when repeated: the first record, or what became of it since, stands. */
+async function holdJob({ broker }: AdmitNeeds, record: JobRecord): Promise<void> {
+  const { scheduling } = record;
+  if (scheduling === undefined || !needsControl(scheduling)) return;
+  await broker.controls.put({ ...refOf(record), scheduling, paused: false, approved: false }, 0n);
+}
+
 /** Stores the tasks; `added` grows by each index that was not there before. */
 async function addTasks(
-  { broker, metrics }: AdmitNeeds,
+  { broker, metrics, quotas }: AdmitNeeds,
   job: { readonly admission: Admission; readonly record: JobRecord; readonly added: Set<number> },
 ): Promise<void> {
   const tasks = tasksOf(job.admission, job.record);
+  const storing = quotas.beginStoring(refOf(job.record).project, tasks.length);
   const add = async (task: QueuedTask): Promise<void> => {
     const index = task.spec?.index ?? 0;
-    if ((await broker.queue.add(task)) === "exists") return;
+    const added = await broker.queue.add(task);
+    storing.stored();
+    if (added === "exists") return;
     job.added.add(index);
     metrics.tasksAdmitted.inc();
   };
-  // The first one alone: a queue that is full already refuses it, and there is nothing to undo.
-  const [first, ...rest] = tasks;
-  if (first !== undefined) await add(first);
-  await forEachBounded(rest, limits.admitParallel, add);
+  try {
+    // The first one alone: a queue that is full already refuses it, and there is nothing to undo.
+    const [first, ...rest] = tasks;
+    if (first !== undefined) await add(first);
+    await forEachBounded(rest, limits.admitParallel, add);
+  } finally {
+    storing.end();
+  }
 }
 
-function tasksOf({ submission, expireTime }: Admission, record: JobRecord): QueuedTask[] {
-  return submission.images.map((image, index) => ({
+/** As many as the record says: a later try of a retry may know of more failed tasks. */
+function tasksOf({ submission, ...admission }: Admission, record: JobRecord): QueuedTask[] {
+  const { priorityClass, priority, deadlineTime } = record.scheduling ?? submission.scheduling;
+  return submission.images.slice(0, record.taskCount).map((image, index) => ({
     spec: {
       project: record.project,
       job: record.job,
@@ -125,7 +167,9 @@ function tasksOf({ submission, expireTime }: Admission, record: JobRecord): Queu
       pool: record.pool,
       image: { ...image, seed: image.seed ?? drawSeed() },
       createTime: record.createTime,
-      expireTime,
+      expireTime: admission.expireTime,
+      stack: admission.stacks?.[index],
+      priority: { priorityClass, priority, deadlineTime },
     },
     attempts: 0,
   }));

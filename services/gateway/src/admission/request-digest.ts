@@ -1,6 +1,6 @@
 /** What makes two requests the same: their content, not how the answer is to be delivered. */
 import { createHash } from "node:crypto";
-import { CreateJobRequest, type ImageSpec } from "@zfarm/contract";
+import { CreateJobRequest, type ImageSpec, type JobRef, jobName } from "@zfarm/contract";
 import type { Draft, Submission } from "../domain/validate-request.ts";
 
 /**
@@ -15,8 +15,16 @@ export function digestOf(draft: Draft, submission: Submission): string {
     displayName: draft.displayName,
     images: [...draft.images],
     validateOnly: false,
+    scheduling: draft.scheduling,
   });
   return createHash("sha256").update(content.finish()).digest("hex");
+}
+
+/** Of a request to try a job's failed tasks again: which those are is the farm's to know. */
+export function digestOfRetry(job: JobRef): string {
+  return createHash("sha256")
+    .update(`retry of ${jobName(job)}`)
+    .digest("hex");
 }
 
 /** Prompts as a log may show them: their number, bytes and digest, never their text. */

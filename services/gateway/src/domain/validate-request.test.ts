@@ -14,6 +14,8 @@ const pool: PoolRecord = {
   heightDefault: 256,
 };
 
+const at0 = { pool, nowMs: 0 };
+
 const image = (fields: Partial<ImageSpec> = {}): ImageSpec => ({
   prompt: "a red house",
   width: 256,
@@ -35,7 +37,7 @@ const draft = (fields: Partial<Draft> = {}): Draft => ({
 
 function errorOf(request: Draft, record: PoolRecord | undefined = pool): FarmError {
   try {
-    validateDraft(request, record);
+    validateDraft(request, { pool: record, nowMs: 0 });
   } catch (error) {
     if (error instanceof FarmError) return error;
   }
@@ -49,7 +51,7 @@ describe("validateDraft", () => {
   test("fills in what was left open and keeps what was chosen", () => {
     const images = [image({ width: 0, steps: 0 }), image({ height: 0, seed: 7n })];
 
-    const submission = validateDraft(draft({ images }), pool);
+    const submission = validateDraft(draft({ images }), at0);
 
     expect(submission).toMatchObject({ project: "default", pool: "default" });
     expect(submission.images).toEqual([image(), image({ seed: 7n })]);
@@ -96,7 +98,7 @@ describe("validateDraft", () => {
     expect(errorOf(draft({ images: [image({ steps: 99 })] }), undefined).code).toBe(
       "INVALID_REQUEST",
     );
-    const unknown = () => validateDraft(draft(), undefined);
+    const unknown = () => validateDraft(draft(), { pool: undefined, nowMs: 0 });
     expect(unknown).toThrow(expect.objectContaining({ code: "NO_CAPABLE_POOL" }));
   });
 });
@@ -140,7 +142,7 @@ describe("validateDraft, for any request", () => {
   test("accepts what was built to be valid", () => {
     fc.assert(
       fc.property(validDraft, (request) => {
-        const { images } = validateDraft(request, pool);
+        const { images } = validateDraft(request, at0);
         expect(images.map(({ prompt }) => prompt)).toEqual(
           request.images.map(({ prompt }) => prompt),
         );

@@ -15,9 +15,11 @@ import {
   parsePoolId,
   parseProjectName,
   requestIdRule,
+  type Scheduling,
 } from "@zfarm/contract";
 import { checkDisplayName } from "./check-text.ts";
 import { checkImage, fillDefaults } from "./image-rules.ts";
+import { checkScheduling, fillScheduling } from "./scheduling-rules.ts";
 import { type Fault, Violations } from "./violations.ts";
 
 /** What the three ways to submit have in common, as it came. */
@@ -29,6 +31,8 @@ export interface Draft {
   readonly images: readonly ImageSpec[];
   /** What the client calls its pictures: `image` where there is one, or `images[i]`. */
   readonly kind: "image" | "images";
+  /** Absent: competes as its kind does by default. */
+  readonly scheduling?: Scheduling | undefined;
 }
 
 /** A request that may be stored. */
@@ -39,6 +43,15 @@ export interface Submission {
   readonly requestId: string;
   readonly displayName: string;
   readonly images: readonly ImageSpec[];
+  readonly scheduling: Scheduling;
+}
+
+/** What a draft is checked against. */
+export interface Surroundings {
+  /** What the pool can do; undefined where it was never seen. */
+  readonly pool: PoolRecord | undefined;
+  /** Milliseconds since the epoch. */
+  readonly nowMs: number;
 }
 
 /** The pool a draft names, to look its record up before the rest is checked. */
@@ -50,7 +63,7 @@ export function poolOfDraft(draft: Draft): PoolId | undefined {
  * The submission, or INVALID_REQUEST with all violations, or NO_CAPABLE_POOL where nothing is
  * wrong but no worker of the pool has ever been seen.
  */
-export function validateDraft(draft: Draft, record: PoolRecord | undefined): Submission {
+export function validateDraft(draft: Draft, { pool: record, nowMs }: Surroundings): Submission {
   const violations = new Violations();
   const project = parseProjectName(draft.parent);
   const pool = poolOfDraft(draft);
@@ -59,6 +72,10 @@ export function validateDraft(draft: Draft, record: PoolRecord | undefined): Sub
   violations.add("request_id", checkRequestId(draft.requestId));
   violations.add("display_name", checkDisplayName(draft.displayName));
   checkImages(draft, record, violations);
+  if (draft.scheduling !== undefined) {
+    const place = { path: "scheduling", tasks: draft.images.length, nowMs };
+    checkScheduling(draft.scheduling, place, violations);
+  }
   if (project === undefined || pool === undefined || violations.count > 0) {
     throw violations.toError();
   }
@@ -66,7 +83,9 @@ export function validateDraft(draft: Draft, record: PoolRecord | undefined): Sub
     throw new FarmError("NO_CAPABLE_POOL", `no worker of pool ${pool} has started yet`);
   }
   const images = draft.images.map((image) => fillDefaults(image, record));
-  return { project, pool, requestId: draft.requestId, displayName: draft.displayName, images };
+  const { requestId, displayName } = draft;
+  const scheduling = fillScheduling(draft.scheduling, draft.kind);
+  return { project, pool, requestId, displayName, images, scheduling };
 }
 
 /** Too many pictures, decided by their number alone, before they are decoded. */
@@ -88,7 +107,7 @@ function checkImages(draft: Draft, pool: PoolRecord | undefined, violations: Vio
   });
 }
 
-function checkRequestId(requestId: string): Fault | undefined {
+export function checkRequestId(requestId: string): Fault | undefined {
   if (requestId === "" || isRequestId(requestId)) return undefined;
   return { reason: "BAD_ID", description: `must be ${requestIdRule}` };
 }

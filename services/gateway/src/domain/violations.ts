@@ -20,6 +20,7 @@ export const violationReasons = [
   "BAD_NAME",
   "BAD_ID",
   "BAD_TOKEN",
+  "UNKNOWN_FIELD",
   "MALFORMED",
 ] as const;
 

@@ -41,13 +41,13 @@ export const createJob: UnaryMethod<CreateJobRequest, CreateJobResponse> = {
 
 /** Looks the pool up and checks everything; notes what a log may know of the prompts. */
 export async function validate(
-  { pools }: Pick<GatewayNeeds, "pools">,
+  { pools, clock }: Pick<GatewayNeeds, "pools" | "clock">,
   draft: Draft,
   scope: CallScope,
 ): Promise<Submission> {
   const pool = poolOfDraft(draft);
   const record = pool === undefined ? undefined : await pools.find(pool);
-  const submission = validateDraft(draft, record);
+  const submission = validateDraft(draft, { pool: record, nowMs: clock.now() });
   scope.note({ pool: submission.pool, ...promptFacts(submission.images) });
   return submission;
 }
@@ -62,6 +62,8 @@ function unstoredJob(submission: Submission): CreateJobResponse["job"] {
     displayName: submission.displayName,
     taskCount: submission.images.length,
     admitted: false,
+    scheduling: submission.scheduling,
   };
-  return { ...jobView(record, countTasks(record.taskCount, [], new Set())), name: "" };
+  const counts = countTasks(record.taskCount, [], new Set());
+  return { ...jobView(record, counts), name: "", etag: "" };
 }

@@ -10,7 +10,7 @@ import {
   parseJobName,
 } from "@zfarm/contract";
 import { isVoid } from "../admission/admit-job.ts";
-import { countTasks, endedCount, jobView } from "../domain/job-state.ts";
+import { countTasks, holdOf, jobView, type Wanted } from "../domain/job-state.ts";
 import { invalidField } from "../domain/violations.ts";
 import type { GatewayNeeds } from "../needs.ts";
 
@@ -23,7 +23,7 @@ export interface FoundJob {
 export async function findJob(
   { broker }: Pick<GatewayNeeds, "broker">,
   name: string,
-  field: "name" | "parent",
+  field: "name" | "parent" | "job.name",
 ): Promise<FoundJob> {
   const ref = parseJobName(name);
   if (ref === undefined) {
@@ -61,17 +61,39 @@ export function isRunning(task: LiveTask): boolean {
   return task.worker !== "";
 }
 
+/** What a caller knows of a job already, so that it is not read again. */
+interface Known {
+  readonly outcomes?: readonly StoredOutcome[];
+  readonly wanted?: Wanted;
+}
+
 /** The job with its counts; the leader is asked only where something can still be running. */
 export async function viewJob(
   needs: Pick<GatewayNeeds, "broker" | "log">,
   { ref, record }: FoundJob,
-  known?: readonly StoredOutcome[],
+  known: Known = {},
 ): Promise<Job> {
-  const stored = known ?? (await needs.broker.outcomes.list(ref));
+  const [stored, wanted] = await Promise.all([
+    known.outcomes ?? needs.broker.outcomes.list(ref),
+    known.wanted ?? needs.broker.controls.find(ref),
+  ]);
   const outcomes = stored.map(({ outcome }) => outcome);
-  const ended = countTasks(record.taskCount, outcomes, new Set());
-  if (endedCount(ended) === record.taskCount) return jobView(record, ended);
+  const running = await runningTasks(needs, ref, isEnded(record, stored));
+  const hold = holdOf(wanted?.control, outcomes);
+  return jobView(record, countTasks(record.taskCount, outcomes, running), { wanted, hold });
+}
+
+/** Whether every task of the job has its outcome. */
+export function isEnded(record: JobRecord, outcomes: readonly StoredOutcome[]): boolean {
+  return new Set(outcomes.map(({ outcome }) => outcome.spec?.index)).size >= record.taskCount;
+}
+
+async function runningTasks(
+  needs: Pick<GatewayNeeds, "broker" | "log">,
+  ref: JobRef,
+  ended: boolean,
+): Promise<ReadonlySet<number>> {
+  if (ended) return new Set();
   const live = await liveTasks(needs, ref);
-  const running = [...live.values()].filter(isRunning).map(({ index }) => index);
-  return jobView(record, countTasks(record.taskCount, outcomes, new Set(running)));
+  return new Set([...live.values()].filter(isRunning).map(({ index }) => index));
 }

@@ -1,13 +1,14 @@
 /** FleetService.ListWorkers: only the leader knows them. */
 import {
-  FarmError,
   ListWorkersRequest,
   type ListWorkersResponse,
   limits,
   nameRule,
+  parseFleetName,
   parsePoolId,
 } from "@zfarm/contract";
 import { invalidField } from "../domain/violations.ts";
+import { askLeader } from "./ask-leader.ts";
 import { decodeRequest } from "./decode.ts";
 import type { UnaryMethod } from "./serve-call.ts";
 
@@ -21,9 +22,10 @@ export const listWorkers: UnaryMethod<ListWorkersRequest, ListWorkersResponse> =
     if (request.pool !== "" && parsePoolId(request.pool) === undefined) {
       throw invalidField("pool", { reason: "BAD_NAME", description: `a pool is ${nameRule}` });
     }
-    const query = { $case: "listWorkers", value: request } as const;
-    const { reply } = await broker.queries.ask({ query });
-    if (reply?.$case === "listWorkers") return reply.value;
-    throw new FarmError("INTERNAL", `the leader answered ${reply?.$case ?? "nothing"}`);
+    if (request.name !== undefined && parseFleetName(request.name)?.kind !== "worker") {
+      const description = `must be workers/{worker}; a worker is ${nameRule}`;
+      throw invalidField("name", { reason: "BAD_NAME", description });
+    }
+    return await askLeader(broker, { $case: "listWorkers", value: request });
   },
 };

@@ -90,7 +90,7 @@ async function sendOutcomes(needs: GatewayNeeds, watch: Watch): Promise<void> {
     stored.push(followed.entry);
     if (revision > watch.after) await sendOutcome(needs, watch, followed.entry);
     if (ended.size < found.record.taskCount) continue;
-    const value = await viewJob(needs, found, stored);
+    const value = await viewJob(needs, found, { outcomes: stored });
     await watch.events.send({ resumeToken: "", event: { $case: "jobEnded", value } });
     return;
   }

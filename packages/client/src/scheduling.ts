@@ -1,0 +1,36 @@
+/** Turns what a caller says about scheduling into what the farm is told. */
+import { Job, type Scheduling, type UpdateJobRequest } from "@zfarm/contract";
+import type { SchedulingChanges } from "./farm-client.ts";
+
+/** Undefined where nothing is said, so that the farm's defaults hold. */
+export function schedulingOf(asked: SchedulingChanges | undefined): Scheduling | undefined {
+  if (asked === undefined) return undefined;
+  return {
+    priorityClass: asked.priorityClass ?? 0,
+    priority: asked.priority ?? 0,
+    deadlineTime: asked.deadlineTime,
+    maxConcurrency: asked.maxConcurrency ?? 0,
+    maxFailedTasks: asked.maxFailedTasks ?? 0,
+    sampleTasks: asked.sampleTasks ?? 0,
+  };
+}
+
+const maskPaths: Readonly<Record<keyof Scheduling, string>> = {
+  priorityClass: "scheduling.priority_class",
+  priority: "scheduling.priority",
+  deadlineTime: "scheduling.deadline_time",
+  maxConcurrency: "scheduling.max_concurrency",
+  maxFailedTasks: "scheduling.max_failed_tasks",
+  sampleTasks: "scheduling.sample_tasks",
+};
+
+/** A field that is there changes, also where it is undefined: that clears it. */
+export function updateRequest(
+  name: string,
+  changes: SchedulingChanges,
+  etag = "",
+): UpdateJobRequest {
+  const fields = Object.keys(changes) as (keyof Scheduling)[];
+  const job = Job.create({ name, etag, scheduling: schedulingOf(changes) });
+  return { job, updateMask: fields.map((field) => maskPaths[field]) };
+}

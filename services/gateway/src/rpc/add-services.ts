@@ -1,0 +1,68 @@
+/** Which method answers which call of the API. */
+import type { Server, ServiceDefinition } from "@grpc/grpc-js";
+import { FleetServiceService, JobServiceService, RenderServiceService } from "@zfarm/contract";
+import { approveJob } from "./approve-job.ts";
+import { cancelJob } from "./cancel-job.ts";
+import { createJob } from "./create-job.ts";
+import { drain } from "./drain.ts";
+import { explainJob } from "./explain-job.ts";
+import { explainTask } from "./explain-task.ts";
+import { forgiveWorker } from "./forgive-worker.ts";
+import { getJob } from "./get-job.ts";
+import { getProjectPolicy } from "./get-project-policy.ts";
+import { listTasks } from "./list-tasks.ts";
+import { listVictims } from "./list-victims.ts";
+import { listWorkers } from "./list-workers.ts";
+import { pauseJob } from "./pause-job.ts";
+import { renderImage } from "./render-image.ts";
+import { resume } from "./resume.ts";
+import { resumeJob } from "./resume-job.ts";
+import { retryJob } from "./retry-job.ts";
+import { type Serving, serveStream, serveUnary } from "./serve-call.ts";
+import { streamRender } from "./stream-render.ts";
+import { updateJob } from "./update-job.ts";
+import { updateProjectPolicy } from "./update-project-policy.ts";
+import { watchJob } from "./watch-job.ts";
+
+/** Methods by the names that the API has for them. */
+type Methods<Service> = Record<keyof Service, ReturnType<typeof serveUnary | typeof serveStream>>;
+
+export function addServices(server: Server, serving: Serving): void {
+  server.addService(undecoded(RenderServiceService), {
+    renderImage: serveUnary(serving, renderImage),
+    streamRender: serveStream(serving, streamRender),
+  } satisfies Methods<typeof RenderServiceService>);
+  server.addService(undecoded(JobServiceService), {
+    createJob: serveUnary(serving, createJob),
+    getJob: serveUnary(serving, getJob),
+    listTasks: serveUnary(serving, listTasks),
+    watchJob: serveStream(serving, watchJob),
+    cancelJob: serveUnary(serving, cancelJob),
+    pauseJob: serveUnary(serving, pauseJob),
+    resumeJob: serveUnary(serving, resumeJob),
+    approveJob: serveUnary(serving, approveJob),
+    retryJob: serveUnary(serving, retryJob),
+    updateJob: serveUnary(serving, updateJob),
+    explainJob: serveUnary(serving, explainJob),
+    explainTask: serveUnary(serving, explainTask),
+  } satisfies Methods<typeof JobServiceService>);
+  server.addService(undecoded(FleetServiceService), {
+    listWorkers: serveUnary(serving, listWorkers),
+    drain: serveUnary(serving, drain),
+    resume: serveUnary(serving, resume),
+    forgiveWorker: serveUnary(serving, forgiveWorker),
+    listVictims: serveUnary(serving, listVictims),
+    getProjectPolicy: serveUnary(serving, getProjectPolicy),
+    updateProjectPolicy: serveUnary(serving, updateProjectPolicy),
+  } satisfies Methods<typeof FleetServiceService>);
+}
+
+/** The service with its requests left as bytes; decode.ts says why. */
+function undecoded(service: ServiceDefinition): ServiceDefinition {
+  const identity = (bytes: Buffer): Buffer => bytes;
+  const methods = Object.entries(service).map(([name, method]) => [
+    name,
+    { ...method, requestSerialize: identity, requestDeserialize: identity },
+  ]);
+  return Object.fromEntries(methods);
+}

@@ -1,0 +1,40 @@
+/** Finds what operators name: workers, and pools. */
+import {
+  FarmError,
+  type FleetRef,
+  nameRule,
+  type PoolId,
+  parseFleetName,
+  type WorkerId,
+  workerName,
+} from "@zfarm/contract";
+import { invalidField } from "../domain/violations.ts";
+import type { GatewayNeeds } from "../needs.ts";
+import { askLeader } from "./ask-leader.ts";
+
+/** INVALID_REQUEST, WORKER_NOT_FOUND, POOL_NOT_FOUND, NO_LEADER. */
+export async function findFleet(needs: GatewayNeeds, name: string): Promise<FleetRef> {
+  const ref = parseFleetName(name);
+  if (ref === undefined) {
+    const description = `must be workers/{worker} or pools/{pool}; each is ${nameRule}`;
+    throw invalidField("name", { reason: "BAD_NAME", description });
+  }
+  if (ref.kind === "worker") await requireWorker(needs, ref.worker);
+  else await requirePool(needs, ref.pool);
+  return ref;
+}
+
+/** A worker that lives, or one that something was wanted of before. */
+async function requireWorker({ broker }: GatewayNeeds, worker: WorkerId): Promise<void> {
+  if ((await broker.policies.workers.find(worker)) !== undefined) return;
+  const value = { pool: "", name: workerName(worker) };
+  const { workers } = await askLeader(broker, { $case: "listWorkers", value });
+  if (workers.length > 0) return;
+  throw new FarmError("WORKER_NOT_FOUND", `no worker ${worker} lives`);
+}
+
+async function requirePool({ broker, pools }: GatewayNeeds, pool: PoolId): Promise<void> {
+  if ((await pools.find(pool)) !== undefined) return;
+  if ((await broker.policies.pools.find(pool)) !== undefined) return;
+  throw new FarmError("POOL_NOT_FOUND", `no worker of a pool ${pool} was ever seen`);
+}

@@ -1,0 +1,26 @@
+/** What draining and its end have in common: the policy of a worker or of a pool. */
+import type { GatewayNeeds } from "../needs.ts";
+import { changePolicy } from "./change-policy.ts";
+import { findFleet } from "./fleet-lookup.ts";
+
+export async function setDraining(
+  needs: GatewayNeeds,
+  name: string,
+  draining: boolean,
+): Promise<void> {
+  const ref = await findFleet(needs, name);
+  const { policies } = needs.broker;
+  if (ref.kind === "worker") {
+    await changePolicy(policies.workers, {
+      id: ref.worker,
+      initial: { worker: ref.worker, draining: false, forgiveTime: undefined },
+      change: (policy) => ({ ...policy, draining }),
+    });
+    return;
+  }
+  await changePolicy(policies.pools, {
+    id: ref.pool,
+    initial: { pool: ref.pool, draining: false, speculateAfter: 0 },
+    change: (policy) => ({ ...policy, draining }),
+  });
+}
