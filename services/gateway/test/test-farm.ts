@@ -8,6 +8,7 @@ import { type Broker, type BrokerBounds, createMemoryFarm, type StoredTask } fro
 import { connectFarm, type FarmClient } from "@zfarm/client";
 import {
   defaultPool,
+  type Explanation,
   FailureBlame,
   imageKey,
   type LiveTask,
@@ -18,6 +19,7 @@ import {
   type SchedulerReply,
   type TaskSpec,
   taskIdOf,
+  type Worker,
   WorkerState,
 } from "@zfarm/contract";
 import { createLog, type RunningApp, startApp } from "@zfarm/runtime";
@@ -66,6 +68,10 @@ export class TestFarm {
   readonly log: Record<string, unknown>[] = [];
   /** What the leader says about live tasks. */
   live: LiveTask[] = [];
+  /** What it says about why tasks wait. */
+  explanations: Explanation[] = [];
+  /** Tasks that wait, of any project, as it says; undefined: it does not say. */
+  waiting: number | undefined;
   readonly #gatewayBroker: Broker;
   readonly #drainMs: number;
   #gateway: RunningApp | undefined;
@@ -193,6 +199,23 @@ export class TestFarm {
     if (query?.$case === "jobStatus") {
       return { epoch: 1n, reply: { $case: "jobStatus", value: { tasks: this.live } } };
     }
+    if (query?.$case === "explain") {
+      const { explanations } = this;
+      return { epoch: 1n, reply: { $case: "explain", value: { explanations } } };
+    }
+    if (query?.$case === "victims") {
+      const victim = { worker: "workers/one", workLeftSeconds: 0, warmBytes: 0n, reason: "idle" };
+      return { epoch: 1n, reply: { $case: "victims", value: { victims: [victim] } } };
+    }
+    if (query?.$case === "projectStatus") {
+      const { waiting } = this;
+      if (waiting === undefined) return { epoch: 1n, reply: undefined };
+      return { epoch: 1n, reply: { $case: "projectStatus", value: { waiting, running: 0 } } };
+    }
+    return { epoch: 1n, reply: { $case: "listWorkers", value: { workers: this.#workers(query) } } };
+  }
+
+  #workers(query: SchedulerQuery["query"]): Worker[] {
     const worker = {
       name: "workers/one",
       pool: defaultPool,
@@ -204,6 +227,7 @@ export class TestFarm {
       running: 0,
       heartbeatTime: undefined,
     };
-    return { epoch: 1n, reply: { $case: "listWorkers", value: { workers: [worker] } } };
+    const name = query?.$case === "listWorkers" ? query.value.name : undefined;
+    return name === undefined || name === worker.name ? [worker] : [];
   }
 }

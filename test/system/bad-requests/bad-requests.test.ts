@@ -27,13 +27,20 @@ import { nameRows } from "./name-rows.ts";
 import { numberRows } from "./number-rows.ts";
 import { passRows } from "./pass-rows.ts";
 import { type BadRequest, createBytes, image, methods, secret } from "./row.ts";
+import { schedulingRows } from "./scheduling-rows.ts";
 import { textRows } from "./text-rows.ts";
 import { wireRows } from "./wire-rows.ts";
 
-const corpus: readonly BadRequest[] = [...textRows, ...numberRows, ...nameRows, ...wireRows];
+const corpus: readonly BadRequest[] = [
+  ...textRows,
+  ...numberRows,
+  ...nameRows,
+  ...schedulingRows,
+  ...wireRows,
+];
 
 /** Refusals that no request on its own can provoke; the gateway's own tests show them. */
-const neededState = new Set(["BAD_TOKEN"]);
+const neededState = new Set(["BAD_TOKEN", "UNKNOWN_FIELD"]);
 
 const RawClient = makeGenericClientConstructor({}, "raw");
 const identity = (bytes: Buffer): Buffer => bytes;
@@ -130,8 +137,8 @@ describe("an unusual request", () => {
 
 describe("the corpus", () => {
   test("has its size, and no two rows of one name", () => {
-    const counts = [textRows, numberRows, nameRows, wireRows].map(({ length }) => length);
-    expect(counts).toEqual([41, 39, 61, 31]);
+    const tables = [textRows, numberRows, nameRows, schedulingRows, wireRows];
+    expect(tables.map(({ length }) => length)).toEqual([41, 39, 61, 55, 31]);
     expect(passRows.length).toBeGreaterThanOrEqual(20);
     expect(new Set(corpus.map(({ name }) => name)).size).toBe(corpus.length);
   });

@@ -33,7 +33,20 @@ export const methods = {
   list: "/zfarm.v1.JobService/ListTasks",
   watch: "/zfarm.v1.JobService/WatchJob",
   cancel: "/zfarm.v1.JobService/CancelJob",
+  pause: "/zfarm.v1.JobService/PauseJob",
+  resumeJob: "/zfarm.v1.JobService/ResumeJob",
+  approve: "/zfarm.v1.JobService/ApproveJob",
+  retry: "/zfarm.v1.JobService/RetryJob",
+  update: "/zfarm.v1.JobService/UpdateJob",
+  explain: "/zfarm.v1.JobService/ExplainJob",
+  explainTask: "/zfarm.v1.JobService/ExplainTask",
   workers: "/zfarm.v1.FleetService/ListWorkers",
+  drain: "/zfarm.v1.FleetService/Drain",
+  resume: "/zfarm.v1.FleetService/Resume",
+  forgive: "/zfarm.v1.FleetService/ForgiveWorker",
+  victims: "/zfarm.v1.FleetService/ListVictims",
+  getPolicy: "/zfarm.v1.FleetService/GetProjectPolicy",
+  setPolicy: "/zfarm.v1.FleetService/UpdateProjectPolicy",
 } as const;
 
 /** A valid picture, but for the fields given. */
