@@ -1,8 +1,8 @@
 /**
  * The broker as the farm sees it: two logs that hold the truth, two that hold what people want,
- * two buckets of records, and the messages that scheduler, workers and gateways exchange. `nats/` is the real one, `memory/` its
- * twin for one process; both pass the suite in @zfarm/testing. Where truth lives and why:
- * docs/decisions/0003-queue-without-acks.md.
+ * two buckets of records, and the messages that scheduler, workers and gateways exchange. `nats/`
+ * is the real one, `memory/` its twin for one process; both pass the suite in @zfarm/testing.
+ * Where truth lives and why: docs/decisions/0003-queue-without-acks.md.
  *
  * Failures are FarmErrors: BROKER_UNAVAILABLE (try again), QUEUE_FULL, NO_LEADER, STATE_LOST (a
  * stream that existed is gone: stop, never start over empty).
@@ -116,7 +116,7 @@ export interface StoredControl {
 /** What is wanted of jobs: the newest record of a job counts. Gone with the job's record. */
 export interface JobControls {
   find(job: JobRef): Promise<StoredControl | undefined>;
-  /** Replaces the record that is at `expected`, 0n for none yet. QUEUE_FULL where there is no room. */
+  /** Replaces the record at `expected`, 0n for none yet. QUEUE_FULL where there is no room. */
   put(control: JobControl, expected: Revision): Promise<Revision | "conflict">;
   /** As the queue's. */
   follow(stop: AbortSignal): AsyncIterable<Followed<StoredControl>>;
@@ -133,7 +133,7 @@ export interface Policies {
 
 export interface PolicyRecords<Policy> {
   find(id: string): Promise<{ policy: Policy; revision: Revision } | undefined>;
-  /** Replaces the policy that is at `expected`, 0n for none yet. QUEUE_FULL where there is no room. */
+  /** Replaces the policy at `expected`, 0n for none yet. QUEUE_FULL where there is no room. */
   put(policy: Policy, expected: Revision): Promise<Revision | "conflict">;
 }
 

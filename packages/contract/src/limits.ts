@@ -47,7 +47,7 @@ export const limits = {
   metadataBytesMax: 8_192,
   /** Live tasks in QUEUE; more are refused with QUEUE_FULL. */
   queueTasksMax: 200_000,
-  /** Jobs with a control record, and policies: every new leader reads them all, in a second or two. */
+  /** Jobs with a control record, and policies: every new leader reads them, in a second or two. */
   controlsMax: 200_000,
   policiesMax: 100_000,
   /** One message on NATS: its default maximum payload. */

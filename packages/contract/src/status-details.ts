@@ -19,7 +19,7 @@ export interface StatusDetails {
   readonly message: string;
   /** ErrorInfo.reason: a code of the error table. */
   readonly reason: string;
-  /** Of fields in BadRequest; with QUOTA_EXCEEDED of projects, named in `field`, in QuotaFailure. */
+  /** Of fields, in BadRequest; of projects, named in `field`, in QuotaFailure. */
   readonly violations: readonly Violation[];
   /** RetryInfo, in milliseconds; undefined where a retry makes no sense. */
   readonly retryAfterMs: number | undefined;

@@ -41,7 +41,7 @@ describe("scheduling", () => {
     expect(specs).toEqual([0, 1].map(() => ({ priorityClass, priority, deadlineTime })));
   });
 
-  test("by default: a job is standard, a single picture interactive, without a control", async () => {
+  test("by default: jobs are standard, single pictures interactive, and none is held", async () => {
     const job = await farm.client.createJob({ images: images(1) });
     const rendering = farm.client.renderImage({ prompt: "a boat" });
     const specs = await farm.take(2);
@@ -127,7 +127,7 @@ describe("approval", () => {
 });
 
 describe("update", () => {
-  test("changes the fields of its mask alone, and clears what it names without a value", async () => {
+  test("changes the fields of its mask alone, and clears those without a value", async () => {
     const scheduling = { priority: 9, deadlineTime: inAnHour, maxConcurrency: 3 };
     const job = await farm.client.createJob({ images: images(2), scheduling });
 

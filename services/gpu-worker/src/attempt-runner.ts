@@ -218,6 +218,7 @@ function describeDelivery(delivery: Delivery & { kind: "won" }): object {
     vae_decode_ms: Math.round(timings.vaeDecodeMs),
     encode_file_ms: Math.round(timings.encodeFileMs),
     upload_ms: Math.round(timings.uploadMs),
+    device_ms: Math.round(timings.deviceMs),
   };
 }
 

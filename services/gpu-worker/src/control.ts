@@ -34,8 +34,13 @@ export function obeyControl(needs: ControlNeeds, control: Control): void {
     case "announce":
       state.meetLeader(control.epoch);
       return;
-    case "prewarm":
     case "resume":
+      if (state.resume()) log.info({}, "leader ended the drain");
+      return;
+    case "prewarm":
+      // It fetches no adapters yet; the leader loses nothing but time by that.
+      log.debug({}, "adapter to prewarm is ignored");
+      return;
     case undefined:
       log.warn({}, "command of an unknown kind is ignored");
       return;

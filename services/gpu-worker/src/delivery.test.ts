@@ -7,7 +7,7 @@ import { createLease } from "../testing/scripted-leader.ts";
 import { type Delivery, type DeliveryNeeds, deliver } from "./delivery.ts";
 import { HeldTask } from "./domain/held-tasks.ts";
 
-const timings = { textEncodeMs: 1, denoiseMs: 1, vaeDecodeMs: 1, encodeFileMs: 1 };
+const timings = { textEncodeMs: 1, denoiseMs: 1, vaeDecodeMs: 1, encodeFileMs: 1, deviceMs: 1 };
 const picture = { png: new Uint8Array([1, 2, 3]), timings };
 
 /** Delivers to a store whose first `failures` uploads fail; time passes as fast as it is waited. */

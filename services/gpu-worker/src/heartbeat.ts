@@ -16,12 +16,11 @@ export interface HeartbeatNeeds {
 
 /** Beats until `stop` aborts, and once more then, so that the last state is known. */
 export async function runHeartbeat(needs: HeartbeatNeeds, stop: AbortSignal): Promise<void> {
-  const { draining } = needs.state;
   while (!stop.aborted) {
+    const { drainChange } = needs.state;
     needs.link.beat(buildHeartbeat(needs));
     // That it drains is said at once: the leader then answers the request it still holds.
-    const wake = draining.aborted ? stop : AbortSignal.any([stop, draining]);
-    await needs.clock.sleep(limits.beatMs, wake);
+    await needs.clock.sleep(limits.beatMs, AbortSignal.any([stop, drainChange]));
   }
   needs.link.beat(buildHeartbeat(needs));
 }
@@ -44,7 +43,7 @@ function buildHeartbeat({ state, engine, info, device, clock }: HeartbeatNeeds):
 }
 
 function chooseCondition(state: WorkerState, engine: HeartbeatNeeds["engine"]): Condition {
-  if (state.draining.aborted) return Condition.DRAINING;
+  if (state.isDraining) return Condition.DRAINING;
   if (engine.problem() !== undefined) return Condition.STARTING;
   return state.slotsFree > 0 ? Condition.READY : Condition.BUSY;
 }

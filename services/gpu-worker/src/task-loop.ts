@@ -40,7 +40,7 @@ export async function runTaskLoop(needs: TaskLoopNeeds, stop: AbortSignal): Prom
   // The last request is heard out for two beats: a grant on its way would else be lost, and its
   // tasks with it until their leases run out.
   const onStop = (): void => {
-    state.drain();
+    state.drainForGood();
     void clock.sleep(limits.beatMs * 2, ended.signal).then(() => giveUp.abort());
   };
   stop.addEventListener("abort", onStop, { once: true });

@@ -262,6 +262,34 @@ describe("a worker", () => {
     await vi.waitUntil(isDraining, patience);
   });
 
+  test("takes work again when the leader ends the drain it asked for", async () => {
+    const worker = await start();
+    const stateIs = (state: WorkerState) => (): boolean =>
+      worker.leader.beats.at(-1)?.worker?.state === state;
+    worker.leader.drain();
+    await vi.waitUntil(stateIs(WorkerState.DRAINING), patience);
+
+    worker.leader.resume();
+    await vi.waitUntil(stateIs(WorkerState.READY), patience);
+    worker.leader.grant([createLease(0)]);
+
+    expect(await waitForOutcomes(worker, 1)).toMatchObject([{ spec: { index: 0 } }]);
+  });
+
+  test("says in the outcome what the picture cost the device", async () => {
+    const worker = await start();
+    worker.leader.grant([createLease(0), createLease(1)]);
+
+    const outcomes = await waitForOutcomes(worker, 2);
+
+    for (const { image } of outcomes) {
+      const { device, denoise, textEncode, vaeDecode } = image?.timings ?? {};
+      const ms = (duration = { seconds: 0n, nanos: 0 }): number => duration.nanos / 1e6;
+      expect(ms(device)).toBeGreaterThan(0);
+      expect(ms(device)).toBeLessThan(ms(denoise) + ms(textEncode) + ms(vaeDecode));
+    }
+  });
+
   test("finishes what fits when it is stopped, and ends well", async () => {
     const worker = await start();
     worker.leader.grant([createLease(0, { steps: 50 })]);

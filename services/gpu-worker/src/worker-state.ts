@@ -12,7 +12,9 @@ export class WorkerState {
   readonly epochs = new EpochGuard();
   /** Rings whenever anything here, or the engine's readiness, has changed. */
   readonly bell = new Bell();
-  readonly #draining = new AbortController();
+  #drain: "none" | "asked-for" | "for-good" = "none";
+  /** Aborts at the next change of the drain. */
+  #drainChange = new AbortController();
   /** The newest request for work: what it knew, and how to give it up. */
   #asking = { epochSeen: 0n, outdated: new AbortController() };
 
@@ -26,14 +28,31 @@ export class WorkerState {
     this.slots = identity.slots;
   }
 
-  /** Aborts once, by a command or by the process's end: no more work is asked for. */
-  get draining(): AbortSignal {
-    return this.#draining.signal;
+  /** Whether no more work is asked for. */
+  get isDraining(): boolean {
+    return this.#drain !== "none";
   }
 
+  /** Aborts when draining begins or ends, for whoever has to tell others at once. */
+  get drainChange(): AbortSignal {
+    return this.#drainChange.signal;
+  }
+
+  /** The leader wants it, until it wants otherwise. */
   drain(): void {
-    this.#draining.abort();
-    this.bell.ring();
+    if (this.#drain === "none") this.#setDrain("asked-for");
+  }
+
+  /** Ends a drain that the leader asked for; whether there was one. */
+  resume(): boolean {
+    if (this.#drain !== "asked-for") return false;
+    this.#setDrain("none");
+    return true;
+  }
+
+  /** The process ends: nobody can end this drain. */
+  drainForGood(): void {
+    this.#setDrain("for-good");
   }
 
   /**
@@ -52,7 +71,15 @@ export class WorkerState {
 
   /** Tasks that could begin now. None while too many pictures wait for the store. */
   get slotsFree(): number {
-    if (this.draining.aborted || this.held.countDelivering() >= limits.deliveriesMax) return 0;
+    if (this.isDraining || this.held.countDelivering() >= limits.deliveriesMax) return 0;
     return Math.max(0, this.slots - this.held.countInEngine());
+  }
+
+  #setDrain(drain: "none" | "asked-for" | "for-good"): void {
+    this.#drain = drain;
+    const change = this.#drainChange;
+    this.#drainChange = new AbortController();
+    change.abort();
+    this.bell.ring();
   }
 }

@@ -70,6 +70,11 @@ export class ScriptedLeader {
     this.#broker.link.control(workerUnderTest, { epoch, command });
   }
 
+  resume(epoch = 1n): void {
+    const command = { $case: "resume", value: {} } as const;
+    this.#broker.link.control(workerUnderTest, { epoch, command });
+  }
+
   /** Says that it leads. */
   announce(epoch: bigint): void {
     const command = { $case: "announce", value: {} } as const;

@@ -54,7 +54,7 @@ async function tell(wishes: Wishes): Promise<void> {
 const kinds = (): string[] => heard.map(({ kind }) => kind);
 
 describe("wishes", () => {
-  test("are told from the first one on, of jobs and of operators, and then as they come", async () => {
+  test("are told from the first one on, and then as they come", async () => {
     const revision = await broker.controls.put(someControl(), 0n);
     await broker.controls.put(someControl({ paused: true }), revision as bigint);
     const pool = { pool: "default", draining: true, speculateAfter: 0 };

@@ -25,7 +25,7 @@ test("a stage's duration keeps microseconds and stays within one second of nanos
     fc.property(fc.double({ min: 0, max: 1e7, noNaN: true }), (ms) => {
       const stages = { queueMs: ms, textEncodeMs: 0, vaeDecodeMs: 0, encodeFileMs: 0, uploadMs: 0 };
       const picture = { worker: "w", modelDigest: "d", key: "k", fence: 1n, sha256: "s" };
-      const timings = { ...stages, denoiseMs: 0 };
+      const timings = { ...stages, denoiseMs: 0, deviceMs: 0 };
 
       const outcome = buildSuccess(heldSince(0, 0), {
         ...picture,

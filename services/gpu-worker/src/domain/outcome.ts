@@ -10,6 +10,8 @@ export interface StageTimings {
   readonly vaeDecodeMs: number;
   readonly encodeFileMs: number;
   readonly uploadMs: number;
+  /** The picture's share of every run it was in. */
+  readonly deviceMs: number;
 }
 
 export interface FinishedPicture {
@@ -58,6 +60,7 @@ function toImageTimings(timings: StageTimings): ImageTimings {
     vaeDecode: toDuration(timings.vaeDecodeMs),
     encodeFile: toDuration(timings.encodeFileMs),
     upload: toDuration(timings.uploadMs),
+    device: toDuration(timings.deviceMs),
   };
 }
 

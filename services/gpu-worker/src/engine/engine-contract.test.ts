@@ -76,6 +76,19 @@ describe.each(engines)("an engine over $name", (under) => {
     expect(runs).toEqual([2, 2, 2, 2]);
   });
 
+  test("divides the time of every run among the pictures in it", async () => {
+    const tasks = ["a", "b", "c", "d"].map((name) => createTask(name));
+
+    const ends = [...(await render(engine, tasks).ends).values()];
+
+    const timings = ends.flatMap((end) => (end.kind === "finished" ? [end.timings] : []));
+    const [{ textEncodeMs, denoiseMs } = { textEncodeMs: 0, denoiseMs: 0 }] = timings;
+    const worked = timings.reduce((sum, { vaeDecodeMs }) => sum + vaeDecodeMs, 0);
+    const charged = timings.reduce((sum, { deviceMs }) => sum + deviceMs, 0);
+    expect(timings).toHaveLength(4);
+    expect(charged).toBeCloseTo(textEncodeMs + denoiseMs + worked, 6);
+  });
+
   test("runs shapes one after the other and gives every task its picture", async () => {
     runs.length = 0;
     const tasks = [createTask("a"), createTask("b", { width: 96 }), createTask("c")];

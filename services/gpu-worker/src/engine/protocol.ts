@@ -41,6 +41,11 @@ export interface EngineInfo {
 
 /** Milliseconds that one picture spent in each stage; work done for a batch counts for each. */
 export interface RenderTimings {
+  /**
+   * What the picture cost the device: the time of each run divided by the pictures in it, of
+   * failed runs too. Over all pictures the sum is what the device worked.
+   */
+  readonly deviceMs: number;
   readonly textEncodeMs: number;
   readonly denoiseMs: number;
   readonly vaeDecodeMs: number;

@@ -8,7 +8,7 @@ import type { Clock } from "@zfarm/runtime";
 import { countJoiners } from "./batch-queue.ts";
 import { failureOf, failureOfLatent } from "./failure.ts";
 import type { Model } from "./model.ts";
-import type { EngineEvent, RenderEnd, RenderTask } from "./protocol.ts";
+import type { EngineEvent, RenderEnd, RenderTask, RenderTimings } from "./protocol.ts";
 
 interface RenderLoopNeeds<Caption, Render> {
   readonly model: Model<Caption, Render>;
@@ -28,6 +28,8 @@ interface Member<Caption, Render> {
   stepsDone: number;
   textEncodeMs: number;
   denoiseMs: number;
+  /** Its share of every run it was in. */
+  deviceMs: number;
 }
 
 type Started<Caption, Render> = Member<Caption, Render> & { render: Render };
@@ -119,14 +121,16 @@ export class RenderLoop<Caption, Render> {
     if (members.length === 0) return;
     const { model, clock } = this.#needs;
     const startedMs = clock.monotonic();
+    const charge = (): number => chargeDevice(members, clock.monotonic() - startedMs);
     try {
       const captions = await model.encodePrompts(members.map((member) => member.task.prompt));
-      const tookMs = clock.monotonic() - startedMs;
+      const tookMs = charge();
       for (const [index, member] of members.entries()) {
         member.caption = captions[index];
         member.textEncodeMs = tookMs;
       }
     } catch (error) {
+      charge();
       const [only, ...others] = members;
       if (only !== undefined && others.length === 0) this.#fail(only, error);
       else for (const member of members) await this.#encodePrompts([member]);
@@ -150,10 +154,11 @@ export class RenderLoop<Caption, Render> {
     try {
       await model.step(batch.map((member) => member.render));
     } catch (error) {
+      chargeDevice(batch, clock.monotonic() - startedMs);
       this.#retryAlone(batch, error);
       return;
     }
-    const stepMs = clock.monotonic() - startedMs;
+    const stepMs = chargeDevice(batch, clock.monotonic() - startedMs);
     const steps = batch.map((member) => {
       member.stepsDone += 1;
       member.denoiseMs += stepMs;
@@ -197,9 +202,10 @@ export class RenderLoop<Caption, Render> {
     try {
       const picture = await model.decode(member.render);
       const decodedMs = clock.monotonic();
+      const vaeDecodeMs = chargeDevice([member], decodedMs - startedMs);
       const finish = (png: Uint8Array): void => {
         const encodeFileMs = clock.monotonic() - decodedMs;
-        const timings = { ...pickStages(member), vaeDecodeMs: decodedMs - startedMs, encodeFileMs };
+        const timings = { ...pickStages(member), vaeDecodeMs, encodeFileMs };
         this.#end(member, { kind: "finished", png, timings });
       };
       // Not awaited: the file is encoded on other threads while the next steps run.
@@ -233,12 +239,19 @@ function createMember<Caption, Render>(task: RenderTask): Member<Caption, Render
     stepsDone: 0,
     textEncodeMs: 0,
     denoiseMs: 0,
+    deviceMs: 0,
   };
 }
 
-function pickStages(member: Member<unknown, unknown>): {
-  textEncodeMs: number;
-  denoiseMs: number;
-} {
-  return { textEncodeMs: member.textEncodeMs, denoiseMs: member.denoiseMs };
+/** Divides the time of one run among those who were in it; gives the time back. */
+function chargeDevice(members: readonly { deviceMs: number }[], tookMs: number): number {
+  for (const member of members) member.deviceMs += tookMs / members.length;
+  return tookMs;
+}
+
+function pickStages(
+  member: Member<unknown, unknown>,
+): Pick<RenderTimings, "textEncodeMs" | "denoiseMs" | "deviceMs"> {
+  const { textEncodeMs, denoiseMs, deviceMs } = member;
+  return { textEncodeMs, denoiseMs, deviceMs };
 }
