@@ -4,6 +4,7 @@ import type { Env } from "@zfarm/runtime";
 import type { Command } from "./command.ts";
 import { runDoctor } from "./commands/doctor.ts";
 import { runJob } from "./commands/job.ts";
+import { runProject } from "./commands/project.ts";
 import { runQuickstart } from "./commands/quickstart.ts";
 import { runRender } from "./commands/render.ts";
 import { runUp } from "./commands/up.ts";
@@ -16,6 +17,7 @@ const commands: Readonly<Record<string, Command>> = {
   render: runRender,
   workers: runWorkers,
   job: runJob,
+  project: runProject,
   doctor: runDoctor,
   quickstart: runQuickstart,
 };
@@ -24,16 +26,25 @@ const usage = `usage: zfarm COMMAND [options]
 
   up [--workers N] [--port P] [--data DIR] [--model DIR]
       run a farm on this machine until Ctrl-C
-  render "PROMPT" [--out FILE] [--size WxH] [--seed N] [--steps N] [-n N] [--address HOST:PORT]
+  render "PROMPT" [--out FILE] [--size WxH] [--seed N] [--steps N] [-n N]
+      [--class interactive|standard|batch] [--priority N] [--deadline TIME]
       render on a running farm; prints the path of each picture
-  workers [--address HOST:PORT]
-      list the workers
-  job get|watch|cancel ID [--address HOST:PORT]
-      look at a job, follow it, or end it
+  workers [list] [--pool P] | drain|resume|forgive NAME | victims [--pool P] [--count N]
+      list the workers; drain one, or all of pools/NAME; say which to take away first
+  job get|watch|cancel|pause|resume|approve|retry|explain ID [--task N]
+      look at a job, follow it, hold it, end it, try again what failed, say why it waits
+  job update ID [--class C] [--priority N] [--deadline TIME|none] [--max-concurrency N]
+      [--max-failed N] [--sample N] [--etag E]
+      change how a job competes
+  project get|set NAME [--weight N] [--guarantee N] [--burst N] [--max-queued N]
+      how a project shares the farm with others
   doctor
       say what this machine offers: Node, broker, store, model, devices
   quickstart ["PROMPT"] [options of render]
-      start a farm, render, stop it`;
+      start a farm, render, stop it
+
+Commands that talk to a running farm take --address HOST:PORT. TIME is a time like
+2030-01-31T12:00:00Z or a while like 90s, 30m, 2h, 3d.`;
 
 /** Runs one command line. Gives the exit code: 0 done, 1 failed, 2 not understood. */
 export async function runCommand(argv: readonly string[], env: Env): Promise<0 | 1 | 2> {

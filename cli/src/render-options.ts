@@ -1,5 +1,7 @@
 /** The options that `zfarm render` and `npm run quickstart` share, parsed and bounded. */
+import type { SchedulingChanges } from "@zfarm/client";
 import { limits } from "@zfarm/contract";
+import { parseWhole } from "./parse-whole.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** As node:util's parseArgs wants them. */
@@ -23,6 +25,8 @@ export interface RenderOptions {
   readonly count: number;
   /** Where the picture goes; with several, `-i` is put before the ending. */
   readonly out?: string;
+  /** Absent: as single pictures compete by default. */
+  readonly scheduling?: SchedulingChanges;
 }
 
 type RawOptions = { readonly [Name in keyof typeof renderOptionTable]?: string | undefined };
@@ -48,17 +52,6 @@ function parseSize(text: string | undefined): [number, number] {
     throw new UsageError(`--size ${text}: must be WIDTHxHEIGHT in pixels, for example 256x256`);
   }
   return [Number(match[1]), Number(match[2])];
-}
-
-function parseWhole(
-  option: string,
-  text: string | undefined,
-  [min, max]: readonly [number, number],
-): number | undefined {
-  if (text === undefined) return undefined;
-  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= min && value <= max) return value;
-  throw new UsageError(`${option} ${text}: must be a whole number from ${min} to ${max}`);
 }
 
 const seedMax = 2n ** 64n - 1n;

@@ -59,7 +59,11 @@ async function renderOne(
       steps: options.steps,
       seed: options.seed === undefined ? undefined : options.seed + BigInt(index),
     },
-    { signal: stop, includeData: true },
+    {
+      signal: stop,
+      includeData: true,
+      ...(options.scheduling === undefined ? {} : { scheduling: options.scheduling }),
+    },
   );
   for await (const event of events) {
     terminal.note(`${label}${describe(event)}`);

@@ -1,40 +1,80 @@
-/** `zfarm job get|watch|cancel ID`: one job, seen, followed or ended. */
+/** `zfarm job VERB ID`: one job, seen, followed, changed, explained or ended. */
 import { parseArgs } from "node:util";
 import { connectFarm, type FarmClient } from "@zfarm/client";
 import {
   defaultProject,
   type Job,
-  JobState,
   jobName,
+  limits,
   parseJobId,
   parseJobName,
-  type Task,
-  TaskState,
-  type WatchJobResponse,
 } from "@zfarm/contract";
 import type { CommandContext } from "../command.ts";
 import { findAddress } from "../farm-note.ts";
+import { describeEvent, describeExplanations, describeJob, describeTaskWait } from "../job-text.ts";
+import { parseWhole } from "../parse-whole.ts";
+import { parseScheduling, schedulingOptionTable } from "../scheduling-options.ts";
 import { UsageError } from "../usage-error.ts";
 
-type Verb = (client: FarmClient, name: string, context: CommandContext) => Promise<void>;
+interface JobCall extends CommandContext {
+  readonly client: FarmClient;
+  /** The job's full name. */
+  readonly name: string;
+  readonly values: JobValues;
+}
 
-const verbs: Readonly<Record<string, Verb>> = { get: getJob, watch: watchJob, cancel: cancelJob };
+type Verb = (call: JobCall) => Promise<void>;
+
+const verbs: Readonly<Record<string, Verb>> = {
+  get: (call) => show(call, call.client.getJob(call.name)),
+  watch: watchJob,
+  cancel: (call) => show(call, call.client.cancelJob(call.name)),
+  pause: (call) => show(call, call.client.pauseJob(call.name)),
+  resume: (call) => show(call, call.client.resumeJob(call.name)),
+  approve: (call) => show(call, call.client.approveJob(call.name)),
+  retry: (call) => show(call, call.client.retryJob(call.name)),
+  update: updateJob,
+  explain: explainJob,
+};
+
+const optionTable = {
+  address: { type: "string" },
+  ...schedulingOptionTable,
+  etag: { type: "string" },
+  task: { type: "string" },
+} as const;
+
+type JobValues = { readonly [Name in keyof typeof optionTable]?: string | undefined };
+
+/** Which verbs the options other than the address belong to. */
+const verbsOfOption: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(Object.keys(schedulingOptionTable).map((option) => [option, "update"])),
+  etag: "update",
+  task: "explain",
+};
 
 export async function runJob(context: CommandContext): Promise<void> {
   const { values, positionals } = parseArgs({
     args: [...context.args],
-    options: { address: { type: "string" } },
+    options: optionTable,
     allowPositionals: true,
   });
   const [verbName = "", id = "", ...more] = positionals;
   const verb = verbs[verbName];
   if (verb === undefined || id === "" || more.length > 0) {
-    throw new UsageError("job takes a verb and an id: zfarm job get|watch|cancel ID");
+    const known = Object.keys(verbs).join("|");
+    throw new UsageError(`job takes a verb and an id: zfarm job ${known} ID`);
+  }
+  const stray = Object.keys(values).find(
+    (option) => (verbsOfOption[option] ?? verbName) !== verbName,
+  );
+  if (stray !== undefined) {
+    throw new UsageError(`--${stray} belongs to zfarm job ${verbsOfOption[stray]}`);
   }
   const name = parseName(id);
   const client = connectFarm({ address: await findAddress(values.address, context.env) });
   try {
-    await verb(client, name, context);
+    await verb({ ...context, client, name, values });
   } finally {
     client.close();
   }
@@ -48,45 +88,38 @@ function parseName(id: string): string {
   throw new UsageError(`job ${id}: must be an id of 26 of a-z 2-7, or projects/P/jobs/ID`);
 }
 
-async function getJob(client: FarmClient, name: string, context: CommandContext): Promise<void> {
-  context.terminal.print(describeJob(await client.getJob(name)));
+async function show({ terminal }: JobCall, asking: Promise<Job>): Promise<void> {
+  terminal.print(describeJob(await asking));
 }
 
-async function cancelJob(client: FarmClient, name: string, context: CommandContext): Promise<void> {
-  context.terminal.print(describeJob(await client.cancelJob(name)));
-}
-
-async function watchJob(client: FarmClient, name: string, context: CommandContext): Promise<void> {
-  for await (const event of client.watchJob(name, { signal: context.stop })) {
+async function watchJob({ client, name, stop, terminal }: JobCall): Promise<void> {
+  for await (const event of client.watchJob(name, { signal: stop })) {
     const line = describeEvent(event);
-    if (line !== undefined) context.terminal.print(line);
+    if (line !== undefined) terminal.print(line);
   }
 }
 
-function describeEvent({ event }: WatchJobResponse): string | undefined {
-  switch (event?.$case) {
-    case "taskEnded":
-      return describeTask(event.value);
-    case "progress":
-      return `${event.value.task} step ${event.value.step} of ${event.value.total}`;
-    case "jobEnded":
-      return describeJob(event.value);
-    case undefined:
-      return undefined;
+async function updateJob(call: JobCall): Promise<void> {
+  const { client, name, values } = call;
+  const changes = parseScheduling(values, Date.now());
+  if (Object.keys(changes).length === 0) {
+    const options = Object.keys(schedulingOptionTable).map((option) => `--${option}`);
+    throw new UsageError(`job update takes at least one of ${options.join(", ")}`);
   }
+  const options = values.etag === undefined ? {} : { etag: values.etag };
+  await show(call, client.updateJob(name, changes, options));
 }
 
-function describeTask(task: Task): string {
-  const detail = task.image?.uri ?? task.failure?.message ?? "";
-  return `${task.name} ${nameOf(TaskState, task.state)} ${detail}`.trimEnd();
+async function explainJob({ client, name, values, terminal }: JobCall): Promise<void> {
+  const index = parseWhole("--task", values.task, [0, limits.tasksPerJobMax - 1]);
+  const lines =
+    index === undefined
+      ? describeExplanations(await client.explainJob(name), Date.now())
+      : await explainTask(client, `${name}/tasks/${index}`);
+  for (const line of lines) terminal.print(line);
 }
 
-function describeJob(job: Job): string {
-  const counts = Object.entries(job.counts ?? {}).map(([state, count]) => `${state} ${count}`);
-  return `${job.name} ${nameOf(JobState, job.state)}: ${counts.join(", ")}`;
-}
-
-function nameOf(states: Readonly<Record<string, number>>, value: number): string {
-  const found = Object.entries(states).find(([, number]) => number === value);
-  return found?.[0].toLowerCase() ?? String(value);
+async function explainTask(client: FarmClient, name: string): Promise<string[]> {
+  const { state, explanation } = await client.explainTask(name);
+  return describeTaskWait(state, explanation, Date.now());
 }
