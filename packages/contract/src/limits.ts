@@ -52,7 +52,7 @@ export const limits = {
   policiesMax: 100_000,
   /** One message on NATS: its default maximum payload. */
   messageBytesMax: 1_048_576,
-  /** Attempts of one task, crashes and its own failures counted. */
+  /** Attempts of one task that failed by its own fault. */
   attemptsMax: 3,
   /** Crashes on distinct workers that prove a task to be poison; on any where there are fewer. */
   poisonCrashes: 3,
@@ -64,9 +64,6 @@ export const limits = {
   batchHoldMs: 10,
   /** Tasks of a shape that must have come before anything is expected of it. */
   batchArrivalsMin: 4,
-  /** Priority of a job inside its project and class; twice the number is twice the rate. */
-  priorityMax: 100,
-  priorityDefault: 50,
   /** Rates of the classes of one project while all of them wait: none ever stands still. */
   interactiveRate: 64,
   standardRate: 8,

@@ -38,7 +38,8 @@ describe("scheduling", () => {
     expect(await controlOf(job.name)).toMatchObject({ scheduling, paused: false, approved: false });
     const specs = (await farm.queued()).map(({ task }) => task.spec?.priority);
     const { priorityClass, priority, deadlineTime } = scheduling;
-    expect(specs).toEqual([0, 1].map(() => ({ priorityClass, priority, deadlineTime })));
+    const priorities = { priorityClass, priority, deadlineTime, isControlled: true };
+    expect(specs).toEqual([priorities, priorities]);
   });
 
   test("by default: jobs are standard, single pictures interactive, and none is held", async () => {

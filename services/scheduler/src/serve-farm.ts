@@ -80,7 +80,12 @@ function answerQuery({ scheduler, epoch }: Decider, { query }: SchedulerQuery): 
       const victims = pool === undefined ? [] : scheduler.nameVictims(pool, query.value.count);
       return { epoch, reply: { $case: "victims", value: { victims } } };
     }
-    case "projectStatus":
+    case "projectStatus": {
+      const project = parseProjectId(query.value.project);
+      const none = { waiting: 0, running: 0 };
+      const value = project === undefined ? none : scheduler.countProject(project);
+      return { epoch, reply: { $case: "projectStatus", value } };
+    }
     case undefined:
       return { epoch, reply: undefined };
   }

@@ -158,7 +158,9 @@ async function addTasks(
 
 /** As many as the record says: a later try of a retry may know of more failed tasks. */
 function tasksOf({ submission, ...admission }: Admission, record: JobRecord): QueuedTask[] {
-  const { priorityClass, priority, deadlineTime } = record.scheduling ?? submission.scheduling;
+  const scheduling = record.scheduling ?? submission.scheduling;
+  const { priorityClass, priority, deadlineTime } = scheduling;
+  const isControlled = needsControl(scheduling);
   return submission.images.slice(0, record.taskCount).map((image, index) => ({
     spec: {
       project: record.project,
@@ -169,7 +171,7 @@ function tasksOf({ submission, ...admission }: Admission, record: JobRecord): Qu
       createTime: record.createTime,
       expireTime: admission.expireTime,
       stack: admission.stacks?.[index],
-      priority: { priorityClass, priority, deadlineTime },
+      priority: { priorityClass, priority, deadlineTime, isControlled },
     },
     attempts: 0,
   }));

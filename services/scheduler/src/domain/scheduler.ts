@@ -8,6 +8,7 @@ import type {
   JobRef,
   LiveTask,
   PoolId,
+  ProjectId,
   TaskId,
   Victim,
   Worker,
@@ -66,6 +67,12 @@ export class Scheduler {
 
   countPools(): PoolCounts[] {
     return countPools(this.#state);
+  }
+
+  /** A project's live tasks in all pools. */
+  countProject(id: ProjectId): { waiting: number; running: number } {
+    const project = this.#state.projects.get(id);
+    return { waiting: project?.queued ?? 0, running: project?.running ?? 0 };
   }
 
   situationOf(id: TaskId): TaskSituation {
