@@ -1,6 +1,9 @@
 import { defineConfig } from "vitest/config";
 
-/** `unit` runs beside the sources; `system` spawns real servers and runs one file at a time. */
+/**
+ * `unit` runs beside the sources; `system` spawns real servers and runs one file at a time;
+ * `model` checks the protocols of the farm with spin.
+ */
 export default defineConfig({
   test: {
     projects: [
@@ -18,6 +21,13 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: "model",
+          include: ["test/model/*.test.ts"],
+          testTimeout: 120_000,
         },
       },
     ],

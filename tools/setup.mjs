@@ -81,11 +81,12 @@ function checkPinnedNode() {
   if (!runs()) stop("the pinned Node 24 could not be installed for this platform.");
 }
 
-/** Servers that the tests talk to; what a machine cannot offer is said, and the tests decide. */
+/** Servers and the model checker that the tests use; what a machine cannot offer is said, and the tests decide. */
 async function installServers() {
   const { findNatsServer } = await import("./servers/nats-server.mjs");
   const { findMinio } = await import("./servers/minio.mjs");
-  for (const find of [findNatsServer, findMinio]) {
+  const { findSpin } = await import("./servers/spin.mjs");
+  for (const find of [findNatsServer, findMinio, findSpin]) {
     const found = await find({ fetch: true, log: say });
     if (found) say(`setup: ${found.path} (${found.source})`);
   }

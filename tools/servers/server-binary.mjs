@@ -6,7 +6,8 @@
  * @property {string} title What messages call it.
  * @property {string} variable The environment variable that names a binary.
  * @property {number} probeMs How long `--version` may take; a big binary starts slowly.
- * @property {(text: string) => string | undefined} readVersion Takes what `--version` prints.
+ * @property {string} [versionArgument] Makes it print its version; `--version` where absent.
+ * @property {(text: string) => string | undefined} readVersion Takes what it prints then.
  *
  * @typedef {{ path: string, version: string, source: string }} FoundServer
  */
@@ -24,7 +25,8 @@ import { runCommand } from "./run-command.mjs";
  */
 export async function probeServer(server, path, source) {
   const limits = { limitMs: server.probeMs };
-  const version = server.readVersion(await runCommand(path, ["--version"], limits).catch(() => ""));
+  const ask = [server.versionArgument ?? "--version"];
+  const version = server.readVersion(await runCommand(path, ask, limits).catch(() => ""));
   return version === undefined ? undefined : { path, version, source };
 }
 
