@@ -14,6 +14,7 @@ import type { ImageTimings, RenderedImage } from "@zfarm/contract";
 import type { ModelInfo, RenderSpec } from "@zfarm/zimage";
 import { repositoryRoot } from "../repository.ts";
 import { type FarmUnderTest, startFarm } from "../system/farm.ts";
+import { percentiles } from "./percentiles.ts";
 
 const warmUps = 3;
 const prompt = "a yellow boat on the left on the sea at sunset";
@@ -80,16 +81,6 @@ function engineTime(image: RenderedImage | undefined): number {
 
 function milliseconds(duration: ImageTimings["denoise"]): number {
   return Number(duration?.seconds ?? 0n) * 1e3 + (duration?.nanos ?? 0) / 1e6;
-}
-
-/** Nearest-rank percentiles, rounded to a tenth. */
-function percentiles(values: readonly number[]): Record<string, number> {
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = (share: number): number => {
-    const value = sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
-    return Math.round(value * 10) / 10;
-  };
-  return { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) };
 }
 
 await main();

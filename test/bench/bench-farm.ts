@@ -1,0 +1,128 @@
+/**
+ * The farm's own processes as they run in production, on a nats-server of their own: what is
+ * measured is the product, with its log lines and metrics, and only the workers are simulated.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as wait } from "node:timers/promises";
+import { type Broker, connectNatsBroker } from "@zfarm/broker";
+import { defaultPool, type PoolRecord } from "@zfarm/contract";
+import { silentLog } from "@zfarm/runtime";
+import { type NatsServer, startNatsServer } from "@zfarm/testing";
+import { repositoryRoot } from "../repository.ts";
+
+/** A line of a service's log. */
+export type LogLine = Readonly<Record<string, unknown>>;
+
+export interface Service {
+  /** The first line with this message, once it is there. */
+  line(message: string): Promise<LogLine>;
+  /** Processor time that the process has used, in seconds (Linux). */
+  cpuSeconds(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+export interface BenchFarm {
+  readonly nats: NatsServer;
+  connect(name: string): Promise<Broker>;
+  start(service: "gateway" | "scheduler", env?: NodeJS.ProcessEnv): Service;
+  stop(): Promise<void>;
+}
+
+const pool: PoolRecord = {
+  pool: defaultPool,
+  model: "simulated",
+  modelDigest: "00",
+  sizeMultiple: 16,
+  pixelsMax: 1_024 * 1_024,
+  stepsDefault: 8,
+  widthDefault: 256,
+  heightDefault: 256,
+};
+
+const startWithinMs = 60_000;
+
+export async function openBenchFarm(): Promise<BenchFarm> {
+  const nats = await startNatsServer();
+  const folder = await mkdtemp(join(tmpdir(), "zfarm-bench-"));
+  const services: Service[] = [];
+  const brokers: Broker[] = [];
+  const connect = async (name: string): Promise<Broker> => {
+    const broker = await connectNatsBroker({ servers: [nats.url], name, log: silentLog });
+    brokers.push(broker);
+    return broker;
+  };
+  await (await connect("pools")).pools.put(pool);
+  return {
+    nats,
+    connect,
+    start: (service, env = {}) => {
+      const settings = { NATS_URL: nats.url, OPS_PORT: "0", BLOBS_DIR: folder, ...env };
+      const started = startService(service, settings);
+      services.push(started);
+      return started;
+    },
+    stop: async () => {
+      for (const broker of brokers) await broker.drain();
+      for (const service of services.toReversed()) await service.stop();
+      await nats.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function startService(name: string, env: NodeJS.ProcessEnv): Service {
+  const entry = join(repositoryRoot, "services", name, "src/main.ts");
+  const child = spawn(process.execPath, [entry], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  process.once("exit", () => child.kill("SIGKILL"));
+  const firstLines = readFirstLines(child, name);
+  return {
+    line: async (message) => {
+      const deadline = performance.now() + startWithinMs;
+      while (performance.now() < deadline) {
+        const line = firstLines.get(message);
+        if (line !== undefined) return line;
+        await wait(20);
+      }
+      throw new Error(`${name} did not log "${message}" in ${startWithinMs} ms`);
+    },
+    cpuSeconds: () => readCpuSeconds(child.pid ?? 0),
+    stop: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const exited = once(child, "exit");
+      child.kill("SIGTERM");
+      await exited;
+    },
+  };
+}
+
+/** The first line of every message; trouble goes to stderr as it comes. */
+function readFirstLines(child: ChildProcess, name: string): Map<string, LogLine> {
+  const found = new Map<string, LogLine>();
+  const lines = createInterface({ input: child.stdout ?? process.stdin });
+  lines.on("line", (text) => {
+    // Reading must cost next to nothing: it happens while the bench measures.
+    const message = /"message":"([^"]*)"/.exec(text)?.[1] ?? "";
+    if (/"level":"(warn|error)"/.test(text)) process.stderr.write(`${name}: ${text}\n`);
+    if (!found.has(message)) found.set(message, JSON.parse(text) as LogLine);
+  });
+  return found;
+}
+
+const ticksPerSecond = 100;
+
+export async function readCpuSeconds(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8");
+  const [user = "0", system = "0"] = stat
+    .slice(stat.lastIndexOf(")") + 2)
+    .split(" ")
+    .slice(11, 13);
+  return (Number(user) + Number(system)) / ticksPerSecond;
+}

@@ -1,0 +1,91 @@
+/** What both sides of the throughput bench can do, and how both are measured. */
+import { setTimeout as wait } from "node:timers/promises";
+import { type Percentiles, percentiles } from "./percentiles.ts";
+
+/** A system that takes batches of no-op pictures and says when each of them is done. */
+export interface JobSide {
+  /** Submits pictures; `onDone` is called once for each whose stored result its client can see. */
+  submit(prompts: readonly string[], onDone: () => void): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface SideFigures {
+  readonly drainPerSecond: number;
+  readonly pacedPerSecond: number;
+  readonly submitToOutcomeMs: Percentiles;
+}
+
+export interface Load {
+  readonly drainBatches: number;
+  readonly drainBatchSize: number;
+  /** Batches on their way in at one time. */
+  readonly submitParallel: number;
+  readonly pacedBatchSize: number;
+  readonly pacedEveryMs: number;
+  readonly pacedMs: number;
+}
+
+export async function measureSide(side: JobSide, load: Load): Promise<SideFigures> {
+  // The first batches pay for code that was never run before.
+  for (let round = 0; round < 3; round += 1) await drain(side, { ...load, drainBatches: 2 });
+  const drainPerSecond = await drain(side, load);
+  return { drainPerSecond, ...(await pace(side, load)) };
+}
+
+/** From the first submit to the last outcome. */
+async function drain(side: JobSide, load: Load): Promise<number> {
+  const total = load.drainBatches * load.drainBatchSize;
+  const { onDone, all } = countDone(total);
+  const startMs = performance.now();
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    while (next < load.drainBatches) {
+      next += 1;
+      await side.submit(promptsOf(next, load.drainBatchSize), onDone);
+    }
+  };
+  await Promise.all(Array.from({ length: load.submitParallel }, lane));
+  await all;
+  return Math.round(total / ((performance.now() - startMs) / 1_000));
+}
+
+/** A batch now and then, whatever became of the ones before it. */
+async function pace(side: JobSide, load: Load): Promise<Omit<SideFigures, "drainPerSecond">> {
+  const batches = Math.round(load.pacedMs / load.pacedEveryMs);
+  const done = countDone(batches * load.pacedBatchSize);
+  const times: number[] = [];
+  const submitting: Promise<void>[] = [];
+  const startMs = performance.now();
+  for (let batch = 0; batch < batches; batch += 1) {
+    await wait(Math.max(0, startMs + batch * load.pacedEveryMs - performance.now()));
+    const sentMs = performance.now();
+    const prompts = promptsOf(batch, load.pacedBatchSize);
+    submitting.push(
+      side.submit(prompts, () => {
+        times.push(performance.now() - sentMs);
+        done.onDone();
+      }),
+    );
+  }
+  const seconds = (performance.now() - startMs) / 1_000;
+  await Promise.all(submitting);
+  await done.all;
+  return {
+    pacedPerSecond: Math.round((batches * load.pacedBatchSize) / seconds),
+    submitToOutcomeMs: percentiles(times),
+  };
+}
+
+function countDone(total: number): { onDone: () => void; all: Promise<void> } {
+  const { promise: all, resolve } = Promise.withResolvers<void>();
+  let left = total;
+  const onDone = (): void => {
+    left -= 1;
+    if (left === 0) resolve();
+  };
+  return { onDone, all };
+}
+
+function promptsOf(batch: number, size: number): string[] {
+  return Array.from({ length: size }, (_, index) => `a yellow boat at sunset, ${batch} ${index}`);
+}
