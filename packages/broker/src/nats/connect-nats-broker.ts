@@ -111,6 +111,7 @@ async function openLogs(link: NatsLink, options: NatsBrokerOptions): Promise<Bro
 async function drain(link: NatsLink): Promise<void> {
   const { connection, clock, bounds, log } = link;
   const wasUp = link.isUp;
+  if (wasUp) link.desk.flush();
   link.end(drainedReason());
   if (wasUp) {
     const over = new AbortController();

@@ -4,7 +4,8 @@ import { errors } from "@nats-io/transport-node";
 import { FarmError } from "@zfarm/contract";
 
 /** `err_code` of the server: https://github.com/nats-io/nats-server/blob/main/server/errors.json */
-const apiCodes = {
+export const apiCodes = {
+  noMessage: 10037,
   streamNotFound: 10059,
   wrongLastSequence: 10071,
   wrongLastSequenceUnknown: 10164,

@@ -65,7 +65,7 @@ export async function* followStream(
 
 async function readTarget(needs: NatsLogNeeds, { stop }: FollowRequest): Promise<Revision> {
   if (stop.aborted) return toldRevision;
-  return needs.link.repeat(`following ${needs.name}`, async () => {
+  return needs.link.repeatCall(`following ${needs.name}`, async () => {
     const info = await needs.manager.streams.info(needs.name);
     return BigInt(info.state.last_seq);
   });
@@ -83,7 +83,7 @@ async function openWindow(
 ): Promise<Window | undefined> {
   const { link, client, manager, name } = needs;
   try {
-    const info = await link.repeat(`following ${name}`, () =>
+    const info = await link.repeatCall(`following ${name}`, () =>
       manager.consumers.add(name, {
         ack_policy: AckPolicy.None,
         deliver_policy: DeliverPolicy.StartSequence,

@@ -3,11 +3,12 @@
  * it came back nothing is sent until the streams were seen to be the same: a request either
  * reaches the farm's state or fails in bounded time.
  */
-import { errors, type NatsConnection } from "@nats-io/transport-node";
+import { errors, type Msg, type NatsConnection } from "@nats-io/transport-node";
 import { FarmError } from "@zfarm/contract";
 import type { Clock, Log } from "@zfarm/runtime";
 import type { BrokerBounds } from "../bounds.ts";
 import { classifyNatsError, InterruptedError, natsFarmError } from "./errors.ts";
+import { type Outgoing, RequestDesk } from "./request-desk.ts";
 
 export interface NatsLinkNeeds {
   readonly connection: NatsConnection;
@@ -24,6 +25,8 @@ export class NatsLink {
   readonly bounds: BrokerBounds;
   readonly clock: Clock;
   readonly log: Log;
+  /** Sends and asks without looking whether the connection is up. */
+  readonly desk: RequestDesk;
   readonly #ended = new AbortController();
   readonly #interrupts = new Set<(reason: Error) => void>();
   #up = true;
@@ -40,6 +43,8 @@ export class NatsLink {
     this.bounds = needs.bounds;
     this.clock = needs.clock;
     this.log = needs.log;
+    const { connection, clock } = needs;
+    this.desk = new RequestDesk({ connection, clock, ended: this.ended });
   }
 
   /** Aborts when the broker is drained or its state is lost; the reason says which. */
@@ -84,28 +89,41 @@ export class NatsLink {
    * `bounds.brokerRequestMs` have passed. `attempt` counts from 1; above that, an earlier try may
    * have happened. Other failures than silence are thrown as they come.
    */
-  async repeat<T>(what: string, request: (attempt: number) => Promise<T>): Promise<T> {
+  async repeat<T>(
+    what: string,
+    request: (deadline: number, attempt: number) => Promise<T>,
+  ): Promise<T> {
     const deadline = this.clock.monotonic() + this.bounds.brokerRequestMs;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.once({ deadline, request: () => request(attempt) });
+        return await request(deadline, attempt);
       } catch (error) {
         await this.#mayRepeat(error, { what, deadline });
       }
     }
   }
 
-  /** Does a request once, when the connection is up; fails at the deadline or when it breaks. */
-  async once<T>(options: { deadline: number; request: () => Promise<T> }): Promise<T> {
-    await this.#whenUp(options.deadline);
+  /** Asks once, when the connection is up; fails at the deadline or when it breaks. */
+  async ask(message: Outgoing, deadline: number): Promise<Msg> {
+    if (!this.isUp) await this.#whenUp(deadline);
+    return await this.desk.request(message, deadline);
+  }
+
+  /** As `repeat`, for a request that the client itself makes. */
+  repeatCall<T>(what: string, request: () => Promise<T>): Promise<T> {
+    return this.repeat(what, (deadline) => this.#once(deadline, request));
+  }
+
+  async #once<T>(deadline: number, request: () => Promise<T>): Promise<T> {
+    await this.#whenUp(deadline);
     const settled = Promise.withResolvers<T>();
     const over = new AbortController();
     this.#interrupts.add(settled.reject);
-    const leftMs = options.deadline - this.clock.monotonic();
+    const leftMs = deadline - this.clock.monotonic();
     void this.clock.sleep(leftMs, over.signal).then(() => {
       settled.reject(new errors.TimeoutError());
     });
-    options.request().then(settled.resolve, settled.reject);
+    request().then(settled.resolve, settled.reject);
     try {
       return await settled.promise;
     } finally {
@@ -200,6 +218,7 @@ export class NatsLink {
   }
 
   #interrupt(reason: Error): void {
+    this.desk.interrupt(reason);
     for (const hear of this.#interrupts) hear(reason);
   }
 }

@@ -6,6 +6,7 @@ import type { FollowRequest, LogMessage, PutRequest, PutResult, SubjectLog } fro
 import { classifyNatsError } from "./errors.ts";
 import { followStream } from "./follow-stream.ts";
 import type { NatsLink } from "./nats-link.ts";
+import { StreamApi } from "./stream-api.ts";
 import type { StreamGuard } from "./stream-guard.ts";
 
 export interface NatsLogNeeds {
@@ -19,16 +20,21 @@ export interface NatsLogNeeds {
 export class NatsLog implements SubjectLog {
   readonly name: string;
   readonly #needs: NatsLogNeeds;
+  readonly #api: StreamApi;
 
   constructor(needs: NatsLogNeeds) {
     this.name = needs.name;
     this.#needs = needs;
+    this.#api = new StreamApi(needs.link, needs.name);
   }
 
   put(request: PutRequest): Promise<PutResult> {
-    return this.#needs.link.repeat(`writing to ${this.name}`, async (attempt) => {
+    const { link, guard } = this.#needs;
+    return link.repeat(`writing to ${this.name}`, async (deadline, attempt) => {
       try {
-        return await this.#publish(request);
+        const revision = await this.#api.publish(request, deadline);
+        guard.saw(this.name, revision);
+        return { kind: "stored", revision };
       } catch (error) {
         const failure = classifyNatsError(error);
         if (failure === "full") {
@@ -36,33 +42,33 @@ export class NatsLog implements SubjectLog {
         }
         if (failure !== "conflict") throw error;
         // An earlier try whose answer got lost conflicts with this one: then we stand there.
-        const ours = attempt > 1 ? await this.#findOwn(request) : undefined;
+        const ours = attempt > 1 ? await this.#findOwn(request, deadline) : undefined;
         return ours ?? { kind: "conflict" };
       }
     });
   }
 
   last(subject: string): Promise<LogMessage | undefined> {
-    return this.#needs.link.repeat(`reading ${this.name}`, () => this.#last(subject));
+    const { link } = this.#needs;
+    return link.repeat(`reading ${this.name}`, (deadline) => this.#api.last(subject, deadline));
   }
 
   remove(revision: Revision): Promise<void> {
-    const { link, manager } = this.#needs;
-    const seq = Number(revision);
-    return link.repeat(`removing from ${this.name}`, async () => {
+    const { link } = this.#needs;
+    return link.repeat(`removing from ${this.name}`, async (deadline) => {
       try {
-        await manager.streams.deleteMessage(this.name, seq, false);
+        await this.#api.remove(revision, deadline);
       } catch (error) {
         // Servers differ in how they say that it is gone, so whether it is gone decides.
         if (classifyNatsError(error) !== "other") throw error;
-        if ((await manager.streams.getMessage(this.name, { seq })) !== null) throw error;
+        if (await this.#api.has(revision, deadline)) throw error;
       }
     });
   }
 
   lastRevision(): Promise<Revision> {
     const { link, manager } = this.#needs;
-    return link.repeat(`reading ${this.name}`, async () => {
+    return link.repeatCall(`reading ${this.name}`, async () => {
       const info = await manager.streams.info(this.name);
       return BigInt(info.state.last_seq);
     });
@@ -72,28 +78,8 @@ export class NatsLog implements SubjectLog {
     return followStream(this.#needs, request);
   }
 
-  async #publish({ subject, bytes, expected }: PutRequest): Promise<PutResult> {
-    const { client, guard, link } = this.#needs;
-    const expect = {
-      streamName: this.name,
-      ...(expected === undefined ? {} : { lastSubjectSequence: Number(expected) }),
-    };
-    const timeout = link.bounds.brokerRequestMs;
-    const { seq } = await client.publish(subject, bytes, { expect, timeout });
-    const revision = BigInt(seq);
-    guard.saw(this.name, revision);
-    return { kind: "stored", revision };
-  }
-
-  async #last(subject: string): Promise<LogMessage | undefined> {
-    const { manager } = this.#needs;
-    const stored = await manager.streams.getMessage(this.name, { last_by_subj: subject });
-    if (stored === null) return undefined;
-    return { subject: stored.subject, bytes: stored.data, revision: BigInt(stored.seq) };
-  }
-
-  async #findOwn({ subject, bytes }: PutRequest): Promise<PutResult | undefined> {
-    const standing = await this.#last(subject);
+  async #findOwn({ subject, bytes }: PutRequest, deadline: number): Promise<PutResult | undefined> {
+    const standing = await this.#api.last(subject, deadline);
     if (standing === undefined || Buffer.compare(standing.bytes, bytes) !== 0) return undefined;
     return { kind: "stored", revision: standing.revision };
   }

@@ -16,7 +16,7 @@ export class NatsMessenger implements Messenger {
 
   publish(subject: string, bytes: Uint8Array): void {
     // The client would keep it and send it after an outage, when it is no longer true.
-    if (this.#link.isUp) this.#connection.publish(subject, bytes);
+    if (this.#link.isUp) this.#link.desk.send({ subject, bytes });
   }
 
   subscribe(subject: string, handle: (message: IncomingMessage) => void): Subscription {
@@ -29,16 +29,17 @@ export class NatsMessenger implements Messenger {
         }
         let answered = false;
         const reply = (bytes: Uint8Array): void => {
-          if (answered || !this.#link.isUp) return;
+          if (answered || message.reply === undefined || !this.#link.isUp) return;
           answered = true;
-          message.respond(bytes);
+          this.#link.desk.send({ subject: message.reply, bytes });
         };
         runHandler(() => handle({ bytes: message.data, reply }));
       },
     });
     return {
       unsubscribe: () => subscription.unsubscribe(),
-      inForce: () => this.#link.repeat(`listening to ${subject}`, () => this.#connection.flush()),
+      inForce: () =>
+        this.#link.repeatCall(`listening to ${subject}`, () => this.#connection.flush()),
     };
   }
 
@@ -47,10 +48,7 @@ export class NatsMessenger implements Messenger {
     stop?.throwIfAborted();
     const deadline = this.#link.clock.monotonic() + timeoutMs;
     try {
-      const asked = this.#link.once({
-        deadline,
-        request: () => this.#connection.request(subject, bytes, { timeout: timeoutMs }),
-      });
+      const asked = this.#link.ask({ subject, bytes }, deadline);
       return (await raceStop(asked, stop)).data;
     } catch (error) {
       stop?.throwIfAborted();

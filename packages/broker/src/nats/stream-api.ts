@@ -1,0 +1,85 @@
+/**
+ * The requests to one stream that the farm makes for every task, in JetStream's own protocol:
+ * https://docs.nats.io/reference/reference-protocols/nats_api_reference. Everything rarer goes
+ * through the client.
+ */
+import { JetStreamApiError } from "@nats-io/jetstream";
+import { headers, type MsgHdrs } from "@nats-io/transport-node";
+import type { Revision } from "../broker.ts";
+import type { LogMessage, PutRequest } from "../ports.ts";
+import { apiCodes } from "./errors.ts";
+import type { NatsLink } from "./nats-link.ts";
+
+type ApiError = ConstructorParameters<typeof JetStreamApiError>[0];
+
+interface ApiAnswer {
+  readonly error?: ApiError;
+  /** Of a publish. */
+  readonly seq?: number;
+  /** Of a read; bytes are base64, absent where there are none. */
+  readonly message?: { readonly subject: string; readonly seq: number; readonly data?: string };
+}
+
+export class StreamApi {
+  readonly #link: NatsLink;
+  readonly #stream: string;
+
+  constructor(link: NatsLink, stream: string) {
+    this.#link = link;
+    this.#stream = stream;
+  }
+
+  async publish({ subject, bytes, expected }: PutRequest, deadline: number): Promise<Revision> {
+    const message = { subject, bytes, headers: this.#expect(expected) };
+    const { seq = 0 } = parseAnswer((await this.#link.ask(message, deadline)).data);
+    return BigInt(seq);
+  }
+
+  last(subject: string, deadline: number): Promise<LogMessage | undefined> {
+    return this.#read({ last_by_subj: subject }, deadline);
+  }
+
+  async has(revision: Revision, deadline: number): Promise<boolean> {
+    return (await this.#read({ seq: Number(revision) }, deadline)) !== undefined;
+  }
+
+  /** The bytes stay on the disk until their block is given up: overwriting them costs a write. */
+  async remove(revision: Revision, deadline: number): Promise<void> {
+    await this.#request("DELETE", { seq: Number(revision), no_erase: true }, deadline);
+  }
+
+  async #read(query: object, deadline: number): Promise<LogMessage | undefined> {
+    try {
+      const { message } = await this.#request("GET", query, deadline);
+      if (message === undefined) return undefined;
+      const bytes = Buffer.from(message.data ?? "", "base64");
+      return { subject: message.subject, bytes, revision: BigInt(message.seq) };
+    } catch (error) {
+      const isMissing = error instanceof JetStreamApiError && error.code === apiCodes.noMessage;
+      if (isMissing) return undefined;
+      throw error;
+    }
+  }
+
+  async #request(verb: "GET" | "DELETE", query: object, deadline: number): Promise<ApiAnswer> {
+    const subject = `$JS.API.STREAM.MSG.${verb}.${this.#stream}`;
+    const bytes = Buffer.from(JSON.stringify(query));
+    return parseAnswer((await this.#link.ask({ subject, bytes }, deadline)).data);
+  }
+
+  #expect(expected: Revision | undefined): MsgHdrs {
+    const expecting = headers();
+    expecting.set("Nats-Expected-Stream", this.#stream);
+    if (expected !== undefined) {
+      expecting.set("Nats-Expected-Last-Subject-Sequence", String(expected));
+    }
+    return expecting;
+  }
+}
+
+function parseAnswer(data: Uint8Array): ApiAnswer {
+  const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString();
+  const answer = JSON.parse(text) as ApiAnswer;
+  if (answer.error !== undefined) throw new JetStreamApiError(answer.error);
+  return answer;
+}
