@@ -1,0 +1,176 @@
+/**
+ * The acceptance runs: a farm under load while one kind of process, or all of them, is killed on a
+ * schedule drawn from a seed. Judged by the history; void unless enough faults hit work in hand.
+ */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { limits } from "@zfarm/contract";
+import { type ChaosFarm, type FarmOptions, startChaosFarm } from "./farm/chaos-farm.ts";
+import { observeOutcomes } from "./farm/observe-outcomes.ts";
+import { connectHarness, readQueue, scanFarm } from "./farm/scan-farm.ts";
+import { waitUntil } from "./farm/wait-until.ts";
+import { checkHistory } from "./history/check-history.ts";
+import type { FarmEvent } from "./history/history.ts";
+import { type LoadReport, runLoad } from "./history/load.ts";
+import { measureGaps, measureRecovery, percentile, type Recovery } from "./history/recovery.ts";
+import { type FaultKind, type FaultRate, planFaults } from "./nemesis/plan-faults.ts";
+import { runFaults } from "./nemesis/run-faults.ts";
+import { createRandom } from "./random.ts";
+import { atLeast, below, exactly, type Gate, type Verdict } from "./verdict.ts";
+
+export interface AcceptanceRun {
+  readonly name: string;
+  readonly farm: FarmOptions;
+  readonly faults: readonly FaultRate[];
+  /** Tasks to ask for at most. */
+  readonly tasks: number;
+  /** Nothing new is asked for after this; absent: until all tasks were asked for. */
+  readonly enoughMs?: number;
+  /** The load must have ended by then. */
+  readonly withinMs: number;
+  /** The fault whose recovery is measured, and how many of it make it a run. */
+  readonly measured: FaultKind;
+  readonly faultsMin: number;
+  readonly faultsInFlightMin: number;
+  /** The whole farm may stand still this long after the measured fault. */
+  readonly gapMs?: number;
+}
+
+/** What a task may wait after its worker died: its lease, and three seconds. */
+const recoveryMs = limits.leaseMs + 3_000;
+const restWithinMs = 60_000;
+const violationsShown = 20;
+const lanes = 24;
+
+export async function runAcceptance(
+  run: AcceptanceRun,
+  { seed, out }: { readonly seed: string; readonly out: string },
+): Promise<Verdict> {
+  const farm = await startChaosFarm(run.farm);
+  try {
+    const verdict = await runOn(farm, run, seed);
+    await keep(farm, verdict, out);
+    return verdict;
+  } finally {
+    await farm.stop();
+  }
+}
+
+async function runOn(farm: ChaosFarm, run: AcceptanceRun, seed: string): Promise<Verdict> {
+  const random = createRandom(seed).fork(run.name);
+  const client = farm.client();
+  const stopObserving = await observeOutcomes(farm);
+  const { history } = farm;
+  const startedMs = history.now();
+  const faultsOver = new AbortController();
+  const plan = planFaults(run.faults, run.enoughMs ?? run.withinMs, random.fork("faults"));
+  const faulting = runFaults(farm, plan, faultsOver.signal);
+  const stop = AbortSignal.timeout(run.withinMs);
+  const enough = run.enoughMs === undefined ? {} : { enough: AbortSignal.timeout(run.enoughMs) };
+  const options = { client, history, random: random.fork("load"), lanes, tasks: run.tasks, stop };
+  const load = await runLoad({ ...options, ...enough });
+  const durationMs = history.now() - startedMs;
+  faultsOver.abort();
+  await faulting;
+  await farm.heal();
+  const restMs = await comeToRest(farm);
+  await stopObserving();
+  client.close();
+  const judgement = checkHistory(history.entries, await scanFarm(farm), {
+    // Three crashes under one task end it; that many kills of one task are the schedule's doing.
+    toleratedFailures: ["WORKER_LOST"],
+  });
+  const { counts, violations } = judgement;
+  const recovery = measureRecovery(history.events, run.measured);
+  const gaps = measureGaps(history.events, run.measured);
+  const gates = [
+    exactly("violations", violations.length, 0),
+    exactly("tasks that nobody went on with", recovery.unrecovered.length, 0),
+    ...judgeLoad(load, run, counts.tasksAcked),
+    ...judgeFaults(recovery, gaps, run),
+  ];
+  return {
+    name: run.name,
+    seed,
+    ok: gates.every(({ holds }) => holds),
+    durationMs: Math.round(durationMs),
+    gates,
+    counts,
+    violationsTotal: violations.length,
+    violations: violations.slice(0, violationsShown),
+    faults: countFaults(history.events),
+    errors: load.errors,
+    measures: { ...describeTimes(recovery, gaps), restMs },
+  };
+}
+
+function judgeLoad(load: LoadReport, run: AcceptanceRun, acked: number): Gate[] {
+  const wanted = run.enoughMs === undefined ? run.tasks : Math.round(run.enoughMs / 1_000);
+  return [
+    atLeast("tasks accepted", acked, wanted),
+    exactly("clients that gave up", load.errors["STOPPED"] ?? 0, 0),
+  ];
+}
+
+function judgeFaults(recovery: Recovery, gaps: readonly number[], run: AcceptanceRun): Gate[] {
+  const { faults, faultsInFlight } = recovery;
+  const gapP99 = percentile(gaps, 0.99);
+  return [
+    atLeast(`${run.measured} faults`, faults, run.faultsMin),
+    atLeast(`${run.measured} faults that hit work in hand`, faultsInFlight, run.faultsInFlightMin),
+    below("recovery p99, ms", percentile(recovery.recoveryMs, 0.99), recoveryMs),
+    ...(run.gapMs === undefined ? [] : [below("dispatch gap p99, ms", gapP99, run.gapMs)]),
+  ];
+}
+
+/** Every task has left the queue: outcomes came first, the messages go a little later. */
+async function comeToRest(farm: ChaosFarm): Promise<number> {
+  const { history } = farm;
+  const startedMs = history.now();
+  const broker = await connectHarness(farm);
+  try {
+    const isEmpty = async () => (await readQueue(broker)).length === 0;
+    // What is left is for the checker to name.
+    await waitUntil("the queue is empty", restWithinMs, isEmpty).catch(() => undefined);
+    return Math.round(history.now() - startedMs);
+  } finally {
+    await broker.drain();
+  }
+}
+
+function describeTimes({ recoveryMs: times }: Recovery, gaps: readonly number[]) {
+  const round = (ms: number | undefined) => (ms === undefined ? undefined : Math.round(ms));
+  return {
+    recoveries: times.length,
+    recoveryP50Ms: round(percentile(times, 0.5)),
+    recoveryP99Ms: round(percentile(times, 0.99)),
+    recoveryMaxMs: round(times.at(-1)),
+    gapP50Ms: round(percentile(gaps, 0.5)),
+    gapP99Ms: round(percentile(gaps, 0.99)),
+  };
+}
+
+function countFaults(events: readonly FarmEvent[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const event of events) {
+    if (event.kind === "fault") counts[event.fault] = (counts[event.fault] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** The verdict, and beside a bad one everything that is needed to find out why. */
+async function keep(farm: ChaosFarm, verdict: Verdict, out: string): Promise<void> {
+  await mkdir(out, { recursive: true });
+  await writeFile(join(out, `${verdict.name}.json`), `${JSON.stringify(verdict, null, 2)}\n`);
+  if (verdict.ok) return;
+  const text = (items: readonly object[]) => items.map((item) => `${stringify(item)}\n`).join("");
+  await writeFile(join(out, `${verdict.name}.history.jsonl`), text(farm.history.entries));
+  await writeFile(join(out, `${verdict.name}.events.jsonl`), text(farm.history.events));
+  await farm.keepLogs(join(out, `${verdict.name}.logs`));
+}
+
+function stringify(value: object): string {
+  return JSON.stringify(value, (_, each: unknown) =>
+    typeof each === "bigint" ? String(each) : each,
+  );
+}
