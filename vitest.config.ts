@@ -10,7 +10,11 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["{packages,services,cli,tools}/**/*.test.ts", "test/*.test.ts"],
+          include: [
+            "{packages,services,cli,tools}/**/*.test.ts",
+            "test/*.test.ts",
+            "test/chaos/*/**/*.test.ts",
+          ],
           testTimeout: 30_000,
         },
       },

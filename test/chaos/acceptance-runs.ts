@@ -49,7 +49,8 @@ export function acceptanceRuns({ tasks, minutes }: AcceptanceScale): AcceptanceR
       farm,
       faults: [killLeaders],
       tasks,
-      withinMs,
+      // Nothing is granted while nobody leads, and that is most of the time here.
+      withinMs: 3 * withinMs,
       measured: "kill-leader",
       faultsMin: Math.floor(faultsIn(killLeaders.everyMs) * 0.9),
       faultsInFlightMin: Math.floor(faultsIn(killLeaders.everyMs) * 0.6),

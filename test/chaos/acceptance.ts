@@ -82,7 +82,7 @@ async function runOn(farm: ChaosFarm, run: AcceptanceRun, seed: string): Promise
   });
   const { counts, violations } = judgement;
   const recovery = measureRecovery(history.events, run.measured);
-  const gaps = measureGaps(history.events, run.measured);
+  const gaps = measureGaps(history.events, run.measured, run.gapMs ?? recoveryMs);
   const gates = [
     exactly("violations", violations.length, 0),
     exactly("tasks that nobody went on with", recovery.unrecovered.length, 0),

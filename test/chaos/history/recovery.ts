@@ -67,14 +67,25 @@ function findHit(held: Map<string, string>, target: string): string[] {
   return tasks;
 }
 
-/** For each fault: how long until any engine began with an attempt; none where none did. */
-export function measureGaps(events: readonly FarmEvent[], fault: string): number[] {
+/**
+ * For each fault: how long until any engine began with an attempt. A fault that the next one of
+ * its kind cut short tells nothing, unless it had lasted longer than the bound by then.
+ */
+export function measureGaps(
+  events: readonly FarmEvent[],
+  fault: string,
+  boundMs: number,
+): number[] {
   const ordered = events.toSorted((a, b) => a.atMs - b.atMs);
+  const isFault = (event: FarmEvent): boolean => event.kind === "fault" && event.fault === fault;
   return ordered
     .flatMap((event, position) => {
-      if (event.kind !== "fault" || event.fault !== fault) return [];
-      const next = ordered.slice(position).find(({ kind }) => kind === "begin");
-      return next === undefined ? [] : [next.atMs - event.atMs];
+      if (!isFault(event)) return [];
+      const after = ordered.slice(position + 1);
+      const next = after.find((each) => each.kind === "begin" || isFault(each));
+      if (next === undefined) return [];
+      const gapMs = next.atMs - event.atMs;
+      return next.kind === "begin" || gapMs > boundMs ? [gapMs] : [];
     })
     .toSorted((a, b) => a - b);
 }
