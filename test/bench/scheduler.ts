@@ -3,9 +3,11 @@
  * JSON object as its last line. The parts run one after another and share nothing.
  */
 import { parseArgs } from "node:util";
+import { benchCore } from "./scheduler-core.ts";
 import { benchPath } from "./scheduler-path.ts";
 
 const parts: Readonly<Record<string, () => Promise<object>>> = {
+  core: benchCore,
   path: benchPath,
 };
 
