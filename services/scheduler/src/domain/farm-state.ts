@@ -36,6 +36,8 @@ export class FarmState {
   readonly workers = new Map<WorkerId, WorkerEntry>();
   /** What is wanted of jobs, those without live tasks among them: it may be known before them. */
   readonly controls = new Map<string, JobControl>();
+  /** Failed tasks of jobs with a budget, those that failed before their job was known among them. */
+  readonly failures = new Map<string, number>();
   readonly workerPolicies = new Map<WorkerId, WorkerPolicy>();
   readonly costs = new CostModel();
   readonly health = new WorkerHealth();
@@ -111,9 +113,19 @@ export class FarmState {
       const owner = { pool: this.pool(spec.pool as PoolId), project: this.project(project) };
       entry = new JobEntry({ project, job }, owner);
       entry.control = this.controls.get(key);
+      entry.failed = this.failures.get(key) ?? 0;
       this.jobs.set(key, entry);
     }
     return entry;
+  }
+
+  /** Counts for as long as the job may fail by it: the job leaves while its tasks still come. */
+  countFailure(job: JobRef): void {
+    const key = jobKey(job);
+    const entry = this.jobs.get(key);
+    if (entry !== undefined) entry.failed += 1;
+    const hasBudget = (this.controls.get(key)?.scheduling?.maxFailedTasks ?? 0) > 0;
+    if (hasBudget) this.failures.set(key, (this.failures.get(key) ?? 0) + 1);
   }
 
   /** A project without tasks and without a policy leaves with its last job. */

@@ -16,7 +16,7 @@ import {
 } from "@zfarm/contract";
 import { describeExpiry, describeTooManyHandBacks } from "./attempt-verdict.ts";
 import { settleCost } from "./cost-rules.ts";
-import type { FarmState } from "./farm-state.ts";
+import { type FarmState, jobKey } from "./farm-state.ts";
 import { praiseWorker } from "./health-rules.ts";
 import type { JobEntry } from "./job-entry.ts";
 import { announceArrival } from "./position-rules.ts";
@@ -75,11 +75,16 @@ export function finishRewrite(state: FarmState, event: EventOf<"task-rewritten">
 /** The outcome is the truth: the task leaves, and whoever still works on it is told to stop. */
 export function settleTask(state: FarmState, event: EventOf<"outcome-seen">): void {
   const { id, outcome } = event;
+  const isNews = !state.recent.has(taskKey(id));
   state.recent.add(taskKey(id));
+  if (isNews && outcome.kind === OutcomeKind.FAILED) state.countFailure(id);
   const entry = state.findTask(id);
-  if (entry === undefined) return;
+  if (entry === undefined) {
+    const job = state.jobs.get(jobKey(id));
+    if (job !== undefined) checkFailureBudget(state, job);
+    return;
+  }
   settleCost(state, entry, outcome);
-  if (outcome.kind === OutcomeKind.FAILED) entry.job.failed += 1;
   if (outcome.kind === OutcomeKind.SUCCEEDED) praiseWorker(state, outcome.worker);
   const trial = entry.trial;
   const leases = [trial?.lease, trial?.rival].filter((lease) => lease !== undefined);
@@ -103,6 +108,10 @@ export function queueTask(state: FarmState, entry: TaskEntry): void {
   rehome(entry, kind);
   if (entry.lot.expiresAt <= state.now) {
     expireTask(state, entry);
+    return;
+  }
+  if (entry.job.failed >= entry.job.failedMax) {
+    failByBudget(state, entry);
     return;
   }
   joinLine(state, entry);
@@ -194,12 +203,17 @@ export function failTask(
 /** Once more tasks of the job have failed than it may, those that wait fail too. */
 export function checkFailureBudget(state: FarmState, job: JobEntry): void {
   if (job.failed < job.failedMax) return;
-  const text = `${job.failed} tasks of the job failed; its bound is ${job.failedMax}`;
-  const failure = describeFailure("JOB_FAILURE_BUDGET", text);
   for (const entry of job.tasks) {
     if (entry?.state !== "queued" || entry.trial?.aside === "ending") continue;
-    failTask(state, entry, { failure, reason: "job-failure-budget" });
+    failByBudget(state, entry);
   }
+}
+
+function failByBudget(state: FarmState, entry: TaskEntry): void {
+  const { failed, failedMax } = entry.job;
+  const text = `${failed} tasks of the job failed; its bound is ${failedMax}`;
+  const failure = describeFailure("JOB_FAILURE_BUDGET", text);
+  failTask(state, entry, { failure, reason: "job-failure-budget" });
 }
 
 /**
