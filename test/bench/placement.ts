@@ -73,6 +73,7 @@ function main(): void {
       minutes: { type: "string", default: "10" },
       seed: { type: "string", default: "1" },
       scenario: { type: "string", multiple: true, default: Object.keys(scenarios) },
+      policy: { type: "string", multiple: true, default: Object.keys(policies) },
     },
   });
   const warmUpMs = 120_000;
@@ -84,6 +85,7 @@ function main(): void {
     const run = { farm, sources, seed: Number(values.seed), warmUpMs, untilMs };
     const summaries: Record<string, Summary> = {};
     for (const [policy, create] of Object.entries(policies)) {
+      if (!values.policy.includes(policy)) continue;
       const began = performance.now();
       summaries[policy] = summarize(run, simulate(run, create));
       const seconds = ((performance.now() - began) / 1_000).toFixed(1);

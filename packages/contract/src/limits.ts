@@ -98,12 +98,18 @@ export const limits = {
   placementScanMax: 32,
   placementLotsMax: 8,
   /** Workers that ask, looked at for the best place of one task. */
-  placementAsksMax: 16,
+  placementAsksMax: 64,
   /** A project may be served this much before its turn, device time per weight: the price of
    * batches and warm adapters. */
   fairLeadMs: 10_000,
   /** A task may pass an older one of its project by so many times the load that this saves. */
   affinityLoadsMax: 3,
+  /**
+   * A task waits for a worker that has its adapters so many times the load that this saves: a load
+   * also pushes something out that is loaded again later. Less where the line is deep.
+   */
+  affinityHold: 2,
+  affinityHoldDeep: 0.75,
   /** How long a lease lives without a heartbeat. */
   leaseMs: 10_000,
   beatMs: 1_000,

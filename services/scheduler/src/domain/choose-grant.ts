@@ -35,8 +35,9 @@ function findHead(state: FarmState, pool: PoolEntry): Choice | undefined {
       relane(state, lot);
       return findHead(state, pool);
     }
-    if (heldShapes.has(lot.shape) || isHeldForAdapters(state, lot)) continue;
-    const choice = chooseWorker(pool, lot);
+    if (heldShapes.has(lot.shape)) continue;
+    const isHeld = isHeldForAdapters(state, lot);
+    const choice = isHeld ? chooseWarmWorker(pool, lot) : chooseWorker(pool, lot);
     if (choice === undefined || holdsForAdapters(state, choice)) continue;
     if (!holdsForBatch(state, choice)) return choice;
     heldShapes.add(lot.shape);
@@ -53,11 +54,9 @@ export function makesDeadline(state: FarmState, lot: Lot): boolean {
 
 /** The asking worker that has least to load for the lot, among those that may take it. */
 function chooseWorker(pool: PoolEntry, lot: Lot): Choice | undefined {
+  const warm = chooseWarmWorker(pool, lot);
+  if (warm !== undefined) return warm;
   const [adapter] = lot.adapters;
-  if (adapter !== undefined) {
-    const warm = findWarm(pool, lot, adapter.digest);
-    if (warm !== undefined) return { lot, ask: warm, reason: "adapters-warm" };
-  }
   let best: AskEntry | undefined;
   let bestCost = Number.POSITIVE_INFINITY;
   let left: number = limits.placementAsksMax;
@@ -74,8 +73,12 @@ function chooseWorker(pool: PoolEntry, lot: Lot): Choice | undefined {
 }
 
 /** An asking worker that holds the whole stack on its device. */
-function findWarm(pool: PoolEntry, lot: Lot, digest: string): AskEntry | undefined {
-  for (const ask of pool.askers.get(digest) ?? []) if (isWarm(pool, lot, ask)) return ask;
+function chooseWarmWorker(pool: PoolEntry, lot: Lot): Choice | undefined {
+  const [adapter] = lot.adapters;
+  if (adapter === undefined) return undefined;
+  for (const ask of pool.askers.get(adapter.digest) ?? []) {
+    if (isWarm(pool, lot, ask)) return { lot, ask, reason: "adapters-warm" };
+  }
   return undefined;
 }
 
@@ -92,14 +95,14 @@ export function rankOf(lot: Lot): number {
   return lot.adapters.reduce((sum, { rank }) => sum + rank, 0);
 }
 
-/** Milliseconds of loading, and what is lost by pushing adapters out that are nowhere else. */
+/** Milliseconds of loading, and those it costs later to bring back what has to leave for it. */
 function placeCost(pool: PoolEntry, lot: Lot, { shelf }: WorkerEntry): number {
   if (shelf === undefined || lot.adapters.length === 0) return 0;
   const loadMs = shelf.loadMs(lot.adapters);
   const victim = shelf.victimFor(lot.adapters);
   if (victim === undefined) return loadMs;
   const copies = pool.residents.get(victim)?.size ?? 1;
-  return loadMs + (loadMs * shelf.warmth(victim)) / copies;
+  return loadMs + loadMs / copies;
 }
 
 /**
@@ -128,15 +131,21 @@ function isWarm(pool: PoolEntry, lot: Lot, { worker }: AskEntry): boolean {
   return worker.shelf?.loadMs(lot.adapters) === 0 && mayTake(pool, lot, worker);
 }
 
-/** Whether a lot may go before the one whose turn it is. */
+/**
+ * Whether a lot may go before the one whose turn it is: its project may be served a little ahead
+ * of its turn, and what it passes in its own lane may not be much older.
+ */
 export function mayPass(
   pool: PoolEntry,
   lot: Lot,
   { head, savesMs }: { head: Lot; savesMs: number },
 ): boolean {
   if (!pool.line.isServed(lot)) return false;
-  if (lot.job.project !== head.job.project) return pool.line.leadOf(lot) <= limits.fairLeadMs;
-  return lotSince(lot) - lotSince(head) <= savesMs * limits.affinityLoadsMax;
+  if (lot.job.project !== head.job.project && pool.line.leadOf(lot) > limits.fairLeadMs) {
+    return false;
+  }
+  const passed = lot.lane?.first ?? head;
+  return lotSince(lot) - lotSince(passed) <= savesMs * limits.affinityLoadsMax;
 }
 
 /** Since when the lot's next task waits, milliseconds since the term began. */
@@ -154,7 +163,11 @@ function holdsForAdapters(state: FarmState, { lot, ask, reason }: Choice): boole
   const waitedMs = state.elapsedMs - lotSince(lot);
   const freeAt = warmWorkerFreeAt(state, lot);
   const loadMs = ask.worker.shelf?.loadMs(lot.adapters) ?? 0;
-  if (freeAt === undefined || freeAt - state.now + waitedMs > loadMs) return false;
+  const { pool } = lot.job;
+  // Behind a deep line the worker finds other work; what is held only waits longer.
+  const isDeep = pool.line.size > pool.workers.size;
+  const patienceMs = loadMs * (isDeep ? limits.affinityHoldDeep : limits.affinityHold);
+  if (freeAt === undefined || freeAt - state.now + waitedMs > patienceMs) return false;
   return hold(state, lot, { until: freeAt, reason: WaitReason.LORA_AFFINITY });
 }
 
@@ -189,8 +202,10 @@ function warmWorkerFreeAt(state: FarmState, lot: Lot): number | undefined {
   for (const worker of lot.job.pool.residents.get(adapter.digest) ?? []) {
     if (left === 0) break;
     left -= 1;
-    if (worker.busyUntil <= state.now || !mayTake(lot.job.pool, lot, worker)) continue;
-    freeAt = Math.min(freeAt ?? Number.POSITIVE_INFINITY, worker.busyUntil);
+    if (worker.leases.size === 0 || !mayTake(lot.job.pool, lot, worker)) continue;
+    // One that is late is due any moment.
+    const dueAt = Math.max(worker.busyUntil, state.now + limits.schedulerTickMs);
+    freeAt = Math.min(freeAt ?? Number.POSITIVE_INFINITY, dueAt);
   }
   return freeAt;
 }
