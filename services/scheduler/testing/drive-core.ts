@@ -3,11 +3,13 @@ import {
   FailureBlame,
   type Lease,
   type LeasedTask,
+  type LoraRef,
   limits,
   type Outcome,
   OutcomeKind,
   type PoolId,
   type QueuedTask,
+  type Shelf,
   type TaskFailure,
   type TaskId,
   type TaskSpec,
@@ -28,11 +30,12 @@ export interface TaskOptions {
   readonly width?: number;
   readonly attempts?: number;
   readonly expireAt?: number;
+  readonly adapters?: LoraRef[];
 }
 
 /** A stored task, "default" project and pool, job "j", shape 64x64x4. */
 export function buildTask(index: number, options: TaskOptions = {}): QueuedTask {
-  const { expireAt, width = 64 } = options;
+  const { adapters, expireAt, width = 64 } = options;
   const spec: TaskSpec = {
     project: options.project ?? "default",
     job: options.job ?? "j",
@@ -41,6 +44,7 @@ export function buildTask(index: number, options: TaskOptions = {}): QueuedTask 
     image: { prompt: "a cup", width, height: 64, steps: 4, seed: 1n },
     createTime: new Date(startAt),
     expireTime: expireAt === undefined ? undefined : new Date(expireAt),
+    stack: adapters && { adapters },
   };
   return { spec, attempts: options.attempts ?? 0, lastFailure: undefined };
 }
@@ -107,6 +111,7 @@ export class CoreDriver {
       slotsFree: options.slots ?? 1,
       epochSeen: options.epochSeen ?? this.#epoch,
       running: options.running ?? [],
+      shelf: options.shelf,
     });
   }
 
@@ -182,6 +187,7 @@ export interface AskOptions {
   readonly pool?: string;
   readonly epochSeen?: bigint;
   readonly running?: readonly LeasedTask[];
+  readonly shelf?: Shelf;
 }
 
 export function only<Kind extends SchedulerEffect["kind"]>(
