@@ -124,6 +124,8 @@ export const limits = {
   takeoverGraceMs: 2_200,
   /** Beats in a row that leave out a lease before it counts as lost; a grant may cross one beat. */
   unlistedBeatsMax: 3,
+  /** Grants of one task that got lost for nothing; further ones count as crashes. */
+  grantsLostMax: 2,
   /** Hand-backs of one task that spend no attempt; more do, so that no task circles for ever. */
   handBacksMax: 16,
   /** A task handed back for a fault that is not its own waits this long, doubled every time. */

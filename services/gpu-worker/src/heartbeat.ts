@@ -17,10 +17,10 @@ export interface HeartbeatNeeds {
 /** Beats until `stop` aborts, and once more then, so that the last state is known. */
 export async function runHeartbeat(needs: HeartbeatNeeds, stop: AbortSignal): Promise<void> {
   while (!stop.aborted) {
-    const { drainChange } = needs.state;
+    const { news } = needs.state;
     needs.link.beat(buildHeartbeat(needs));
     // That it drains is said at once: the leader then answers the request it still holds.
-    await needs.clock.sleep(limits.beatMs, AbortSignal.any([stop, drainChange]));
+    await needs.clock.sleep(limits.beatMs, AbortSignal.any([stop, news]));
   }
   needs.link.beat(buildHeartbeat(needs));
 }

@@ -96,7 +96,11 @@ function takeGrant(needs: TaskLoopNeeds, grant: WorkGrant): void {
     log.warn(describeEpochs(state, grant.epoch), "grant of an old leader is refused");
     return;
   }
-  if (grant.leases.length > 0) runner.begin(grant.leases);
+  if (grant.leases.length === 0) return;
+  runner.begin(grant.leases);
+  // The next request would list the leases; where none follows a beat does, so that the leader
+  // knows them even if a task kills the worker in its first second.
+  if (state.slotsFree === 0) state.tellAtOnce();
 }
 
 /** Finishes what fits into the grace and hands the rest back, so that others can begin with it. */

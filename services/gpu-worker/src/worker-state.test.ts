@@ -29,12 +29,12 @@ test("the drain of a process that ends is final, whatever was asked before or af
 
 test("every change of the drain is told at once, and nothing else is", () => {
   const state = createState();
-  const [begins, stays] = [state.drainChange, state.drainChange];
+  const [begins, stays] = [state.news, state.news];
   state.resume();
   expect(begins.aborted).toBe(false);
 
   state.drain();
-  const ends = state.drainChange;
+  const ends = state.news;
   state.drain();
 
   expect([begins.aborted, stays.aborted, ends.aborted]).toEqual([true, true, false]);

@@ -13,8 +13,8 @@ export class WorkerState {
   /** Rings whenever anything here, or the engine's readiness, has changed. */
   readonly bell = new Bell();
   #drain: "none" | "asked-for" | "for-good" = "none";
-  /** Aborts at the next change of the drain. */
-  #drainChange = new AbortController();
+  /** Aborts when there is something to tell at once. */
+  #news = new AbortController();
   /** The newest request for work: what it knew, and how to give it up. */
   #asking = { epochSeen: 0n, outdated: new AbortController() };
 
@@ -33,9 +33,16 @@ export class WorkerState {
     return this.#drain !== "none";
   }
 
-  /** Aborts when draining begins or ends, for whoever has to tell others at once. */
-  get drainChange(): AbortSignal {
-    return this.#drainChange.signal;
+  /** Aborts when the leader should hear of something before the next beat is due. */
+  get news(): AbortSignal {
+    return this.#news.signal;
+  }
+
+  /** Has the next beat sent now. */
+  tellAtOnce(): void {
+    const news = this.#news;
+    this.#news = new AbortController();
+    news.abort();
   }
 
   /** The leader wants it, until it wants otherwise. */
@@ -77,9 +84,7 @@ export class WorkerState {
 
   #setDrain(drain: "none" | "asked-for" | "for-good"): void {
     this.#drain = drain;
-    const change = this.#drainChange;
-    this.#drainChange = new AbortController();
-    change.abort();
+    this.tellAtOnce();
     this.bell.ring();
   }
 }

@@ -69,6 +69,7 @@ export class Decider {
     try {
       const effects = this.scheduler.step(event, this.#anchorMs + this.#decidedAtMs);
       for (const effect of effects) this.writer.apply(effect);
+      this.#checkEpoch(effects);
       this.#wakeInTime();
       if (effects.length > 0) queueMicrotask(() => this.#record(effects));
     } catch (error) {
@@ -97,6 +98,16 @@ export class Decider {
       const pools = this.scheduler.countPools();
       showFarm(metrics, { pools, workers: this.scheduler.listWorkers("") });
     }
+  }
+
+  /**
+   * A worker that obeys a newer leader will never obey this one: it was deposed and not told yet,
+   * or the lease went back with a broker that lost its newest writes. The next term's epoch is
+   * larger, so standing again and again heals both.
+   */
+  #checkEpoch(effects: readonly SchedulerEffect[]): void {
+    const isOutgrown = effects.some(({ reason }) => reason === "newer-leader");
+    if (isOutgrown) this.fail(new FarmError("NO_LEADER", "a worker obeys a newer leader"));
   }
 
   /** Until the next tick, or shorter where the core waits for a time before it. */

@@ -213,9 +213,13 @@ function adoptLease(
   state.emit({ kind: "lease-adopted", reason: "listed-by-worker", id, worker: worker.id, fence });
 }
 
-/** A grant that never arrived costs nothing; a task that was held and vanished is a crash. */
+/**
+ * A grant that never arrived costs nothing; a task that was held and vanished is a crash. So is
+ * one whose grants get lost again and again: it may kill its workers before they can speak.
+ */
 function dropLease(state: FarmState, entry: TaskEntry, lease: LeaseEntry): void {
-  if (lease.isListed) {
+  entry.tried.grantsLost += lease.isListed ? 0 : 1;
+  if (lease.isListed || entry.tried.grantsLost > limits.grantsLostMax) {
     loseLease(state, entry, { lease, reason: "lease-dropped" });
     return;
   }

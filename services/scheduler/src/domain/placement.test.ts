@@ -2,12 +2,12 @@ import { type LoraRef, limits, type Shelf, ShelfTier } from "@zfarm/contract";
 import { describe, expect, test } from "vitest";
 import { buildTask, CoreDriver, listed, only } from "../../testing/drive-core.ts";
 
-/** An adapter that takes 4 seconds to load from the store: longer than a picture is expected to. */
+/** An adapter that takes 2 seconds to load from the store: longer than a picture is expected to. */
 const adapter: LoraRef = {
   digest: "a",
   weight: 1,
   rank: 16,
-  sizeBytes: BigInt(4_000 * limits.shelfStoreBytesPerMs),
+  sizeBytes: BigInt(2_000 * limits.shelfStoreBytesPerMs),
 };
 
 function shelfOf(...adapters: readonly LoraRef[]): Shelf {
@@ -51,7 +51,7 @@ describe("a task whose adapter is on the device of a busy worker", () => {
     expect(grant?.reason).toBe("adapters-warm");
   });
 
-  test("waits on while the worker takes longer than foretold, but not longer than a load", () => {
+  test("waits on while the worker takes longer than foretold, but not longer than two loads", () => {
     const { core, lease } = startBusy();
     const grantedAfter: number[] = [];
 

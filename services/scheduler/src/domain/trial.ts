@@ -42,6 +42,8 @@ export class Trial {
   /** Leases up to this fence were handed back and are never adopted again. */
   releasedFence = 0n;
   handBacks = 0;
+  /** Grants that no heartbeat ever confirmed; again and again, that is no accident either. */
+  grantsLost = 0;
   /** The failure reason that it waits out a delay for. */
   backOffReason = "";
   aside: Aside | undefined = undefined;
