@@ -1,4 +1,4 @@
-/** The object store as the farm sees it: pictures (later adapters and manifests) under keys. */
+/** The object store as the farm sees it: pictures, manifests and copies of outcomes under keys. */
 
 export interface BlobInfo {
   readonly key: string;
@@ -16,13 +16,18 @@ export interface BlobStore {
   readonly kind: "s3" | "directory" | "memory";
   /** Stores the bytes, replacing what stood there; readers see all of them or none. */
   put(key: string, bytes: Uint8Array, contentType: string): Promise<void>;
+  /**
+   * Stores the bytes where nothing stands yet. "exists" leaves what stands untouched; it may be
+   * the caller's own, where an answer got lost and the request was repeated.
+   */
+  create(key: string, bytes: Uint8Array, contentType: string): Promise<"created" | "exists">;
   /** The bytes, or undefined where nothing stands. */
   get(key: string): Promise<Uint8Array | undefined>;
   stat(key: string): Promise<BlobInfo | undefined>;
   /** Removes it; harmless when it is gone. */
   remove(key: string): Promise<void>;
-  /** Every blob whose key starts with the prefix, in key order. */
-  list(prefix: string): AsyncIterable<BlobInfo>;
+  /** Every blob whose key starts with the prefix and comes after a key, in key order. */
+  list(prefix: string, after?: string): AsyncIterable<BlobInfo>;
   /**
    * Where a client can fetch it for `ttlSeconds` (1 to a week): presigned http(s), a file URL,
    * or a data URL. S3 and directories do not look whether something stands there.

@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto";
 import {
   access,
   constants,
+  link,
   mkdir,
   open,
   readdir,
@@ -55,17 +56,33 @@ class DirectoryBlobStore implements BlobStore {
   /** Written aside, flushed, then renamed: a reader, or a crash, never meets half a blob. */
   async put(key: string, bytes: Uint8Array, _contentType: string): Promise<void> {
     const path = this.#path(key);
-    await this.#guard(`put ${key}`, async () => {
-      const draft = join(this.#root, draftFolder, randomBytes(12).toString("hex"));
-      try {
-        await writeFlushed(draft, bytes);
+    await this.#guard(`put ${key}`, () =>
+      this.#withDraft(bytes, async (draft) => {
         await mkdir(dirname(path), { recursive: true });
         await rename(draft, path);
-      } catch (error) {
-        await rm(draft, { force: true });
-        throw error;
-      }
-    });
+      }),
+    );
+  }
+
+  /** As put, but linked instead of renamed: a link never takes the place of what stands. */
+  async create(
+    key: string,
+    bytes: Uint8Array,
+    _contentType: string,
+  ): Promise<"created" | "exists"> {
+    const path = this.#path(key);
+    return await this.#guard(`create ${key}`, () =>
+      this.#withDraft(bytes, async (draft) => {
+        await mkdir(dirname(path), { recursive: true });
+        try {
+          await link(draft, path);
+          return "created";
+        } catch (error) {
+          if (codeOf(error) === "EEXIST") return "exists";
+          throw error;
+        }
+      }),
+    );
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
@@ -83,10 +100,10 @@ class DirectoryBlobStore implements BlobStore {
     await this.#guardMissing(`remove ${key}`, () => unlink(path));
   }
 
-  async *list(prefix: string): AsyncIterable<BlobInfo> {
+  async *list(prefix: string, after = ""): AsyncIterable<BlobInfo> {
     assertBlobPrefix(prefix);
     await this.#guard("list", () => this.#assertRoot());
-    for await (const key of walkDirectory(this.#root, prefix)) {
+    for await (const key of walkDirectory(this.#root, { prefix, after })) {
       const path = this.#path(key);
       // A blob may go between the walk and the look at it.
       const info = await this.#guardMissing(`stat ${key}`, () => describe(key, path));
@@ -115,6 +132,17 @@ class DirectoryBlobStore implements BlobStore {
   #path(key: string): string {
     assertBlobKey(key);
     return join(this.#root, key);
+  }
+
+  /** Hands a flushed draft to `use`; whatever of the draft is left after it goes. */
+  async #withDraft<T>(bytes: Uint8Array, use: (draft: string) => Promise<T>): Promise<T> {
+    const draft = join(this.#root, draftFolder, randomBytes(12).toString("hex"));
+    try {
+      await writeFlushed(draft, bytes);
+      return await use(draft);
+    } finally {
+      await rm(draft, { force: true });
+    }
   }
 
   async #guard<T>(what: string, run: () => Promise<T>): Promise<T> {

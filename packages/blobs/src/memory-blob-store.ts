@@ -31,6 +31,17 @@ class MemoryBlobStore implements BlobStore {
     this.#blobs.set(key, { bytes: bytes.slice(), contentType, modifiedMs: this.#clock.now() });
   }
 
+  async create(
+    key: string,
+    bytes: Uint8Array,
+    contentType: string,
+  ): Promise<"created" | "exists"> {
+    this.#assertUsable(key);
+    if (this.#blobs.has(key)) return "exists";
+    await this.put(key, bytes, contentType);
+    return "created";
+  }
+
   async get(key: string): Promise<Uint8Array | undefined> {
     this.#assertUsable(key);
     return this.#blobs.get(key)?.bytes.slice();
@@ -46,11 +57,11 @@ class MemoryBlobStore implements BlobStore {
     this.#blobs.delete(key);
   }
 
-  async *list(prefix: string): AsyncIterable<BlobInfo> {
+  async *list(prefix: string, after = ""): AsyncIterable<BlobInfo> {
     assertBlobPrefix(prefix);
     this.#assertOpen();
-    const keys = [...this.#blobs.keys()].filter((key) => key.startsWith(prefix)).toSorted();
-    for (const key of keys) {
+    const keys = [...this.#blobs.keys()].filter((key) => key.startsWith(prefix) && key > after);
+    for (const key of keys.toSorted()) {
       // What was removed since the listing began is left out, as elsewhere.
       const info = this.#info(key);
       if (info !== undefined) yield info;

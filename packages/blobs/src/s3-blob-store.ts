@@ -74,6 +74,15 @@ class S3BlobStore implements BlobStore {
     await this.#call(`put ${key}`, () => this.#client.put(key, bytes, contentType));
   }
 
+  async create(
+    key: string,
+    bytes: Uint8Array,
+    contentType: string,
+  ): Promise<"created" | "exists"> {
+    assertBlobKey(key);
+    return await this.#call(`create ${key}`, () => this.#client.create(key, bytes, contentType));
+  }
+
   async get(key: string): Promise<Uint8Array | undefined> {
     assertBlobKey(key);
     return await this.#call(`get ${key}`, () => this.#client.get(key));
@@ -90,15 +99,15 @@ class S3BlobStore implements BlobStore {
   }
 
   /** Page by page; each continues after the last key, so that a failed page is just asked again. */
-  async *list(prefix: string): AsyncIterable<BlobInfo> {
+  async *list(prefix: string, after = ""): AsyncIterable<BlobInfo> {
     assertBlobPrefix(prefix);
-    for (let after = ""; ; ) {
-      const from = after;
+    for (let seen = after; ; ) {
+      const from = seen;
       const page = await this.#call("list", () => this.#client.listPage(prefix, from));
       yield* page;
       const last = page.at(-1);
       if (last === undefined) return;
-      after = last.key;
+      seen = last.key;
     }
   }
 

@@ -34,6 +34,7 @@ export class S3Failure extends Error {
 }
 
 const transientCodes = new Set([
+  "ConditionalRequestConflict",
   "InternalError",
   "OperationAborted",
   "RequestTimeout",
@@ -42,6 +43,8 @@ const transientCodes = new Set([
   "SlowDownRead",
   "SlowDownWrite",
 ]);
+/** What a conditional write meets where something stands; some servers give only the status. */
+const standsCodes = new Set(["PreconditionFailed", "412"]);
 const missingCodes = new Set(["NoSuchKey", "NotFound"]);
 /** The bucket is there although we have just asked for it to be made: others start as well. */
 const bucketExistsCodes = new Set(["BucketAlreadyExists", "BucketAlreadyOwnedByYou"]);
@@ -91,6 +94,25 @@ export class S3Client {
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const headers = { "Content-Type": contentType };
     await fail(() => this.#client.putObject(this.#bucket, key, buffer, buffer.byteLength, headers));
+  }
+
+  /** A conditional write, which S3 has since 2024 and Ceph and MinIO for longer. */
+  async create(
+    key: string,
+    bytes: Uint8Array,
+    contentType: string,
+  ): Promise<"created" | "exists"> {
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const headers = { "Content-Type": contentType, "If-None-Match": "*" };
+    return await fail(async () => {
+      try {
+        await this.#client.putObject(this.#bucket, key, buffer, buffer.byteLength, headers);
+        return "created";
+      } catch (error) {
+        if (standsCodes.has(codeOf(error))) return "exists";
+        throw error;
+      }
+    });
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {

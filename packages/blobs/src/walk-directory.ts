@@ -4,20 +4,26 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isBlobKey } from "./blob-key.ts";
 
-/** Every key under the root that starts with the prefix; files that are no blobs are left out. */
-export async function* walkDirectory(root: string, prefix: string): AsyncIterable<string> {
-  yield* walk(root, "", prefix);
+interface Range {
+  readonly prefix: string;
+  /** Only keys behind this one. */
+  readonly after: string;
 }
 
-async function* walk(root: string, folder: string, prefix: string): AsyncIterable<string> {
+/** Every key under the root that is in the range; files that are no blobs are left out. */
+export async function* walkDirectory(root: string, range: Range): AsyncIterable<string> {
+  yield* walk(root, "", range);
+}
+
+async function* walk(root: string, folder: string, range: Range): AsyncIterable<string> {
   const entries = await readdir(join(root, folder), { withFileTypes: true }).catch(ignoreMissing);
   const names = entries.filter((entry) => entry.isFile() || entry.isDirectory()).map(nameInOrder);
   for (const name of names.toSorted()) {
     const key = `${folder}${name}`;
     if (!name.endsWith("/")) {
-      if (key.startsWith(prefix) && isBlobKey(key)) yield key;
-    } else if (isBlobKey(key.slice(0, -1)) && mayHold(key, prefix)) {
-      yield* walk(root, key, prefix);
+      if (key.startsWith(range.prefix) && key > range.after && isBlobKey(key)) yield key;
+    } else if (isBlobKey(key.slice(0, -1)) && mayHold(key, range)) {
+      yield* walk(root, key, range);
     }
   }
 }
@@ -27,9 +33,10 @@ function nameInOrder(entry: Dirent): string {
   return entry.isDirectory() ? `${entry.name}/` : entry.name;
 }
 
-/** Whether keys in the folder can start with the prefix. */
-function mayHold(folder: string, prefix: string): boolean {
-  return folder.startsWith(prefix) || prefix.startsWith(folder);
+/** Whether keys in the folder can be in the range. */
+function mayHold(folder: string, { prefix, after }: Range): boolean {
+  if (!folder.startsWith(prefix) && !prefix.startsWith(folder)) return false;
+  return folder > after || after.startsWith(folder);
 }
 
 /** A folder may go while the walk is on its way to it. */

@@ -73,6 +73,7 @@ export function defineBlobStoreContract(
     }, 60_000);
 
     defineReadsAndWrites(given);
+    defineCreates(given);
     defineListing(given, () => underTest().manyBlobs);
     defineKeys(given);
     defineUrls(given);
@@ -173,6 +174,42 @@ function defineReadsAndWrites(given: Given): void {
   });
 }
 
+function defineCreates(given: Given): void {
+  test("creates a blob once and leaves what stands as it is", async () => {
+    const { store, at } = given();
+    const bytes = randomBytes(1_000);
+
+    const told = [
+      await store.create(`${at}/a`, bytes, png),
+      await store.create(`${at}/a`, randomBytes(1_000), png),
+    ];
+
+    expect(told).toEqual(["created", "exists"]);
+    expect(isSame(await store.get(`${at}/a`), bytes)).toBe(true);
+    await store.remove(`${at}/a`);
+    expect(await store.create(`${at}/a`, bytes, png)).toBe("created");
+  });
+
+  test("lets one of many concurrent creates through, whole", async () => {
+    const { store, at } = given();
+    const values = Array.from({ length: 8 }, () => randomBytes(50_000));
+
+    const told = await Promise.all(values.map((value) => store.create(`${at}/a`, value, png)));
+
+    expect(told.filter((each) => each === "created")).toHaveLength(1);
+    const stands = await store.get(`${at}/a`);
+    expect(isSame(stands, values[told.indexOf("created")] ?? randomBytes(0))).toBe(true);
+  });
+
+  test("a put leaves nothing for a create", async () => {
+    const { store, at } = given();
+    await store.put(`${at}/a`, new Uint8Array([1]), png);
+
+    expect(await store.create(`${at}/a`, new Uint8Array([2]), png)).toBe("exists");
+    expect(isSame(await store.get(`${at}/a`), new Uint8Array([1]))).toBe(true);
+  });
+}
+
 function defineListing(given: Given, manyBlobs: () => number): void {
   test("lists what starts with the prefix, in key order, with sizes", async () => {
     const { store, at } = given();
@@ -198,6 +235,19 @@ function defineListing(given: Given, manyBlobs: () => number): void {
     expect(await keysOf(`${at}/abd`)).toEqual([`${at}/abd`]);
     expect(await keysOf(`${at}/x`)).toEqual([]);
     expect(await keysOf("")).toEqual(expect.arrayContaining([`${at}/abc/d`, `${at}/abd`]));
+  });
+
+  test("goes on behind a key, whether it stands or not", async () => {
+    const { store, at } = given();
+    for (const key of ["a", "b/1/x", "b/2/x", "b0", "c"]) {
+      await store.put(`${at}/${key}`, randomBytes(1), png);
+    }
+    const keysAfter = async (after: string) =>
+      (await collect(store.list(`${at}/`, `${at}/${after}`))).map((info) => info.key);
+
+    expect(await keysAfter("b/1/x")).toEqual([`${at}/b/2/x`, `${at}/b0`, `${at}/c`]);
+    expect(await keysAfter("b/1/z")).toEqual([`${at}/b/2/x`, `${at}/b0`, `${at}/c`]);
+    expect(await keysAfter("c")).toEqual([]);
   });
 
   test("lists more blobs than fit into one answer, each once", { timeout: 120_000 }, async () => {
@@ -239,6 +289,7 @@ function defineKeys(given: Given): void {
     const { store } = given();
     const calls = [
       () => store.put(key, new Uint8Array([1]), png),
+      () => store.create(key, new Uint8Array([1]), png),
       () => store.get(key),
       () => store.stat(key),
       () => store.remove(key),
@@ -283,6 +334,7 @@ function defineTrouble(given: Given, brokenStore: () => BlobStore): void {
     const broken = brokenStore();
     const calls = [
       () => broken.put("a", new Uint8Array([1]), png),
+      () => broken.create("a", new Uint8Array([1]), png),
       () => broken.get("a"),
       () => broken.stat("a"),
       () => broken.remove("a"),
