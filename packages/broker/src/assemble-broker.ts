@@ -8,9 +8,10 @@ import { LogOutcomes } from "./outcome-log.ts";
 import { LogPolicies } from "./policies.ts";
 import type { Messenger, SubjectLog } from "./ports.ts";
 import { MessengerProgress } from "./progress-bus.ts";
-import { LogJobRecords, LogPoolRecords } from "./records.ts";
+import { LogFarmRecords, LogJobRecords, LogPoolRecords } from "./records.ts";
 import { MessengerQueries } from "./scheduler-queries.ts";
 import { LogTaskQueue } from "./task-queue.ts";
+import { untilLost } from "./until-lost.ts";
 import { MessengerLink } from "./worker-link.ts";
 
 /** The farm's streams and buckets, by the names the code uses. */
@@ -21,6 +22,7 @@ export interface BrokerLogs<Each = SubjectLog> {
   readonly policies: Each;
   readonly jobs: Each;
   readonly pools: Each;
+  readonly farm: Each;
   readonly lease: Each;
 }
 
@@ -47,11 +49,13 @@ export function assembleBroker(parts: BrokerParts): Broker {
     policies: new LogPolicies(logs.policies),
     jobs: new LogJobRecords(logs.jobs),
     pools: new LogPoolRecords(logs.pools),
+    farm: new LogFarmRecords(logs.farm),
     link: new MessengerLink({ messenger, bounds, log }),
     progress: new MessengerProgress(messenger, log),
     queries: new MessengerQueries({ messenger, bounds, log }),
     leadership: new LeaseLeadership({ lease: logs.lease, bounds, clock, log, closing }),
     problem: parts.problem,
+    untilLost: (stop) => untilLost(closing, stop),
     drain: parts.drain,
   };
 }

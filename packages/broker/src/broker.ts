@@ -10,6 +10,7 @@
 import type {
   AttemptReport,
   Control,
+  FarmRecord,
   Heartbeat,
   JobControl,
   JobRecord,
@@ -41,12 +42,18 @@ export interface Broker {
   readonly policies: Policies;
   readonly jobs: JobRecords;
   readonly pools: PoolRecords;
+  readonly farm: FarmRecords;
   readonly link: WorkerLink;
   readonly progress: ProgressBus;
   readonly queries: SchedulerQueries;
   readonly leadership: Leadership;
   /** Undefined while everything works, else what does not, in words; for readiness. */
   problem(): string | undefined;
+  /**
+   * Returns when `stop` aborts; rejects with STATE_LOST as soon as that is so. A process runs it
+   * beside its work, since only a new start finds a state that was restored.
+   */
+  untilLost(stop: AbortSignal): Promise<void>;
   /**
    * Sends what is buffered, then closes. Loops that follow a log end, terms of leadership are
    * lost, every later call fails with BROKER_UNAVAILABLE.
@@ -95,7 +102,7 @@ export interface OutcomeLog {
   find(id: TaskId): Promise<StoredOutcome | undefined>;
   /** All outcomes of a job, oldest first. */
   list(job: JobRef): Promise<StoredOutcome[]>;
-  /** The revision of the newest outcome of any job; 0n before the first. */
+  /** The revision of the newest outcome of any job; before the first, less than any to come. */
   lastRevision(): Promise<Revision>;
   /** As the queue's: outcomes of one job or of all, after a revision. */
   follow(options: FollowOutcomes): AsyncIterable<Followed<StoredOutcome>>;
@@ -159,6 +166,12 @@ export interface JobRecords {
 export interface PoolRecords {
   put(record: PoolRecord): Promise<void>;
   find(pool: PoolId): Promise<PoolRecord | undefined>;
+}
+
+/** What holds for the farm as a whole; lost and restored with the streams. */
+export interface FarmRecords {
+  find(): Promise<FarmRecord | undefined>;
+  put(record: FarmRecord): Promise<void>;
 }
 
 /** Ends a subscription; harmless when repeated. */

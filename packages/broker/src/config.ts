@@ -2,12 +2,25 @@
 import type { Clock, EnvReader, Log, Secret } from "@zfarm/runtime";
 import type { Broker } from "./broker.ts";
 import { connectNatsBroker } from "./nats/connect-nats-broker.ts";
+import type { StreamsMode } from "./nats/declare-streams.ts";
 
 export interface BrokerConfig {
   readonly servers: readonly string[];
   readonly credentials: Secret | undefined;
-  readonly streams: "create" | "require";
+  readonly streams: StreamsMode;
   readonly replicas: number;
+  readonly durability: Durability;
+}
+
+/**
+ * What an accepted job survives. "stream": what the broker survives. "manifest": the loss of the
+ * broker too, because the job and its outcomes are in the object store before anybody is told.
+ */
+export type Durability = "stream" | "manifest";
+
+interface ReadOptions {
+  /** Whether this process restores what it makes anew; others take "recreate" for "require". */
+  readonly restores?: boolean;
 }
 
 const serverPattern = /^(nats|tls):\/\/[^\s,@/]+(:\d+)?(,(nats|tls):\/\/[^\s,@/]+(:\d+)?)*$/;
@@ -15,18 +28,28 @@ const serverPattern = /^(nats|tls):\/\/[^\s,@/]+(:\d+)?(,(nats|tls):\/\/[^\s,@/]
 /**
  * NATS_URL is required: a service on a broker of its own would take jobs that nobody renders.
  * NATS_CREDS (or NATS_CREDS_FILE) holds credentials; NATS_STREAMS=require forbids creating
- * streams, so that a farm whose state vanished does not start over empty.
+ * streams, so that a farm whose state vanished does not start over empty; DURABILITY must be the
+ * same for all services of a farm.
  */
-export function readBrokerConfig(reader: EnvReader): BrokerConfig {
+export function readBrokerConfig(
+  reader: EnvReader,
+  { restores = false }: ReadOptions = {},
+): BrokerConfig {
   const urls = reader.text("NATS_URL", {
     pattern: serverPattern,
     rule: "nats://host:port or tls://host:port, several separated by commas",
   });
+  const durability = reader.choice("DURABILITY", ["stream", "manifest"], "stream");
+  const streams = reader.choice("NATS_STREAMS", ["create", "require", "recreate"], "create");
+  if (streams === "recreate" && durability !== "manifest") {
+    reader.problem("NATS_STREAMS=recreate needs DURABILITY=manifest: nothing could be restored");
+  }
   return {
     servers: urls.split(","),
     credentials: reader.has("NATS_CREDS") ? reader.secret("NATS_CREDS") : undefined,
-    streams: reader.choice("NATS_STREAMS", ["create", "require"], "create"),
+    streams: streams === "recreate" && !restores ? "require" : streams,
     replicas: reader.integer("NATS_REPLICAS", { default: 1, min: 1, max: 5 }),
+    durability,
   };
 }
 
@@ -38,7 +61,7 @@ export interface OpenBrokerNeeds {
 }
 
 export function openBroker(config: BrokerConfig, needs: OpenBrokerNeeds): Promise<Broker> {
-  const { credentials, ...rest } = config;
+  const { credentials, durability: _, ...rest } = config;
   return connectNatsBroker({
     ...rest,
     ...needs,

@@ -2,5 +2,6 @@
 export * from "./bounds.ts";
 export * from "./broker.ts";
 export * from "./config.ts";
+export * from "./copy-outcomes.ts";
 export * from "./memory/memory-broker.ts";
 export * from "./nats/connect-nats-broker.ts";

@@ -39,7 +39,7 @@ export interface SubjectLog {
   last(subject: string): Promise<LogMessage | undefined>;
   /** Harmless when the message is gone. */
   remove(revision: Revision): Promise<void>;
-  /** The newest revision ever given out; 0n before the first. */
+  /** The newest revision ever given out; before the first, less than any to come. */
   lastRevision(): Promise<Revision>;
   /** Ends when stopped or drained; fails to open, or later fails with STATE_LOST, nothing else. */
   follow(request: FollowRequest): AsyncIterable<Followed<LogMessage>>;

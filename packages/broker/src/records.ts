@@ -1,6 +1,14 @@
-/** Records of jobs and pools: one message each in a bucket, replaced as a whole. */
-import { buckets, JobRecord, type JobRef, type PoolId, PoolRecord } from "@zfarm/contract";
-import type { JobRecords, PoolRecords, Revision, StoredJob } from "./broker.ts";
+/** Records of jobs, pools and the farm: one message each in a bucket, replaced as a whole. */
+import {
+  buckets,
+  FarmRecord,
+  farmKey,
+  JobRecord,
+  type JobRef,
+  type PoolId,
+  PoolRecord,
+} from "@zfarm/contract";
+import type { FarmRecords, JobRecords, PoolRecords, Revision, StoredJob } from "./broker.ts";
 import { decodeStored, encode } from "./codec.ts";
 import type { LogMessage, SubjectLog } from "./ports.ts";
 
@@ -57,6 +65,24 @@ export class LogPoolRecords implements PoolRecords {
   async find(pool: PoolId): Promise<PoolRecord | undefined> {
     const message = await this.#log.last(bucketSubject(buckets.pools, pool));
     return message === undefined ? undefined : decodeStored(PoolRecord, message);
+  }
+}
+
+export class LogFarmRecords implements FarmRecords {
+  readonly #log: SubjectLog;
+
+  constructor(log: SubjectLog) {
+    this.#log = log;
+  }
+
+  async find(): Promise<FarmRecord | undefined> {
+    const message = await this.#log.last(bucketSubject(buckets.farm, farmKey));
+    return message === undefined ? undefined : decodeStored(FarmRecord, message);
+  }
+
+  async put(record: FarmRecord): Promise<void> {
+    const subject = bucketSubject(buckets.farm, farmKey);
+    await this.#log.put({ subject, bytes: encode(FarmRecord, record) });
   }
 }
 

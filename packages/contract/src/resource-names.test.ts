@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createJobId, defaultProject } from "./ids.ts";
+import { imageKey } from "./object-keys.ts";
 import {
   jobName,
   parseFleetName,
@@ -8,7 +9,7 @@ import {
   parseTaskName,
   taskName,
 } from "./resource-names.ts";
-import { imageKey, subjects } from "./subjects.ts";
+import { subjects } from "./subjects.ts";
 
 describe("resource names", () => {
   test("a job's name leads back to the job", () => {

@@ -13,7 +13,10 @@ export const streams = {
   policies: "POLICIES",
 } as const;
 
-export const buckets = { jobs: "jobs", pools: "pools", leader: "leader" } as const;
+export const buckets = { jobs: "jobs", pools: "pools", leader: "leader", farm: "farm" } as const;
+
+/** The key of the farm's own record in its bucket. */
+export const farmKey = "farm";
 
 /** The key of the leadership lease in its bucket. */
 export const leaderKey = "scheduler";
@@ -47,8 +50,3 @@ export const subjects = {
   /** Questions to the leader. */
   query: "scheduler.query",
 } as const;
-
-/** Where an attempt puts its picture: the fence keeps attempts apart. */
-export function imageKey(id: TaskId, fence: bigint): string {
-  return `${id.project}/${id.job}/${id.index}/${fence}.png`;
-}

@@ -157,8 +157,6 @@ function countJobs(plain: Broker): Broker {
   const { jobs } = plain;
   return {
     ...plain,
-    problem: () => plain.problem(),
-    drain: () => plain.drain(),
     jobs: {
       create: (record) => {
         jobsCreated += 1;

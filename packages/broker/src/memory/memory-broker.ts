@@ -47,6 +47,7 @@ export function createMemoryFarm(options: MemoryBrokerOptions = {}): MemoryFarm 
     }),
     jobs: new MemoryStore({ name: buckets.jobs, clock, maxAgeMs: bounds.jobRetentionMs }),
     pools: new MemoryStore({ name: buckets.pools, clock }),
+    farm: new MemoryStore({ name: buckets.farm, clock }),
     lease: new MemoryStore({ name: buckets.leader, clock, maxAgeMs: bounds.leaderLeaseMs }),
   };
   const listeners: MemoryListeners = new Set();
@@ -65,6 +66,7 @@ export function createMemoryFarm(options: MemoryBrokerOptions = {}): MemoryFarm 
           policies: open(stores.policies),
           jobs: open(stores.jobs),
           pools: open(stores.pools),
+          farm: open(stores.farm),
           lease: open(stores.lease),
         },
         messenger: new MemoryMessenger({ listeners, clock, closing }),

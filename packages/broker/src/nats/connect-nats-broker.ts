@@ -7,7 +7,7 @@ import { assembleBroker, type BrokerLogs } from "../assemble-broker.ts";
 import { type BrokerBounds, boundsWith } from "../bounds.ts";
 import type { Broker } from "../broker.ts";
 import { drainedReason } from "../drained.ts";
-import { declareStreams } from "./declare-streams.ts";
+import { declareStreams, type StreamsMode } from "./declare-streams.ts";
 import { natsFarmError } from "./errors.ts";
 import { NatsLink } from "./nats-link.ts";
 import { NatsLog } from "./nats-log.ts";
@@ -24,8 +24,8 @@ export interface NatsBrokerOptions {
   readonly clock?: Clock;
   /** The text of a credentials file. */
   readonly credentials?: Secret;
-  /** Whether missing streams may be created; "create" by default. */
-  readonly streams?: "create" | "require";
+  /** What may be done about missing streams; "create" by default. */
+  readonly streams?: StreamsMode;
   /** Copies of each stream that this process creates; 1 by default. */
   readonly replicas?: number;
   readonly bounds?: Partial<BrokerBounds>;
@@ -103,6 +103,7 @@ async function openLogs(link: NatsLink, options: NatsBrokerOptions): Promise<Bro
     policies: open(specs.policies),
     jobs: open(specs.jobs),
     pools: open(specs.pools),
+    farm: open(specs.farm),
     lease: open(specs.lease),
   };
 }

@@ -4,17 +4,22 @@
  * empty would answer "no such job" for work that was accepted. A stream that a newer version of
  * the farm added is the exception; the layout noted on QUEUE tells the two apart.
  */
-import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
-import { FarmError, streams } from "@zfarm/contract";
+import type { JetStreamManager, StreamConfig, StreamInfo } from "@nats-io/jetstream";
+import { buckets, FarmError, streams } from "@zfarm/contract";
 import type { Clock, Log } from "@zfarm/runtime";
 import { classifyNatsError } from "./errors.ts";
 import { type StreamSettings, type StreamSpec, streamLayout } from "./stream-specs.ts";
 
+/**
+ * "create" makes them for a farm that never held anything, "require" never, "recreate" makes what
+ * is missing even where state was lost: for whoever restores that state afterwards.
+ */
+export type StreamsMode = "create" | "require" | "recreate";
+
 export interface DeclareStreamsOptions {
   readonly manager: JetStreamManager;
   readonly specs: readonly StreamSpec[];
-  /** Whether missing streams may be created at all. */
-  readonly mode: "create" | "require";
+  readonly mode: StreamsMode;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -39,7 +44,10 @@ export async function declareStreams(options: DeclareStreamsOptions): Promise<St
     }
     const missing = specs.filter((_, index) => infos[index] === undefined);
     const loss = lossOf(present, missing, options.mode);
-    if (loss === undefined) await createStreams(missing, options);
+    if (loss === undefined) {
+      if (options.mode === "recreate") await forgetRestored(present, options);
+      await createStreams(missing, options);
+    }
     else if (look === looksMax || options.mode === "require") {
       throw new FarmError("STATE_LOST", loss);
     }
@@ -64,12 +72,15 @@ export async function findStream(
 function lossOf(
   present: readonly StreamInfo[],
   missing: readonly StreamSpec[],
-  mode: "create" | "require",
+  mode: StreamsMode,
 ): string | undefined {
   const names = missing.map(({ config }) => config.name).join(", ");
   if (mode === "require") return `streams missing: ${names}; this process may not create them`;
-  const used = present.find((info) => info.state.last_seq > 0);
-  if (used === undefined) return undefined;
+  const used = present.find(({ config, state }) => {
+    const { first_seq: first = 1 }: Partial<StreamConfig> = config;
+    return state.last_seq >= first;
+  });
+  if (used === undefined || mode === "recreate") return undefined;
   const layout = layoutOf(present);
   if (layout !== undefined && missing.every((spec) => spec.layout > layout)) return undefined;
   return `streams missing: ${names}, while ${used.config.name} has been in use`;
@@ -94,14 +105,32 @@ async function noteLayout(
   log.info({ layout: streamLayout }, "layout of the streams noted");
 }
 
-async function createStreams(
-  missing: readonly StreamSpec[],
+/** Before anything is made: a farm that lost a stream is not restored, whatever was so before. */
+async function forgetRestored(
+  present: readonly StreamInfo[],
   { manager, log }: DeclareStreamsOptions,
 ): Promise<void> {
-  for (const { config } of missing) {
-    // The client writes into what it is given.
-    await manager.streams.add({ ...config });
-    log.info({ stream: config.name }, "stream created");
+  const name = `KV_${buckets.farm}`;
+  if (!present.some(({ config }) => config.name === name)) return;
+  await manager.streams.purge(name);
+  log.warn({ stream: name }, "streams are missing and made anew; the farm must be restored");
+}
+
+async function createStreams(
+  missing: readonly StreamSpec[],
+  { manager, clock, log }: DeclareStreamsOptions,
+): Promise<void> {
+  for (const { config, firstRevision } of missing) {
+    const first = firstRevision?.(clock.now());
+    try {
+      // The client writes into what it is given.
+      const begin = first === undefined ? {} : { first_seq: first };
+      await manager.streams.add({ ...config, ...begin });
+      log.info({ stream: config.name }, "stream created");
+    } catch (error) {
+      // Another process was faster; what it made is compared like any other.
+      if (classifyNatsError(error) !== "stream-exists") throw error;
+    }
   }
 }
 

@@ -6,6 +6,7 @@ import { FarmError } from "@zfarm/contract";
 /** `err_code` of the server: https://github.com/nats-io/nats-server/blob/main/server/errors.json */
 export const apiCodes = {
   noMessage: 10037,
+  streamNameInUse: 10058,
   streamNotFound: 10059,
   wrongLastSequence: 10071,
   wrongLastSequenceUnknown: 10164,
@@ -24,6 +25,8 @@ export type NatsFailure =
   /** The stream is at its bound. */
   | "full"
   | "no-stream"
+  /** Someone made a stream of that name just now. */
+  | "stream-exists"
   /** Nobody serves the subject: no such stream, JetStream off, or its leader just gone. */
   | "no-responders"
   /** No answer, or the connection broke: it may have happened or not. */
@@ -53,6 +56,8 @@ function classifyApiError(error: JetStreamApiError): NatsFailure {
     case apiCodes.wrongLastSequence:
     case apiCodes.wrongLastSequenceUnknown:
       return "conflict";
+    case apiCodes.streamNameInUse:
+      return "stream-exists";
     case apiCodes.streamNotFound:
       return "no-stream";
     case apiCodes.storeFailed:

@@ -2,6 +2,7 @@
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { defaultPool, streams } from "@zfarm/contract";
+import { systemClock } from "@zfarm/runtime";
 import {
   codeOf,
   FollowReader,
@@ -174,6 +175,66 @@ describe.runIf(server !== undefined)("the broker's state", () => {
     await farm.connect();
     const broker = await farm.connect({ streams: "require" });
     expect(broker.problem()).toBeUndefined();
+  });
+
+  test.each(["QUEUE", "OUTCOMES", "KV_jobs", "KV_farm"])(
+    "a lost %s is made anew only for who restores, and the farm then counts as not restored",
+    async (lost) => {
+      const first = await farm.connect();
+      await first.queue.add(someTask());
+      await first.farm.put({ restoredTime: new Date() });
+      await first.drain();
+      await manager.streams.delete(lost);
+      expect(await codeOf(farm.connect())).toBe("STATE_LOST");
+
+      const restorer = await farm.connect({ streams: "recreate" });
+
+      expect(await restorer.farm.find()).toBeUndefined();
+      expect(await codeOf(farm.connect({ streams: "require" }))).toMatch("no FarmError");
+    },
+  );
+
+  test("a farm that has all its streams stays restored", async () => {
+    const first = await farm.connect();
+    await first.farm.put({ restoredTime: new Date(5_000) });
+
+    const restorer = await farm.connect({ streams: "recreate" });
+
+    expect(await restorer.farm.find()).toEqual({ restoredTime: new Date(5_000) });
+  });
+
+  test("epochs and positions of outcomes grow even over the loss of everything", async () => {
+    const lease = { leaderLeaseMs: 1_000, leaderRenewMs: 300 };
+    const before = await farm.connect({ bounds: { ...bounds, ...lease } });
+    const first = await before.leadership.acquire("one", never);
+    await before.outcomes.publish(someOutcome());
+    const position = await before.outcomes.lastRevision();
+    await before.drain();
+    // What the farm counts in must have moved on, as it has whenever somebody restores one.
+    await systemClock.sleep(300, never);
+
+    await farm.server.restart({ forget: true });
+    const after = await farm.connect({ bounds: { ...bounds, ...lease } });
+
+    const second = await after.leadership.acquire("one", never);
+    expect(second.epoch > first.epoch).toBe(true);
+    expect(second.epoch < 2n ** 32n).toBe(true);
+    await after.outcomes.publish(someOutcome());
+    expect((await after.outcomes.lastRevision()) > position).toBe(true);
+  });
+
+  test("whoever waits for it learns that the state is lost, and of nothing else", async () => {
+    const [broker, other] = [await farm.connect(), await farm.connect()];
+    const stop = new AbortController();
+    const [lost, drained] = [broker.untilLost(never), other.untilLost(stop.signal)];
+
+    await other.drain();
+    const learnt = codeOf(lost);
+    await manager.streams.delete(streams.queue);
+
+    expect(await learnt).toBe("STATE_LOST");
+    stop.abort();
+    expect(await drained).toBeUndefined();
   });
 
   test("a stream that would break a guarantee is refused and left as it is", async () => {

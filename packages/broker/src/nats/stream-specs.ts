@@ -17,10 +17,28 @@ export interface StreamSpec {
   readonly vital: readonly (keyof StreamConfig)[];
   /** The first layout that has this stream; a farm of an older one cannot have lost it. */
   readonly layout: number;
+  /**
+   * Where revisions of a new stream begin: beyond all that an earlier stream of the name may have
+   * given out, because fences and resume tokens made of those are still around.
+   */
+  readonly firstRevision?: (nowMs: number) => number;
+}
+
+/**
+ * Four a second since the farm was thought of: a lease is renewed once a second, and an epoch
+ * has 32 bits, which this fills in 2060.
+ */
+function firstEpoch(nowMs: number): number {
+  return Math.max(1, Math.floor((nowMs - Date.UTC(2026, 0, 1)) / 250));
+}
+
+/** A million a second, more than any log of outcomes grows. */
+function firstOutcome(nowMs: number): number {
+  return Math.max(1, nowMs * 1_000);
 }
 
 /** Counts up when a stream is added: what tells a stream that is new from one that was lost. */
-export const streamLayout = 2;
+export const streamLayout = 3;
 
 const vital = [
   "subjects",
@@ -70,6 +88,7 @@ export function streamSpecs(bounds: BrokerBounds, replicas: number): BrokerLogs<
       },
       vital,
       layout: 1,
+      firstRevision: firstOutcome,
     },
     controls: {
       config: {
@@ -94,11 +113,13 @@ export function streamSpecs(bounds: BrokerBounds, replicas: number): BrokerLogs<
     },
     jobs: { config: bucket(buckets.jobs, bounds.jobRetentionMs), vital, layout: 1 },
     pools: { config: bucket(buckets.pools, 0), vital, layout: 1 },
+    farm: { config: bucket(buckets.farm, 0), vital, layout: 3 },
     // A leader counts on the lease living exactly this long.
     lease: {
       config: bucket(buckets.leader, bounds.leaderLeaseMs),
       vital: [...vital, "max_age"],
       layout: 1,
+      firstRevision: firstEpoch,
     },
   };
 }

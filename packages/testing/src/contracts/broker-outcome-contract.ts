@@ -59,11 +59,12 @@ export function defineOutcomeContract(open: OpenFarm): void {
       expect(await outcomes.list(someJob("three"))).toEqual([]);
     });
 
-    test("counts revisions over all jobs from nothing", async () => {
+    test("counts revisions over all jobs from the first outcome on", async () => {
       const { outcomes } = await (await start()).connect();
-      expect(await outcomes.lastRevision()).toBe(0n);
+      const nothing = await outcomes.lastRevision();
 
       await outcomes.publish(someOutcome({ index: 0 }));
+      expect(await outcomes.lastRevision()).toBe(nothing + 1n);
       await outcomes.publish(someOutcome({ index: 1, job: someJob("two").job }));
 
       const newest = await outcomes.find(someTaskId(1, someJob("two").job));
@@ -109,11 +110,12 @@ export function defineOutcomeContract(open: OpenFarm): void {
 
     test("forgets outcomes after their retention", async () => {
       const { outcomes } = await (await start({ outcomeRetentionMs: 300 })).connect();
+      const nothing = await outcomes.lastRevision();
       await outcomes.publish(someOutcome());
 
       await expect.poll(() => outcomes.find(someTaskId()), { timeout: 10_000 }).toBeUndefined();
 
-      expect(await outcomes.lastRevision()).toBe(1n);
+      expect(await outcomes.lastRevision()).toBe(nothing + 1n);
     });
   });
 }

@@ -53,6 +53,16 @@ export function defineRecordContract(open: OpenFarm): void {
       expect(await jobs.update(someJobRecord(), 5n)).toBe("conflict");
     });
 
+    test("keeps the newest record of the farm, and has none at first", async () => {
+      const { farm } = await (await start()).connect();
+      expect(await farm.find()).toBeUndefined();
+
+      await farm.put({ restoredTime: new Date(1_000) });
+      await farm.put({ restoredTime: new Date(2_000) });
+
+      expect(await farm.find()).toEqual({ restoredTime: new Date(2_000) });
+    });
+
     test("keeps the newest record of each pool", async () => {
       const { pools } = await (await start()).connect();
       await pools.put(somePool({ modelDigest: "m1" }));

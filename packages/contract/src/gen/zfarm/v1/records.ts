@@ -201,6 +201,22 @@ export interface JobRecord {
   scheduling?: Scheduling | undefined;
 }
 
+/** A job as it was accepted, in the object store: all it takes to store the job anew. */
+export interface JobManifest {
+  /** As it was created: not admitted. */
+  record?:
+    | JobRecord
+    | undefined;
+  /** With every default and every seed drawn. */
+  tasks: TaskSpec[];
+}
+
+/** What holds for the farm as a whole, in the farm bucket. */
+export interface FarmRecord {
+  /** Set once every manifest was compared with the streams since those were created. */
+  restoredTime?: Date | undefined;
+}
+
 /** What a pool can do, written by its workers when they start. */
 export interface PoolRecord {
   pool: string;
@@ -1598,6 +1614,130 @@ export const JobRecord: MessageFns<JobRecord> = {
     message.scheduling = (object.scheduling !== undefined && object.scheduling !== null)
       ? Scheduling.fromPartial(object.scheduling)
       : undefined;
+    return message;
+  },
+};
+
+function createBaseJobManifest(): JobManifest {
+  return { record: undefined, tasks: [] };
+}
+
+export const JobManifest: MessageFns<JobManifest> = {
+  encode(message: JobManifest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.record !== undefined) {
+      JobRecord.encode(message.record, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.tasks) {
+      TaskSpec.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): JobManifest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseJobManifest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.record = JobRecord.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tasks.push(TaskSpec.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<JobManifest>): JobManifest {
+    return JobManifest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<JobManifest>): JobManifest {
+    const message = createBaseJobManifest();
+    message.record = (object.record !== undefined && object.record !== null)
+      ? JobRecord.fromPartial(object.record)
+      : undefined;
+    message.tasks = object.tasks?.map((e) => TaskSpec.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseFarmRecord(): FarmRecord {
+  return { restoredTime: undefined };
+}
+
+export const FarmRecord: MessageFns<FarmRecord> = {
+  encode(message: FarmRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.restoredTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.restoredTime), writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FarmRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFarmRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.restoredTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FarmRecord>): FarmRecord {
+    return FarmRecord.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FarmRecord>): FarmRecord {
+    const message = createBaseFarmRecord();
+    message.restoredTime = object.restoredTime ?? undefined;
     return message;
   },
 };

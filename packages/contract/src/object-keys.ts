@@ -1,0 +1,62 @@
+/**
+ * Every key the farm uses in the object store. What belongs to an attempt lies below its task;
+ * names of projects begin with a letter, so what begins with `_` is the farm's own.
+ */
+import { type JobId, type ProjectId, parseJobId, parseProjectId, type TaskId } from "./ids.ts";
+import type { JobRef } from "./resource-names.ts";
+
+/** Where an attempt puts its picture: the fence keeps attempts apart. */
+export function imageKey(id: TaskId, fence: bigint): string {
+  return `${jobPrefix(id)}${id.index}/${fence}.png`;
+}
+
+/** Where a copy of an outcome lies; fence 0 for those that nobody rendered. */
+export function outcomeCopyKey(id: TaskId, fence: bigint): string {
+  return `${jobPrefix(id)}${id.index}/${fence}.outcome`;
+}
+
+/** Everything that attempts of a job have put. */
+export function jobPrefix({ project, job }: JobRef): string {
+  return `${project}/${job}/`;
+}
+
+export const manifestPrefix = "_manifests/";
+
+/** Where the manifest of a job lies. */
+export function manifestKey({ project, job }: JobRef): string {
+  return `${manifestPrefix}${project}/${job}.bin`;
+}
+
+/** The job of a manifest's key; undefined for other keys. */
+export function parseManifestKey(key: string): JobRef | undefined {
+  const match = /^_manifests\/([^/]+)\/([^/.]+)\.bin$/.exec(key);
+  return match === null ? undefined : parseRef(match[1], match[2]);
+}
+
+/** An object that an attempt has put. */
+export interface AttemptObject {
+  readonly task: TaskId;
+  readonly fence: bigint;
+  readonly kind: "image" | "outcome-copy";
+}
+
+const attemptPattern = /^([^/]+)\/([^/]+)\/(0|[1-9]\d{0,8})\/(0|[1-9]\d{0,19})\.(png|outcome)$/;
+
+/** What a key stands for where an attempt could have put it; undefined for all other keys. */
+export function parseAttemptKey(key: string): AttemptObject | undefined {
+  const match = attemptPattern.exec(key);
+  const ref = match === null ? undefined : parseRef(match[1], match[2]);
+  if (match === null || ref === undefined) return undefined;
+  const task = { ...ref, index: Number(match[3]) };
+  return {
+    task,
+    fence: BigInt(match[4] ?? 0),
+    kind: match[5] === "png" ? "image" : "outcome-copy",
+  };
+}
+
+function parseRef(project = "", job = ""): { project: ProjectId; job: JobId } | undefined {
+  const [projectId, jobId] = [parseProjectId(project), parseJobId(job)];
+  if (projectId === undefined || jobId === undefined) return undefined;
+  return { project: projectId, job: jobId };
+}
