@@ -31,11 +31,7 @@ class MemoryBlobStore implements BlobStore {
     this.#blobs.set(key, { bytes: bytes.slice(), contentType, modifiedMs: this.#clock.now() });
   }
 
-  async create(
-    key: string,
-    bytes: Uint8Array,
-    contentType: string,
-  ): Promise<"created" | "exists"> {
+  async create(key: string, bytes: Uint8Array, contentType: string): Promise<"created" | "exists"> {
     this.#assertUsable(key);
     if (this.#blobs.has(key)) return "exists";
     await this.put(key, bytes, contentType);

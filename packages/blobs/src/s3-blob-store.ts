@@ -74,11 +74,7 @@ class S3BlobStore implements BlobStore {
     await this.#call(`put ${key}`, () => this.#client.put(key, bytes, contentType));
   }
 
-  async create(
-    key: string,
-    bytes: Uint8Array,
-    contentType: string,
-  ): Promise<"created" | "exists"> {
+  async create(key: string, bytes: Uint8Array, contentType: string): Promise<"created" | "exists"> {
     assertBlobKey(key);
     return await this.#call(`create ${key}`, () => this.#client.create(key, bytes, contentType));
   }

@@ -97,11 +97,7 @@ export class S3Client {
   }
 
   /** A conditional write, which S3 has since 2024 and Ceph and MinIO for longer. */
-  async create(
-    key: string,
-    bytes: Uint8Array,
-    contentType: string,
-  ): Promise<"created" | "exists"> {
+  async create(key: string, bytes: Uint8Array, contentType: string): Promise<"created" | "exists"> {
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const headers = { "Content-Type": contentType, "If-None-Match": "*" };
     return await fail(async () => {

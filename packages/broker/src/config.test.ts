@@ -17,18 +17,15 @@ describe("readBrokerConfig", () => {
       credentials: undefined,
       streams: "create",
       replicas: 1,
-      durability: "stream",
     });
   });
 
-  test("lets only who restores make lost streams anew, and only with manifests", () => {
+  test("lets only who restores make lost streams anew", () => {
     const env = { NATS_URL: "nats://a", NATS_STREAMS: "recreate" };
-    const manifests = { ...env, DURABILITY: "manifest" };
     const readAs = (restores: boolean) =>
-      readBrokerConfig(new EnvReader(manifests), { restores }).streams;
+      readBrokerConfig(new EnvReader(env), { restores }).streams;
 
     expect([readAs(true), readAs(false)]).toEqual(["recreate", "require"]);
-    expect(() => read(env)).toThrow("NATS_STREAMS=recreate needs DURABILITY=manifest");
   });
 
   test("keeps credentials out of sight", () => {

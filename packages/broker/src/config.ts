@@ -9,7 +9,6 @@ export interface BrokerConfig {
   readonly credentials: Secret | undefined;
   readonly streams: StreamsMode;
   readonly replicas: number;
-  readonly durability: Durability;
 }
 
 /**
@@ -17,6 +16,11 @@ export interface BrokerConfig {
  * broker too, because the job and its outcomes are in the object store before anybody is told.
  */
 export type Durability = "stream" | "manifest";
+
+/** DURABILITY, which must be the same for all services of a farm. */
+export function readDurability(reader: EnvReader): Durability {
+  return reader.choice("DURABILITY", ["stream", "manifest"], "stream");
+}
 
 interface ReadOptions {
   /** Whether this process restores what it makes anew; others take "recreate" for "require". */
@@ -28,8 +32,7 @@ const serverPattern = /^(nats|tls):\/\/[^\s,@/]+(:\d+)?(,(nats|tls):\/\/[^\s,@/]
 /**
  * NATS_URL is required: a service on a broker of its own would take jobs that nobody renders.
  * NATS_CREDS (or NATS_CREDS_FILE) holds credentials; NATS_STREAMS=require forbids creating
- * streams, so that a farm whose state vanished does not start over empty; DURABILITY must be the
- * same for all services of a farm.
+ * streams, so that a farm whose state vanished does not start over empty.
  */
 export function readBrokerConfig(
   reader: EnvReader,
@@ -39,17 +42,12 @@ export function readBrokerConfig(
     pattern: serverPattern,
     rule: "nats://host:port or tls://host:port, several separated by commas",
   });
-  const durability = reader.choice("DURABILITY", ["stream", "manifest"], "stream");
   const streams = reader.choice("NATS_STREAMS", ["create", "require", "recreate"], "create");
-  if (streams === "recreate" && durability !== "manifest") {
-    reader.problem("NATS_STREAMS=recreate needs DURABILITY=manifest: nothing could be restored");
-  }
   return {
     servers: urls.split(","),
     credentials: reader.has("NATS_CREDS") ? reader.secret("NATS_CREDS") : undefined,
     streams: streams === "recreate" && !restores ? "require" : streams,
     replicas: reader.integer("NATS_REPLICAS", { default: 1, min: 1, max: 5 }),
-    durability,
   };
 }
 
@@ -61,7 +59,7 @@ export interface OpenBrokerNeeds {
 }
 
 export function openBroker(config: BrokerConfig, needs: OpenBrokerNeeds): Promise<Broker> {
-  const { credentials, durability: _, ...rest } = config;
+  const { credentials, ...rest } = config;
   return connectNatsBroker({
     ...rest,
     ...needs,

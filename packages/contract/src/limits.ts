@@ -193,6 +193,8 @@ export const limits = {
   createMs: 30_000,
   /** Reading what the broker knows; twice what one of its requests may take. */
   readMs: 10_000,
+  /** How often a gateway that waits for a farm to be restored looks whether it is. */
+  restoredLookMs: 250,
   /** A gateway uses what it knows of a pool this long: it changes only when workers start. */
   poolKnownMs: 1_000,
   /** Tasks of one create on their way to the broker at once. */

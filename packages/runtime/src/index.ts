@@ -10,6 +10,7 @@ export {
 export { type BackoffOptions, backoffMs } from "./backoff.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export { ConfigError, type Env, EnvReader } from "./env.ts";
+export { forEachBounded } from "./for-each-bounded.ts";
 export { InvariantError, invariant } from "./invariant.ts";
 export { createLog, type Log, type LogLevel, logLevels, silentLog } from "./log.ts";
 export { Counter, collectProcessMetrics, Gauge, Histogram, Registry } from "./metrics.ts";

@@ -9,6 +9,7 @@ describe("readGatewayConfig", () => {
       port: 50_051,
       reflection: true,
       drainMs: limits.drainMs,
+      durability: "stream",
     });
   });
 

@@ -1,4 +1,5 @@
 /** What a gateway can be told from outside. */
+import { type Durability, readDurability } from "@zfarm/broker";
 import { limits } from "@zfarm/contract";
 import { type Env, EnvReader } from "@zfarm/runtime";
 
@@ -9,6 +10,7 @@ export interface GatewayConfig {
   readonly reflection: boolean;
   /** How long a stop waits for calls; shorter than STOP_WITHIN_MS. */
   readonly drainMs: number;
+  readonly durability: Durability;
 }
 
 /** All problems at once, as ConfigError. */
@@ -27,5 +29,6 @@ export function readGateway(env: EnvReader): GatewayConfig {
     // The API is public, so its description gives nothing away.
     reflection: env.boolean("GATEWAY_REFLECTION", true),
     drainMs: env.integer("GATEWAY_DRAIN_MS", { default: limits.drainMs, min: 0, max: 3_600_000 }),
+    durability: readDurability(env),
   };
 }

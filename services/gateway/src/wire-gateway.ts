@@ -2,11 +2,13 @@
 import type { BlobStore } from "@zfarm/blobs";
 import type { Broker } from "@zfarm/broker";
 import type { App } from "@zfarm/runtime";
+import { JobManifests } from "./admission/job-manifests.ts";
 import { KnownPools } from "./admission/known-pools.ts";
 import { ProjectQuotas } from "./admission/project-quotas.ts";
 import type { GatewayConfig } from "./config.ts";
 import { createGatewayMetrics } from "./metrics.ts";
 import { openServer } from "./server.ts";
+import { untilRestored } from "./until-restored.ts";
 
 export async function wireGateway(
   app: App,
@@ -20,7 +22,12 @@ export async function wireGateway(
   const pools = new KnownPools(broker.pools, clock);
   const quotas = new ProjectQuotas({ broker, log });
   app.spawn("follow-policies", (stop) => quotas.follow(stop));
-  const opening = openServer({ broker, pools, quotas, blobs, clock, log, metrics }, config);
+  app.spawn("broker-state", (stop) => broker.untilLost(stop));
+  const keeps = config.durability === "manifest";
+  const manifests = keeps ? new JobManifests(blobs, broker.outcomes) : undefined;
+  if (keeps) await untilRestored({ farm: broker.farm, clock, log }, app.stop);
+  const serving = { broker, pools, quotas, manifests, blobs, clock, log, metrics };
+  const opening = openServer(serving, config);
   const server = await app.open("gateway-server", opening, (opened) => opened.stop());
   app.ready(() => broker.problem() ?? quotas.problem());
   return { port: server.port };

@@ -94,7 +94,13 @@ export class TestFarm {
   }
 
   async startGateway(port: number): Promise<void> {
-    const config = { host: "127.0.0.1", port, reflection: true, drainMs: this.#drainMs };
+    const config = {
+      host: "127.0.0.1",
+      port,
+      reflection: true,
+      drainMs: this.#drainMs,
+      durability: "stream",
+    } as const;
     const write = (line: string): void => void this.log.push(JSON.parse(line));
     const needs = { broker: this.#gatewayBroker, blobs: this.blobs };
     this.#gateway = startApp({

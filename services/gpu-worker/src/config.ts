@@ -1,6 +1,7 @@
 /** The worker's part of the environment. */
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
+import { type Durability, readDurability } from "@zfarm/broker";
 import {
   defaultPool,
   limits,
@@ -22,6 +23,7 @@ export interface GpuWorkerConfig {
   /** Tasks in the engine at once, and so the largest batch. */
   readonly slots: number;
   readonly modelDir: string;
+  readonly durability: Durability;
   /** Program of the engine process; absent: the engine over @zfarm/zimage. */
   readonly engineEntry?: URL;
 }
@@ -52,6 +54,7 @@ export function readGpuWorker(reader: EnvReader): GpuWorkerConfig {
       max: limits.batchTasksMax,
     }),
     modelDir: reader.text("MODEL_DIR"),
+    durability: readDurability(reader),
   };
 }
 

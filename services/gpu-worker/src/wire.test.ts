@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Broker } from "@zfarm/broker";
+import { type Broker, readOutcomeCopy } from "@zfarm/broker";
 import {
   defaultPool,
   FailureBlame,
@@ -65,6 +65,19 @@ describe("a worker", () => {
     expect(first).toMatchObject({ ...identity, fence: 100n, image });
     expect(second).toMatchObject({ ...identity, fence: 101n });
     expect(worker.leader.reports).toEqual([]);
+  });
+
+  test("copies its outcome beside the picture where the farm keeps manifests", async () => {
+    const worker = await start({ durability: "manifest" });
+
+    worker.leader.grant([createLease(0)]);
+    const [outcome] = await waitForOutcomes(worker, 1);
+
+    const [copyKey = "", pictureKey] = await worker.blobKeys();
+    expect(copyKey).toBe(`default/${outcome?.spec?.job}/0/100.outcome`);
+    expect(pictureKey).toBe(outcome?.image?.key);
+    const bytes = await worker.blobs.get(copyKey);
+    expect(bytes && readOutcomeCopy(bytes)).toEqual(outcome);
   });
 
   test("tells how long each stage took", async () => {

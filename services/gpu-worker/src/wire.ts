@@ -1,6 +1,6 @@
 /** Puts a worker together: engine first, then the loops that feed it. */
 import type { BlobStore } from "@zfarm/blobs";
-import type { Broker } from "@zfarm/broker";
+import { type Broker, copyOutcomes } from "@zfarm/broker";
 import type { PoolRecord } from "@zfarm/contract";
 import type { App } from "@zfarm/runtime";
 import { AttemptRunner } from "./attempt-runner.ts";
@@ -40,7 +40,9 @@ export async function wireGpuWorker(
   log.info({ model: info.name, model_digest: info.digest }, "model is loaded");
   await announcePool({ app, config, broker, info });
 
-  const delivery = { outcomes: broker.outcomes, blobs, clock, modelDigest: info.digest };
+  const copies = config.durability === "manifest";
+  const outcomes = copies ? copyOutcomes(broker.outcomes, blobs) : broker.outcomes;
+  const delivery = { outcomes, blobs, clock, modelDigest: info.digest };
   const runner = new AttemptRunner({
     state,
     engine,
@@ -62,6 +64,7 @@ export async function wireGpuWorker(
   app.ready(() => engine.problem());
   app.ready(() => broker.problem());
   app.ready(() => blobs.problem());
+  app.spawn("broker-state", (stop) => broker.untilLost(stop));
   app.spawn("engine", (stop) => engine.run(stop));
   app.spawn("heartbeat", () =>
     runHeartbeat({ state, link, engine, info, device, clock }, drained.signal),

@@ -23,12 +23,13 @@ export interface WorkerUnderTest {
 
 interface WorkerOptions {
   readonly slots?: number;
+  readonly durability?: "stream" | "manifest";
   /** Puts something between the worker and its broker. */
   readonly wrapBroker?: (broker: Broker) => Broker;
 }
 
 export async function startWorker(options: WorkerOptions = {}): Promise<WorkerUnderTest> {
-  const { slots = 4, wrapBroker = (broker) => broker } = options;
+  const { slots = 4, durability = "stream", wrapBroker = (broker) => broker } = options;
   const farm = createMemoryFarm();
   const broker = farm.connect();
   const leader = await ScriptedLeader.start(broker);
@@ -41,6 +42,7 @@ export async function startWorker(options: WorkerOptions = {}): Promise<WorkerUn
     threads: 1,
     slots,
     modelDir: "stub",
+    durability,
     engineEntry: stubEngine.entry,
   };
   const app = startApp({

@@ -63,7 +63,13 @@ beforeAll(async () => {
     widthDefault: 480,
     heightDefault: 480,
   });
-  const config = { host: "127.0.0.1", port: 0, reflection: false, drainMs: 1_000 };
+  const config = {
+    host: "127.0.0.1",
+    port: 0,
+    reflection: false,
+    drainMs: 1_000,
+    durability: "stream",
+  } as const;
   gateway = startApp({
     name: "gateway",
     log: silentLog,

@@ -47,8 +47,7 @@ export async function declareStreams(options: DeclareStreamsOptions): Promise<St
     if (loss === undefined) {
       if (options.mode === "recreate") await forgetRestored(present, options);
       await createStreams(missing, options);
-    }
-    else if (look === looksMax || options.mode === "require") {
+    } else if (look === looksMax || options.mode === "require") {
       throw new FarmError("STATE_LOST", loss);
     }
     await clock.sleep(loss === undefined ? 0 : lookAgainMs, new AbortController().signal);

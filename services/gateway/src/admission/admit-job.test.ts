@@ -14,6 +14,7 @@ import { describe, expect, test } from "vitest";
 import { fillScheduling } from "../domain/scheduling-rules.ts";
 import { createGatewayMetrics } from "../metrics.ts";
 import { type Admission, admitJob } from "./admit-job.ts";
+import type { JobManifests } from "./job-manifests.ts";
 import { ProjectQuotas } from "./project-quotas.ts";
 
 const image = { prompt: "a red house", width: 256, height: 256, steps: 8, seed: undefined };
@@ -30,9 +31,10 @@ const admission = (count: number, requestId = "r"): Admission => ({
   digest: "content",
 });
 
-const needsOf = (broker: Broker) => ({
+const needsOf = (broker: Broker, manifests?: JobManifests) => ({
   broker,
   quotas: new ProjectQuotas({ broker, log: silentLog }),
+  manifests,
   clock: systemClock,
   log: silentLog,
   metrics: createGatewayMetrics(new Registry()),

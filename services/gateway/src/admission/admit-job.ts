@@ -1,8 +1,8 @@
 /**
  * Turns a valid submission into a stored job, once, however often and wherever it is retried.
  *
- * The record is created first (not admitted), then every task is stored, then the record is
- * marked admitted; a retry of the same request id finds the record and does what is missing.
+ * The record is created first (not admitted), then the manifest where the farm keeps them, then
+ * every task is stored, then the record is marked admitted; a retry of the same request id finds the record and does what is missing.
  * Refused means refused: when the queue fills up halfway, the record is voided first (so that no
  * concurrent retry admits it) and then every task of it is canceled. A void record keeps its job
  * id for ever, because its tasks have outcomes; the same request id starts over under the job id
@@ -21,15 +21,15 @@ import {
   type LoraStack,
   limits,
   type PoolId,
-  type QueuedTask,
+  type TaskSpec,
   taskIdOf,
 } from "@zfarm/contract";
+import { forEachBounded } from "@zfarm/runtime";
 import { needsControl } from "../domain/scheduling-rules.ts";
 import type { Submission } from "../domain/validate-request.ts";
 import type { GatewayNeeds } from "../needs.ts";
 import { cancelUnfinished } from "./cancel-tasks.ts";
 import { drawSeed } from "./draw-seed.ts";
-import { forEachBounded } from "./for-each-bounded.ts";
 
 export interface Admission {
   readonly submission: Submission;
@@ -45,7 +45,10 @@ export interface Admission {
   readonly beforePublish?: (job: JobRef) => Promise<void>;
 }
 
-type AdmitNeeds = Pick<GatewayNeeds, "broker" | "quotas" | "clock" | "metrics" | "log">;
+type AdmitNeeds = Pick<
+  GatewayNeeds,
+  "broker" | "quotas" | "clock" | "metrics" | "log" | "manifests"
+>;
 
 /** A record whose submission was refused halfway; it stands for nothing any more. */
 export function isVoid(record: JobRecord): boolean {
@@ -66,8 +69,10 @@ export async function admitJob(needs: AdmitNeeds, admission: Admission): Promise
   if (record.admitted) return record;
   const attempt = { stored, created, added: new Set<number>() };
   try {
+    const drawn = specsOf(admission, record);
+    const specs = (await needs.manifests?.keep(record, drawn)) ?? drawn;
     await holdJob(needs, record);
-    await addTasks(needs, { admission, record, added: attempt.added });
+    await addTasks(needs, { specs, record, added: attempt.added });
   } catch (thrown) {
     const repeatable = admission.submission.requestId !== "";
     return await giveUp(needs, { ...attempt, repeatable, error: FarmError.from(thrown) });
@@ -98,7 +103,7 @@ async function claimRecord(
     });
     if (!isVoid(claim.stored.record)) return claim;
     // Whoever voided it may have died before its tasks were canceled.
-    await cancelUnfinished(needs, claim.stored.record);
+    await cancelRefused(needs, claim.stored.record);
   }
   throw new FarmError(
     "QUEUE_FULL",
@@ -134,21 +139,23 @@ async function holdJob({ broker }: AdmitNeeds, record: JobRecord): Promise<void>
 /** Stores the tasks; `added` grows by each index that was not there before. */
 async function addTasks(
   { broker, metrics, quotas }: AdmitNeeds,
-  job: { readonly admission: Admission; readonly record: JobRecord; readonly added: Set<number> },
+  job: {
+    readonly specs: readonly TaskSpec[];
+    readonly record: JobRecord;
+    readonly added: Set<number>;
+  },
 ): Promise<void> {
-  const tasks = tasksOf(job.admission, job.record);
-  const storing = quotas.beginStoring(refOf(job.record).project, tasks.length);
-  const add = async (task: QueuedTask): Promise<void> => {
-    const index = task.spec?.index ?? 0;
-    const added = await broker.queue.add(task);
+  const storing = quotas.beginStoring(refOf(job.record).project, job.specs.length);
+  const add = async (spec: TaskSpec): Promise<void> => {
+    const added = await broker.queue.add({ spec, attempts: 0 });
     storing.stored();
     if (added === "exists") return;
-    job.added.add(index);
+    job.added.add(spec.index);
     metrics.tasksAdmitted.inc();
   };
   try {
     // The first one alone: a queue that is full already refuses it, and there is nothing to undo.
-    const [first, ...rest] = tasks;
+    const [first, ...rest] = job.specs;
     if (first !== undefined) await add(first);
     await forEachBounded(rest, limits.admitParallel, add);
   } finally {
@@ -156,24 +163,24 @@ async function addTasks(
   }
 }
 
-/** As many as the record says: a later try of a retry may know of more failed tasks. */
-function tasksOf({ submission, ...admission }: Admission, record: JobRecord): QueuedTask[] {
+/**
+ * Every default filled in and every seed drawn. As many as the record says: a later try of a retry
+ * may know of more failed tasks.
+ */
+function specsOf({ submission, ...admission }: Admission, record: JobRecord): TaskSpec[] {
   const scheduling = record.scheduling ?? submission.scheduling;
   const { priorityClass, priority, deadlineTime } = scheduling;
   const isControlled = needsControl(scheduling);
   return submission.images.slice(0, record.taskCount).map((image, index) => ({
-    spec: {
-      project: record.project,
-      job: record.job,
-      index,
-      pool: record.pool,
-      image: { ...image, seed: image.seed ?? drawSeed() },
-      createTime: record.createTime,
-      expireTime: admission.expireTime,
-      stack: admission.stacks?.[index],
-      priority: { priorityClass, priority, deadlineTime, isControlled },
-    },
-    attempts: 0,
+    project: record.project,
+    job: record.job,
+    index,
+    pool: record.pool,
+    image: { ...image, seed: image.seed ?? drawSeed() },
+    createTime: record.createTime,
+    expireTime: admission.expireTime,
+    stack: admission.stacks?.[index],
+    priority: { priorityClass, priority, deadlineTime, isControlled },
   }));
 }
 
@@ -196,7 +203,7 @@ async function markAdmitted(needs: AdmitNeeds, attempt: Attempt): Promise<JobRec
     await removeEnded(needs, attempt);
     return current.record;
   }
-  await cancelUnfinished(needs, record);
+  await cancelRefused(needs, record);
   await removeEnded(needs, attempt);
   if (current !== undefined && isVoid(current.record)) throw queueFull();
   throw new FarmError("CONFLICT", "the job's record changed while its tasks were stored");
@@ -228,9 +235,10 @@ async function giveUp(
   const { stored, added, repeatable, error } = attempt;
   const full = error.code === "QUEUE_FULL";
   if (full && added.size === 0 && (await isUntouched(needs, stored.record))) {
+    await forgetQuietly(needs, stored.record);
     throw queueFull(error);
   }
-  if (!full && repeatable) throw error;
+  if (!full && repeatable) throw unknownOutcome(error);
   const winner = await voidJob(needs, stored).catch((failure: unknown) => {
     needs.log.warn({ job_id: stored.record.job, error: failure }, "refused job not fully undone");
     return undefined;
@@ -254,9 +262,32 @@ async function voidJob(needs: AdmitNeeds, stored: StoredJob): Promise<JobRecord 
     const current = await needs.broker.jobs.find(refOf(record));
     if (current?.record.admitted === true) return current.record;
   }
-  await cancelUnfinished(needs, record);
+  await cancelRefused(needs, record);
+  await needs.manifests?.forget(record);
   needs.metrics.jobsUndone.inc();
   return undefined;
+}
+
+/** Without copies of the outcomes: nothing will ever bring a refused job back. */
+async function cancelRefused(needs: AdmitNeeds, record: JobRecord): Promise<void> {
+  await cancelUnfinished({ ...needs, manifests: undefined }, record);
+}
+
+/** Nothing was stored, so the record alone is left: a manifest without tasks must not be. */
+async function forgetQuietly({ manifests, log }: AdmitNeeds, record: JobRecord): Promise<void> {
+  await manifests?.forget(record).catch((error: unknown) => {
+    log.warn({ job_id: record.job, error }, "manifest of a refused job not removed");
+  });
+}
+
+/** The broker fell silent in between; only the same request can tell what became of this one. */
+function unknownOutcome(error: FarmError): FarmError {
+  if (error.code !== "BROKER_UNAVAILABLE") return error;
+  const told = "whether the request was kept is unknown: retry it with the same request_id";
+  return new FarmError(error.code, `${error.message}; ${told}`, {
+    cause: error,
+    ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+  });
 }
 
 function queueFull(cause?: FarmError): FarmError {

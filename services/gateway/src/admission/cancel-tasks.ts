@@ -8,22 +8,23 @@ import {
   type TaskSpec,
   taskIdOf,
 } from "@zfarm/contract";
+import { forEachBounded } from "@zfarm/runtime";
 import type { GatewayNeeds } from "../needs.ts";
-import { forEachBounded } from "./for-each-bounded.ts";
 
-type CancelNeeds = Pick<GatewayNeeds, "broker" | "clock">;
+type CancelNeeds = Pick<GatewayNeeds, "broker" | "clock" | "manifests">;
 
 /** Cancels every task of the job that has no outcome. Harmless when repeated. */
 export async function cancelUnfinished(needs: CancelNeeds, record: JobRecord): Promise<void> {
   const job = taskIdOf({ ...record, index: 0 });
-  const outcomes = await needs.broker.outcomes.list(job);
+  const log = needs.manifests?.outcomes ?? needs.broker.outcomes;
+  const outcomes = await log.list(job);
   const ended = new Set(outcomes.map(({ outcome }) => outcome.spec?.index));
   const open = Array.from({ length: record.taskCount }, (_, index) => index).filter(
     (index) => !ended.has(index),
   );
   await forEachBounded(open, limits.lookupParallel, async (index) => {
     const spec = await specOf(needs, record, { ...job, index });
-    await needs.broker.outcomes.publish({
+    await log.publish({
       spec,
       kind: OutcomeKind.CANCELED,
       worker: "",

@@ -7,7 +7,7 @@ import {
   type Task,
   type TaskId,
 } from "@zfarm/contract";
-import { forEachBounded } from "../admission/for-each-bounded.ts";
+import { forEachBounded } from "@zfarm/runtime";
 import { decodePageToken, encodePageToken } from "../domain/tokens.ts";
 import { invalidField } from "../domain/violations.ts";
 import type { GatewayNeeds } from "../needs.ts";

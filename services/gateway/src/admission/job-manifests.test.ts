@@ -1,0 +1,174 @@
+import { createMemoryBlobStore } from "@zfarm/blobs";
+import { type Broker, createMemoryFarm, readOutcomeCopy } from "@zfarm/broker";
+import {
+  defaultPool,
+  defaultProject,
+  FarmError,
+  JobManifest,
+  jobIdOfRequest,
+  manifestKey,
+  OutcomeKind,
+  outcomeCopyKey,
+  type TaskSpec,
+} from "@zfarm/contract";
+import { Registry, silentLog, systemClock } from "@zfarm/runtime";
+import { beforeEach, describe, expect, test } from "vitest";
+import { createGatewayMetrics } from "../metrics.ts";
+import { type Admission, admitJob } from "./admit-job.ts";
+import { cancelUnfinished } from "./cancel-tasks.ts";
+import { JobManifests } from "./job-manifests.ts";
+
+const ref = { project: defaultProject, job: jobIdOfRequest(defaultProject, "r") };
+const image = { prompt: "a red house", width: 256, height: 256, steps: 8, seed: undefined };
+
+const admission = (count: number, digest = "content"): Admission => ({
+  submission: {
+    project: defaultProject,
+    pool: defaultPool,
+    requestId: "r",
+    displayName: "",
+    images: Array.from({ length: count }, () => image),
+  },
+  digest,
+});
+
+describe("a farm that keeps manifests", () => {
+  let blobs: ReturnType<typeof createMemoryBlobStore>;
+  let broker: Broker;
+  const needsOf = (gateway: Broker, store: Partial<typeof blobs> = {}) => ({
+    broker: gateway,
+    manifests: new JobManifests({ ...bound(blobs), ...store }, gateway.outcomes),
+    clock: systemClock,
+    log: silentLog,
+    metrics: createGatewayMetrics(new Registry()),
+  });
+  const manifest = async (): Promise<JobManifest | undefined> => {
+    const bytes = await blobs.get(manifestKey(ref));
+    return bytes === undefined ? undefined : JobManifest.decode(bytes);
+  };
+  const live = async (): Promise<TaskSpec[]> => {
+    const specs: TaskSpec[] = [];
+    for await (const followed of broker.queue.follow(new AbortController().signal)) {
+      if (followed.kind === "caught-up") break;
+      if (followed.entry.task.spec !== undefined) specs.push(followed.entry.task.spec);
+    }
+    return specs.toSorted((a, b) => a.index - b.index);
+  };
+  beforeEach(() => {
+    blobs = createMemoryBlobStore();
+    broker = createMemoryFarm({ bounds: { queueTasksMax: 6 } }).connect();
+  });
+
+  test("has the manifest, with what was drawn, before it stores the first task", async () => {
+    const { queue } = broker;
+    const seen: (JobManifest | undefined)[] = [];
+    const watched: Broker = {
+      ...broker,
+      queue: {
+        add: async (task) => {
+          seen.push(await manifest());
+          return await queue.add(task);
+        },
+        rewrite: (task, revision) => queue.rewrite(task, revision),
+        remove: (revision) => queue.remove(revision),
+        find: (pool, id) => queue.find(pool, id),
+        follow: (stop) => queue.follow(stop),
+      },
+    };
+
+    await admitJob(needsOf(watched), admission(3));
+
+    expect(seen).toHaveLength(3);
+    expect(seen[0]?.tasks).toEqual(await live());
+    expect(seen[0]?.record).toMatchObject({ ...ref, taskCount: 3, admitted: false });
+  });
+
+  test("accepts nothing while the store is away, and a retry completes it", async () => {
+    const away = async () => {
+      throw new FarmError("STORE_UNAVAILABLE", "away");
+    };
+
+    const trying = admitJob(needsOf(broker, { create: away }), admission(3));
+
+    await expect(trying).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    expect(await live()).toEqual([]);
+    expect((await admitJob(needsOf(broker), admission(3))).admitted).toBe(true);
+    expect(await live()).toHaveLength(3);
+  });
+
+  test("draws seeds once, however often a request is retried", async () => {
+    const { queue } = broker;
+    let adds = 0;
+    const add: Broker["queue"]["add"] = async (task) => {
+      adds += 1;
+      if (adds > 1) throw new FarmError("BROKER_UNAVAILABLE", "as scripted");
+      return await queue.add(task);
+    };
+    const failing: Broker = { ...broker, queue: Object.assign(Object.create(queue), { add }) };
+    await admitJob(needsOf(failing), admission(3)).catch(() => undefined);
+    const drawn = (await manifest())?.tasks;
+
+    await admitJob(needsOf(broker), admission(3));
+
+    expect(await live()).toEqual(drawn);
+  });
+
+  test("tells whose outcome is unknown what to do", async () => {
+    const add: Broker["queue"]["add"] = async () => {
+      throw new FarmError("BROKER_UNAVAILABLE", "timeout");
+    };
+    const silent = { ...broker, queue: Object.assign(Object.create(broker.queue), { add }) };
+
+    await expect(admitJob(needsOf(silent), admission(3))).rejects.toThrow(
+      "retry it with the same request_id",
+    );
+  });
+
+  test.each([3, 7])("keeps no manifest of %i tasks that were refused", async (count) => {
+    await admitJob(needsOf(broker), { ...admission(6), submission: other(6) });
+
+    await expect(admitJob(needsOf(broker), admission(count))).rejects.toThrow("the queue is full");
+
+    expect(await manifest()).toBeUndefined();
+  });
+
+  test("keeps no manifest of what was refused halfway, and copies no outcome of it", async () => {
+    await expect(admitJob(needsOf(broker), admission(7))).rejects.toThrow("the queue is full");
+
+    expect(await manifest()).toBeUndefined();
+    expect(await Array.fromAsync(blobs.list(""))).toEqual([]);
+  });
+
+  test("takes no other content for a job whose manifest stands", async () => {
+    await admitJob(needsOf(broker), admission(2));
+    const empty = createMemoryFarm().connect();
+
+    const trying = admitJob(needsOf(empty), admission(2, "other content"));
+
+    await expect(trying).rejects.toMatchObject({ code: "REQUEST_ID_REUSED" });
+  });
+
+  test("copies what is canceled on request", async () => {
+    const needs = needsOf(broker);
+    const record = await admitJob(needs, admission(2));
+
+    await cancelUnfinished(needs, record);
+
+    const copy = await blobs.get(outcomeCopyKey({ ...ref, index: 1 }, 0n));
+    expect(copy && readOutcomeCopy(copy)?.kind).toBe(OutcomeKind.CANCELED);
+  });
+});
+
+/** Another request that fills the queue. */
+function other(count: number): Admission["submission"] {
+  return { ...admission(count).submission, requestId: "other" };
+}
+
+function bound(blobs: ReturnType<typeof createMemoryBlobStore>) {
+  return {
+    create: blobs.create.bind(blobs),
+    get: blobs.get.bind(blobs),
+    put: blobs.put.bind(blobs),
+    remove: blobs.remove.bind(blobs),
+  };
+}

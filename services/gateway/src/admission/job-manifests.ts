@@ -1,0 +1,62 @@
+/**
+ * Keeps in the object store what a job was accepted with, before anybody is told OK: with it the
+ * job outlives the broker. Written once: a later try of the same request gets what stands there,
+ * with the seeds that were drawn first.
+ */
+import type { BlobStore } from "@zfarm/blobs";
+import { copyOutcomes, type OutcomeLog } from "@zfarm/broker";
+import {
+  FarmError,
+  JobManifest,
+  type JobRecord,
+  type JobRef,
+  manifestKey,
+  type TaskSpec,
+  taskIdOf,
+} from "@zfarm/contract";
+
+type ManifestStore = Pick<BlobStore, "create" | "get" | "put" | "remove">;
+
+export class JobManifests {
+  readonly #store: ManifestStore;
+  /** For outcomes that a gateway decides: they must outlive the broker as the jobs do. */
+  readonly outcomes: OutcomeLog;
+
+  constructor(store: ManifestStore, outcomes: OutcomeLog) {
+    this.#store = store;
+    this.outcomes = copyOutcomes(outcomes, store);
+  }
+
+  /** The tasks of the manifest that stands: these, or those of an earlier try. STORE_UNAVAILABLE. */
+  async keep(record: JobRecord, tasks: readonly TaskSpec[]): Promise<readonly TaskSpec[]> {
+    const bytes = JobManifest.encode({ record, tasks: [...tasks] }).finish();
+    const key = manifestKey(refOf(record));
+    if ((await this.#store.create(key, bytes, "application/x-protobuf")) === "created") {
+      return tasks;
+    }
+    const standing = readManifest(await this.#store.get(key), key);
+    if (standing.record?.requestDigest !== record.requestDigest) {
+      throw new FarmError("REQUEST_ID_REUSED", "this request_id came before with other content");
+    }
+    return standing.tasks;
+  }
+
+  /** After a refusal: nothing may bring the job back. */
+  async forget(record: JobRecord): Promise<void> {
+    await this.#store.remove(manifestKey(refOf(record)));
+  }
+}
+
+function readManifest(bytes: Uint8Array | undefined, key: string): JobManifest {
+  // Another try has just been refused and took it away.
+  if (bytes === undefined) throw new FarmError("CONFLICT", `the manifest ${key} is gone again`);
+  try {
+    return JobManifest.decode(bytes);
+  } catch (cause) {
+    throw new FarmError("OBJECT_CORRUPT", `the manifest ${key} cannot be read`, { cause });
+  }
+}
+
+function refOf(record: JobRecord): JobRef {
+  return taskIdOf({ ...record, index: 0 });
+}
