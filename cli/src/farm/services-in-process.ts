@@ -23,7 +23,7 @@ export async function startServicesInProcess(options: LocalFarmOptions): Promise
     });
 
   const scheduler = start("scheduler", (app) =>
-    wireScheduler(app, readSchedulerConfig(env), { broker }),
+    wireScheduler(app, readSchedulerConfig(env), { broker, blobs }),
   );
   const gateway = start("gateway", (app) =>
     wireGateway(app, readGatewayConfig({ ...env, GATEWAY_PORT: String(port) }), { broker, blobs }),

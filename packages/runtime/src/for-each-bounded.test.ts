@@ -20,7 +20,7 @@ describe("forEachBounded", () => {
     await forEachBounded(items, 3, async (item) => {
       running += 1;
       most = Math.max(most, running);
-      await Promise.resolve();
+      await new Promise((resolve) => setImmediate(resolve));
       done.push(item);
       running -= 1;
     });

@@ -8,6 +8,7 @@ import type { Clock, Log } from "@zfarm/runtime";
 import { Scheduler } from "./domain/scheduler.ts";
 import type { SchedulerEffect } from "./domain/scheduler-effect.ts";
 import type { SchedulerEvent } from "./domain/scheduler-event.ts";
+import type { StoreKeeper } from "./keep-store.ts";
 import { type SchedulerMetrics, showFarm } from "./metrics.ts";
 import { recordEffect } from "./record-effect.ts";
 import { TermWriter } from "./term-writer.ts";
@@ -17,6 +18,8 @@ export interface TermNeeds {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: SchedulerMetrics;
+  /** Undefined where this process has no object store. */
+  readonly store?: Pick<StoreKeeper, "run">;
 }
 
 export class Decider {

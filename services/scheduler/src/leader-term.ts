@@ -81,10 +81,12 @@ async function followOutcomes(
   const { broker, log } = decider.needs;
   const options = { after: start.outcomesBefore, stop: decider.ended };
   let stopServing: (() => void) | undefined;
+  let keeping: Promise<void> | undefined;
   try {
     for await (const followed of broker.outcomes.follow(options)) {
       if (followed.kind === "caught-up") {
         stopServing = beginServing(decider, start.startedAt);
+        keeping = keepStore(decider);
         continue;
       }
       const { outcome, revision } = followed.entry;
@@ -96,6 +98,7 @@ async function followOutcomes(
   } finally {
     stopServing?.();
     await finishTerm(decider);
+    await keeping;
   }
 }
 
@@ -110,6 +113,12 @@ function beginServing(decider: Decider, startedAt: number): () => void {
   metrics.leader.set(1);
   log.info({ rebuild_ms: rebuildMs }, "leading");
   return stopServing;
+}
+
+/** Beside everything else; undefined where this process has no object store. */
+function keepStore(decider: Decider): Promise<void> | undefined {
+  const { store } = decider.needs;
+  return store && guard(decider, () => store.run(decider));
 }
 
 /** After a stop waiting workers are sent on and writes may end; a lost term just ends. */

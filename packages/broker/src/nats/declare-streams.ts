@@ -47,7 +47,7 @@ export async function declareStreams(options: DeclareStreamsOptions): Promise<St
     if (loss === undefined) {
       if (options.mode === "recreate") await forgetRestored(present, options);
       await createStreams(missing, options);
-    } else if (look === looksMax || options.mode === "require") {
+    } else if (look === looksMax) {
       throw new FarmError("STATE_LOST", loss);
     }
     await clock.sleep(loss === undefined ? 0 : lookAgainMs, new AbortController().signal);
@@ -75,10 +75,7 @@ function lossOf(
 ): string | undefined {
   const names = missing.map(({ config }) => config.name).join(", ");
   if (mode === "require") return `streams missing: ${names}; this process may not create them`;
-  const used = present.find(({ config, state }) => {
-    const { first_seq: first = 1 }: Partial<StreamConfig> = config;
-    return state.last_seq >= first;
-  });
+  const used = present.find(({ config, state }) => state.last_seq >= firstOf(config));
   if (used === undefined || mode === "recreate") return undefined;
   const layout = layoutOf(present);
   if (layout !== undefined && missing.every((spec) => spec.layout > layout)) return undefined;
@@ -113,6 +110,11 @@ async function forgetRestored(
   if (!present.some(({ config }) => config.name === name)) return;
   await manager.streams.purge(name);
   log.warn({ stream: name }, "streams are missing and made anew; the farm must be restored");
+}
+
+/** The first revision that a stream could give out; servers before 2.10 know only 1. */
+function firstOf({ first_seq: first }: Partial<StreamConfig>): number {
+  return first ?? 1;
 }
 
 async function createStreams(

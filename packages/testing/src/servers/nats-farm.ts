@@ -1,4 +1,6 @@
 /** Brokers on a nats-server of their own. */
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
 import { type Broker, connectNatsBroker, type NatsBrokerOptions } from "@zfarm/broker";
 import { silentLog } from "@zfarm/runtime";
 import type { FarmUnderTest } from "../contracts/broker-farm.ts";
@@ -7,6 +9,8 @@ import { type NatsServer, startNatsServer } from "./nats-server.ts";
 export interface NatsFarm extends FarmUnderTest {
   readonly server: NatsServer;
   connect(options?: Partial<NatsBrokerOptions>): Promise<Broker>;
+  /** As an operator's mistake does. */
+  deleteStream(name: string): Promise<void>;
 }
 
 /** The options hold for every broker; those given to connect come on top. */
@@ -25,6 +29,11 @@ export async function openNatsFarm(options: Partial<NatsBrokerOptions> = {}): Pr
       });
       open.push(broker);
       return broker;
+    },
+    deleteStream: async (name) => {
+      const connection = await connect({ servers: server.url });
+      await (await jetstreamManager(connection)).streams.delete(name);
+      await connection.close();
     },
     close: async () => {
       for (const broker of open) await broker.drain();

@@ -1,7 +1,7 @@
 /** A real nats-server with JetStream on the loopback, with a store that outlives its crashes. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,6 +22,8 @@ export interface NatsServer {
   thaw(): void;
   /** Starts it again on the same port and store, after ending it if it runs. */
   restart(options?: NatsRestart): Promise<void>;
+  /** Keeps a copy of the store as it is now, for a restart to begin with. */
+  snapshot(): Promise<void>;
   /** Ends it and removes its store. */
   stop(): Promise<void>;
 }
@@ -29,6 +31,8 @@ export interface NatsServer {
 export interface NatsRestart {
   /** Start on an empty store, as after the loss of a disk. */
   readonly forget?: boolean;
+  /** Start on the store as it was at the last snapshot: what came after is lost. */
+  readonly fromSnapshot?: boolean;
   /** Start with JetStream off. */
   readonly withoutJetStream?: boolean;
 }
@@ -103,10 +107,20 @@ class RunningNatsServer {
     this.#child?.kill("SIGCONT");
   }
 
-  async restart({ forget = false, withoutJetStream = false }: NatsRestart = {}): Promise<void> {
+  async snapshot(): Promise<void> {
+    const { store } = this.#place;
+    await this.kill();
+    await rm(`${store}.snapshot`, { recursive: true, force: true });
+    await cp(store, `${store}.snapshot`, { recursive: true });
+    await this.restart();
+  }
+
+  async restart(options: NatsRestart = {}): Promise<void> {
+    const { forget = false, fromSnapshot = false, withoutJetStream = false } = options;
     await this.#end("SIGTERM");
     const { path, port, store } = this.#place;
-    if (forget) await rm(store, { recursive: true, force: true });
+    if (forget || fromSnapshot) await rm(store, { recursive: true, force: true });
+    if (fromSnapshot) await cp(`${store}.snapshot`, store, { recursive: true });
     const jetStream = withoutJetStream ? [] : ["-js", "-sd", store];
     const child = spawn(path, ["-a", "127.0.0.1", "-p", String(port), ...jetStream], {
       stdio: "ignore",
@@ -118,7 +132,9 @@ class RunningNatsServer {
   async stop(): Promise<void> {
     await this.#end("SIGTERM");
     process.removeListener("exit", this.#onExit);
-    await rm(this.#place.store, { recursive: true, force: true });
+    for (const folder of [this.#place.store, `${this.#place.store}.snapshot`]) {
+      await rm(folder, { recursive: true, force: true });
+    }
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {

@@ -1,8 +1,9 @@
 /**
  * Turns a valid submission into a stored job, once, however often and wherever it is retried.
  *
- * The record is created first (not admitted), then the manifest where the farm keeps them, then
- * every task is stored, then the record is marked admitted; a retry of the same request id finds the record and does what is missing.
+ * The record is created first (not admitted), then its manifest where the farm keeps them, then
+ * every task is stored, then the record is marked admitted; a retry of the same request id finds
+ * the record and does what is missing.
  * Refused means refused: when the queue fills up halfway, the record is voided first (so that no
  * concurrent retry admits it) and then every task of it is canceled. A void record keeps its job
  * id for ever, because its tasks have outcomes; the same request id starts over under the job id

@@ -27,7 +27,7 @@ export class JobManifests {
     this.outcomes = copyOutcomes(outcomes, store);
   }
 
-  /** The tasks of the manifest that stands: these, or those of an earlier try. STORE_UNAVAILABLE. */
+  /** The tasks of the manifest that stands: these or an earlier try's. STORE_UNAVAILABLE. */
   async keep(record: JobRecord, tasks: readonly TaskSpec[]): Promise<readonly TaskSpec[]> {
     const bytes = JobManifest.encode({ record, tasks: [...tasks] }).finish();
     const key = manifestKey(refOf(record));

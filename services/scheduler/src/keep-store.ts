@@ -1,0 +1,103 @@
+/**
+ * What the leader does about the object store, beside leading: compares manifests with the
+ * streams at the beginning of its term and now and then, and sweeps garbage. Trouble of the store
+ * costs a round and never the term.
+ */
+import type { BlobStore } from "@zfarm/blobs";
+import { errorTable, FarmError, limits } from "@zfarm/contract";
+import { backoffMs } from "@zfarm/runtime";
+import type { Decider } from "./decider.ts";
+import type { ReconcileNeeds } from "./reconcile-job.ts";
+import { reconcileRound } from "./reconcile-round.ts";
+import type { StoreMetrics } from "./store-metrics.ts";
+import { sweepObjects, sweepStart } from "./sweep-objects.ts";
+
+/** Lives as long as the process: what its probes say about the store work of the current term. */
+export class StoreKeeper {
+  readonly #blobs: BlobStore;
+  readonly #metrics: StoreMetrics;
+  #isRestoring = false;
+
+  constructor(blobs: BlobStore, metrics: StoreMetrics) {
+    this.#blobs = blobs;
+    this.#metrics = metrics;
+  }
+
+  /** A leader that still puts back what was lost is not ready; a standby has no part in it. */
+  problem(): string | undefined {
+    return this.#isRestoring ? "the farm is being restored from its manifests" : undefined;
+  }
+
+  /** Runs from when the leader serves until its term ends. */
+  async run(decider: Decider): Promise<void> {
+    try {
+      await this.#keep(decider);
+    } catch (error) {
+      if (!decider.ended.aborted) throw error;
+    } finally {
+      this.#isRestoring = false;
+    }
+  }
+
+  async #keep(decider: Decider): Promise<void> {
+    const { broker, clock } = decider.needs;
+    const { ended } = decider;
+    const reconcile = this.#createReconcile(decider);
+    this.#isRestoring = (await broker.farm.find())?.restoredTime === undefined;
+    for (let tries = 1; !(await reconcile()) && !ended.aborted; tries += 1) {
+      await clock.sleep(backoffMs(tries), ended);
+    }
+    this.#isRestoring = false;
+    let sweptTo = sweepStart;
+    let reconciledAtMs = clock.monotonic();
+    while (!ended.aborted) {
+      await clock.sleep(limits.sweepEveryMs, ended);
+      if (ended.aborted) return;
+      await this.#attempt("sweep", decider, async () => {
+        sweptTo = await sweepObjects(this.#sweepNeeds(decider), sweptTo);
+      });
+      if (clock.monotonic() - reconciledAtMs < limits.reconcileEveryMs) continue;
+      reconciledAtMs = clock.monotonic();
+      await reconcile();
+    }
+  }
+
+  /** One round for each call; what is known of ended jobs lasts for the term. */
+  #createReconcile(decider: Decider): () => Promise<boolean> {
+    const { broker, clock, log } = decider.needs;
+    const endedJobs = new Set<string>();
+    const needs: ReconcileNeeds = {
+      broker,
+      blobs: this.#blobs,
+      live: (job) => new Set(decider.scheduler.describeJob(job).map(({ index }) => index)),
+      clock,
+      log,
+      metrics: this.#metrics,
+    };
+    return () =>
+      this.#attempt("reconcile", decider, () => reconcileRound(needs, endedJobs, decider.ended));
+  }
+
+  #sweepNeeds(decider: Decider) {
+    const { broker, clock } = decider.needs;
+    return { broker, blobs: this.#blobs, clock, metrics: this.#metrics };
+  }
+
+  /** Whether the round came through; throws what no later round would heal. */
+  async #attempt(
+    round: "reconcile" | "sweep",
+    decider: Decider,
+    run: () => Promise<void>,
+  ): Promise<boolean> {
+    try {
+      await run();
+      return true;
+    } catch (error) {
+      if (decider.ended.aborted) return false;
+      if (!(error instanceof FarmError) || !errorTable[error.code].retry) throw error;
+      this.#metrics.roundsFailed.inc({ round });
+      decider.needs.log.warn({ error, round }, "round over the object store stopped short");
+      return false;
+    }
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * Compares one manifest with what the broker knows, and puts back what is missing: outcomes from
+ * their copies, so that finished work is not done again, then tasks, then the job's record. Every
+ * write is conditional, so that gateways and workers may do theirs meanwhile.
+ */
+import type { BlobInfo, BlobStore } from "@zfarm/blobs";
+import { type Broker, readOutcomeCopy } from "@zfarm/broker";
+import {
+  type JobRecord,
+  type JobRef,
+  jobPrefix,
+  limits,
+  manifestKey,
+  type Outcome,
+  OutcomeKind,
+  type PoolId,
+  parseAttemptKey,
+  parseManifestKey,
+  type TaskSpec,
+  taskIdOf,
+} from "@zfarm/contract";
+import type { Clock, Log } from "@zfarm/runtime";
+import { type Manifest, readManifest } from "./read-manifest.ts";
+import { planManifest } from "./reconcile-plan.ts";
+import type { StoreMetrics } from "./store-metrics.ts";
+
+export interface ReconcileNeeds {
+  readonly broker: Pick<Broker, "queue" | "outcomes" | "jobs" | "farm">;
+  readonly blobs: Pick<BlobStore, "get" | "list" | "remove">;
+  /** Indexes of the job's tasks that the leader knows to be live. */
+  readonly live: (job: JobRef) => ReadonlySet<number>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: StoreMetrics;
+}
+
+/** What one look came to; an ended job need not be looked at again until its manifest is old. */
+export type Reconciled = "open" | "ended" | "removed" | "unusable";
+
+/** BROKER_UNAVAILABLE, STORE_UNAVAILABLE, QUEUE_FULL: the same look may work later. */
+export async function reconcileJob(needs: ReconcileNeeds, found: BlobInfo): Promise<Reconciled> {
+  const job = parseManifestKey(found.key);
+  if (job === undefined) return reportUnusable(needs, found.key);
+  const stored = await needs.broker.jobs.find(job);
+  // The manifest itself is read only where something may be missing.
+  let manifest = stored === undefined ? await fetchManifest(needs, found.key) : undefined;
+  const taskCount = stored?.record.taskCount ?? manifest?.tasks.length;
+  if (taskCount === undefined) return "unusable";
+  const plan = planManifest({
+    ageMs: needs.clock.now() - found.modifiedMs,
+    record: stored?.record,
+    taskCount,
+    ended: await findEnded(needs, job, taskCount),
+  });
+  if (plan.kind === "leave") return plan.reason === "ended" ? "ended" : "open";
+  if (plan.kind === "remove") {
+    await removeManifest(needs, job);
+    needs.log.info({ job_id: job.job, reason: plan.reason }, "manifest removed");
+    return "removed";
+  }
+  manifest ??= await fetchManifest(needs, found.key);
+  if (manifest === undefined) return "unusable";
+  const open = new Set(plan.open);
+  await ensureTasks(
+    needs,
+    job,
+    manifest.tasks.filter(({ index }) => open.has(index)),
+  );
+  if (plan.createRecord) await restoreRecord(needs, manifest.record);
+  return "open";
+}
+
+/** Undefined where it has gone since it was listed, or is none that can be used. */
+async function fetchManifest(needs: ReconcileNeeds, key: string): Promise<Manifest | undefined> {
+  const bytes = await needs.blobs.get(key);
+  const manifest = bytes === undefined ? undefined : readManifest(bytes);
+  if (bytes !== undefined && manifest === undefined) reportUnusable(needs, key);
+  return manifest;
+}
+
+function reportUnusable({ log, metrics }: ReconcileNeeds, key: string): "unusable" {
+  log.error({ key }, "manifest that cannot be read");
+  metrics.reconciled.inc({ what: "unusable" });
+  return "unusable";
+}
+
+/** Last, so that a restoration that is cut short begins again. */
+async function restoreRecord(needs: ReconcileNeeds, record: JobRecord): Promise<void> {
+  const { created } = await needs.broker.jobs.create({ ...record, admitted: true });
+  if (!created) return;
+  needs.metrics.reconciled.inc({ what: "job" });
+  needs.log.warn({ job_id: record.job }, "lost job restored");
+}
+
+/** Small jobs are asked for task by task, which costs less than a listing. */
+async function findEnded(
+  { broker }: ReconcileNeeds,
+  job: JobRef,
+  taskCount: number,
+): Promise<Set<number>> {
+  const ended = new Set<number>();
+  if (taskCount >= limits.rebuildListMin) {
+    for (const { outcome } of await broker.outcomes.list(job)) ended.add(outcome.spec?.index ?? -1);
+    return ended;
+  }
+  for (let index = 0; index < taskCount; index += 1) {
+    if ((await broker.outcomes.find(taskIdOf({ ...job, index }))) !== undefined) ended.add(index);
+  }
+  return ended;
+}
+
+/** Each of these tasks had no outcome a moment ago. */
+async function ensureTasks(
+  needs: ReconcileNeeds,
+  job: JobRef,
+  specs: readonly TaskSpec[],
+): Promise<void> {
+  const copies = await findCopies(needs, job);
+  const live = needs.live(job);
+  for (const spec of specs) {
+    const copy = copies.get(spec.index);
+    if (copy !== undefined) {
+      await needs.broker.outcomes.publish(copy);
+      needs.metrics.reconciled.inc({ what: "outcome" });
+    } else if (!live.has(spec.index)) {
+      await addTask(needs, spec);
+    }
+  }
+}
+
+async function addTask({ broker, metrics }: ReconcileNeeds, spec: TaskSpec): Promise<void> {
+  if ((await broker.queue.add({ spec, attempts: 0 })) === "exists") return;
+  const id = taskIdOf(spec);
+  // It may have ended since its outcome was looked for, and must not be done twice.
+  if ((await broker.outcomes.find(id)) === undefined) {
+    metrics.reconciled.inc({ what: "task" });
+    return;
+  }
+  const added = await broker.queue.find(spec.pool as PoolId, id);
+  if (added !== undefined) await broker.queue.remove(added.revision);
+}
+
+/**
+ * The copied outcome of each task that has one. Where several stand, attempts crossed and a
+ * loser's copy was not removed: the one that ended first is the likely winner.
+ */
+async function findCopies(
+  { blobs }: ReconcileNeeds,
+  job: JobRef,
+): Promise<ReadonlyMap<number, Outcome>> {
+  const sizes = new Map<string, number>();
+  const copies = new Map<number, Outcome>();
+  for await (const { key, sizeBytes } of blobs.list(jobPrefix(job))) sizes.set(key, sizeBytes);
+  for (const key of sizes.keys()) {
+    if (parseAttemptKey(key)?.kind !== "outcome-copy") continue;
+    const bytes = await blobs.get(key);
+    const outcome = bytes === undefined ? undefined : readOutcomeCopy(bytes);
+    if (outcome === undefined || !hasPicture(outcome, sizes)) continue;
+    const index = outcome.spec?.index ?? -1;
+    const other = copies.get(index);
+    if (other === undefined || endOf(outcome) < endOf(other)) copies.set(index, outcome);
+  }
+  return copies;
+}
+
+/** A success is worth nothing without its picture, whole. */
+function hasPicture({ kind, image }: Outcome, sizes: ReadonlyMap<string, number>): boolean {
+  if (kind !== OutcomeKind.SUCCEEDED) return true;
+  return image !== undefined && sizes.get(image.key) === Number(image.sizeBytes);
+}
+
+function endOf({ endTime }: Outcome): number {
+  return endTime?.getTime() ?? Number.POSITIVE_INFINITY;
+}
+
+/** The copies first: a manifest that is left behind is looked at again, copies are not. */
+async function removeManifest({ blobs, metrics }: ReconcileNeeds, job: JobRef): Promise<void> {
+  for await (const { key } of blobs.list(jobPrefix(job))) {
+    if (parseAttemptKey(key)?.kind === "outcome-copy") await blobs.remove(key);
+  }
+  await blobs.remove(manifestKey(job));
+  metrics.reconciled.inc({ what: "removed" });
+}

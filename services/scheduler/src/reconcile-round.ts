@@ -1,0 +1,30 @@
+/** One comparison of all manifests with the streams; the farm is restored once it came through. */
+
+import { limits, manifestPrefix } from "@zfarm/contract";
+import { forEachBounded } from "@zfarm/runtime";
+import { type ReconcileNeeds, reconcileJob } from "./reconcile-job.ts";
+
+/** Throws what made it stop short; what was done until then need not be done again. */
+export async function reconcileRound(
+  needs: ReconcileNeeds,
+  /** Manifests of ended jobs, by key, that earlier rounds of this term have seen. */
+  endedBefore: Set<string>,
+  ended: AbortSignal,
+): Promise<void> {
+  const { blobs, broker, clock } = needs;
+  await forEachBounded(blobs.list(manifestPrefix), limits.reconcileParallel, async (found) => {
+    ended.throwIfAborted();
+    const isOld = clock.now() - found.modifiedMs > limits.outcomeRetentionMs;
+    if (endedBefore.has(found.key) && !isOld) return;
+    const result = await reconcileJob(needs, found);
+    if (result === "ended" && endedBefore.size < limits.endedManifestsMax) {
+      endedBefore.add(found.key);
+    } else if (result === "removed") {
+      endedBefore.delete(found.key);
+    }
+  });
+  const record = await broker.farm.find();
+  if (record?.restoredTime !== undefined) return;
+  await broker.farm.put({ ...record, restoredTime: new Date(clock.now()) });
+  needs.log.info({}, "farm is restored: every manifest was compared with the streams");
+}

@@ -1,0 +1,31 @@
+/** Metrics of what the leader does about the object store. */
+import { Counter, type Registry } from "@zfarm/runtime";
+
+export interface StoreMetrics {
+  readonly reconciled: Counter<"what">;
+  readonly swept: Counter;
+  readonly roundsFailed: Counter<"round">;
+}
+
+export function createStoreMetrics(registry: Registry): StoreMetrics {
+  const registers = [registry];
+  return {
+    reconciled: new Counter({
+      name: "zfarm_reconciled_total",
+      help: "What comparing manifests with the streams put back, removed or could not read.",
+      labelNames: ["what"],
+      registers,
+    }),
+    swept: new Counter({
+      name: "zfarm_objects_swept_total",
+      help: "Objects removed because their task's outcome names another attempt.",
+      registers,
+    }),
+    roundsFailed: new Counter({
+      name: "zfarm_store_rounds_failed_total",
+      help: "Comparisons and sweeps that stopped short because the store or the broker was away.",
+      labelNames: ["round"],
+      registers,
+    }),
+  };
+}
