@@ -28,12 +28,17 @@ export class StoreKeeper {
     return this.#isRestoring ? "the farm is being restored from its manifests" : undefined;
   }
 
-  /** Runs from when the leader serves until its term ends. */
+  /**
+   * Runs from when the leader serves until its term ends. A request to a store that hangs is not
+   * waited for: what it may still do is harmless, and a stop has less time than it.
+   */
   async run(decider: Decider): Promise<void> {
+    const { ended } = decider;
+    const keeping = this.#keep(decider).catch((error: unknown) => {
+      if (!ended.aborted) throw error;
+    });
     try {
-      await this.#keep(decider);
-    } catch (error) {
-      if (!decider.ended.aborted) throw error;
+      await Promise.race([keeping, whenAborted(ended)]);
     } finally {
       this.#isRestoring = false;
     }
@@ -43,7 +48,9 @@ export class StoreKeeper {
     const { broker, clock } = decider.needs;
     const { ended } = decider;
     const reconcile = this.#createReconcile(decider);
-    this.#isRestoring = (await broker.farm.find())?.restoredTime === undefined;
+    await this.#attempt("reconcile", decider, async () => {
+      this.#isRestoring = (await broker.farm.find())?.restoredTime === undefined;
+    });
     for (let tries = 1; !(await reconcile()) && !ended.aborted; tries += 1) {
       await clock.sleep(backoffMs(tries), ended);
     }
@@ -100,4 +107,11 @@ export class StoreKeeper {
       return false;
     }
   }
+}
+
+function whenAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
 }

@@ -1,0 +1,112 @@
+import { type BlobStore, createMemoryBlobStore } from "@zfarm/blobs";
+import { type Broker, createMemoryFarm } from "@zfarm/broker";
+import {
+  createJobId,
+  defaultPool,
+  defaultProject,
+  FarmError,
+  JobManifest,
+  manifestKey,
+} from "@zfarm/contract";
+import { type RunningApp, silentLog, startApp } from "@zfarm/runtime";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { buildTask } from "../testing/drive-core.ts";
+import { wireScheduler } from "./wire-scheduler.ts";
+
+const ref = { project: defaultProject, job: createJobId() };
+const record = {
+  ...ref,
+  requestDigest: "d",
+  pool: defaultPool,
+  displayName: "",
+  taskCount: 1,
+  admitted: false,
+};
+
+describe("a leader with an object store", () => {
+  let blobs: BlobStore;
+  let farm: ReturnType<typeof createMemoryFarm>;
+  let broker: Broker;
+  const apps: RunningApp[] = [];
+
+  beforeEach(async () => {
+    farm = createMemoryFarm();
+    broker = farm.connect();
+    blobs = createMemoryBlobStore();
+    const { spec } = buildTask(0, { job: ref.job });
+    const manifest = JobManifest.encode({ record, tasks: spec === undefined ? [] : [spec] });
+    await blobs.put(manifestKey(ref), manifest.finish(), "application/x-protobuf");
+  });
+  afterEach(async () => {
+    for (const app of apps.splice(0)) await app.stop();
+  });
+
+  async function start(store: BlobStore): Promise<RunningApp> {
+    const config = { candidate: "s1", durability: "manifest" } as const;
+    const app = startApp({
+      name: "scheduler",
+      log: silentLog,
+      wire: (wiring) => wireScheduler(wiring, config, { broker: farm.connect(), blobs: store }),
+    });
+    apps.push(app);
+    await app.ready;
+    return app;
+  }
+
+  async function leads(): Promise<boolean> {
+    return await broker.queries.ask({ query: { $case: "listWorkers", value: { pool: "" } } }).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  test("leads while the store is away, but is not ready until the farm is restored", async () => {
+    let isAway = true;
+    const store: BlobStore = {
+      ...blobs,
+      get: (key) => blobs.get(key),
+      list: (prefix, after) => {
+        if (isAway) throw new FarmError("STORE_UNAVAILABLE", "away");
+        return blobs.list(prefix, after);
+      },
+    };
+
+    const app = await start(store);
+    await expect.poll(leads).toBe(true);
+    await expect
+      .poll(() => app.problems())
+      .toEqual(["the farm is being restored from its manifests"]);
+    expect(await broker.farm.find()).toBeUndefined();
+
+    isAway = false;
+    await expect.poll(() => app.problems(), { timeout: 10_000 }).toEqual([]);
+    expect((await broker.jobs.find(ref))?.record.admitted).toBe(true);
+    expect(await leads()).toBe(true);
+  });
+
+  test("ends its term for nothing that it finds in the store", async () => {
+    await blobs.put(manifestKey(ref), new Uint8Array([255]), "application/x-protobuf");
+
+    const app = await start(blobs);
+
+    await expect.poll(() => broker.farm.find()).toBeDefined();
+    expect(await app.problems()).toEqual([]);
+    expect(await leads()).toBe(true);
+  });
+
+  test("stops in time in the middle of a round", async () => {
+    const never = new Promise<undefined>(() => undefined);
+    const listed = Promise.withResolvers<void>();
+    const list = async function* () {
+      listed.resolve();
+      for await (const info of blobs.list("")) yield info;
+      await never;
+    };
+    const app = await start({ ...blobs, get: (key) => blobs.get(key), list });
+    await listed.promise;
+
+    await app.stop();
+
+    expect(await app.done).toBe(0);
+  }, 60_000);
+});
