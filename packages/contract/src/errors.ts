@@ -36,6 +36,8 @@ export const errorTable = {
   BROKER_UNAVAILABLE: { grpc: status.UNAVAILABLE, retry: true },
   NO_LEADER: { grpc: status.UNAVAILABLE, retry: true },
   STORE_UNAVAILABLE: { grpc: status.UNAVAILABLE, retry: true },
+  /** Heals by no retry of the process that met it; a farm that was restored answers clients. */
+  STATE_LOST: { grpc: status.UNAVAILABLE, retry: false },
   DRAINING: { grpc: status.UNAVAILABLE, retry: true },
   /** A watch that lived its time; its client resumes it. */
   WATCH_ENDED: { grpc: status.UNAVAILABLE, retry: true },
@@ -45,7 +47,6 @@ export const errorTable = {
   TASK_EXPIRED: { grpc: status.DEADLINE_EXCEEDED, retry: false },
   DEADLINE_EXCEEDED: { grpc: status.DEADLINE_EXCEEDED, retry: false },
   TASK_FAILED: { grpc: status.INTERNAL, retry: false },
-  STATE_LOST: { grpc: status.DATA_LOSS, retry: false },
   OBJECT_MISSING: { grpc: status.DATA_LOSS, retry: false },
   OBJECT_CORRUPT: { grpc: status.DATA_LOSS, retry: false },
   INTERNAL: { grpc: status.INTERNAL, retry: false },

@@ -211,6 +211,12 @@ export const limits = {
   retryAfterMs: 1_000,
   queueFullRetryMs: 5_000,
   quotaRetryMs: 5_000,
+  /** What RetryInfo says of a full queue whose drain was measured: bounds, and how often it is. */
+  drainRetryMsMin: 1_000,
+  drainRetryMsMax: 60_000,
+  drainSampleMs: 1_000,
+  /** What RetryInfo says while the broker has no room to store: somebody must make some. */
+  brokerTroubleRetryMs: 5_000,
   /** Calls of one connection at once: each may hold a request in memory. */
   streamsPerConnectionMax: 256,
   /** Connections are renewed, so that new gateways get their share of clients. */

@@ -2,6 +2,7 @@
 import type { BlobStore } from "@zfarm/blobs";
 import type { Broker } from "@zfarm/broker";
 import type { Clock, Log } from "@zfarm/runtime";
+import type { DrainEstimate } from "./admission/drain-estimate.ts";
 import type { JobManifests } from "./admission/job-manifests.ts";
 import type { KnownPools } from "./admission/known-pools.ts";
 import type { ProjectQuotas } from "./admission/project-quotas.ts";
@@ -16,6 +17,7 @@ export interface GatewayNeeds {
   readonly quotas: Pick<ProjectQuotas, "isBounded" | "check" | "beginStoring">;
   /** Where DURABILITY=manifest keeps jobs; undefined where the broker alone keeps them. */
   readonly manifests: JobManifests | undefined;
+  readonly drain: Pick<DrainEstimate, "estimateMs">;
   readonly blobs: Pick<BlobStore, "get" | "url">;
   readonly clock: Clock;
   readonly log: Log;

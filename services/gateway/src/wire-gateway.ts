@@ -2,6 +2,7 @@
 import type { BlobStore } from "@zfarm/blobs";
 import type { Broker } from "@zfarm/broker";
 import type { App } from "@zfarm/runtime";
+import { DrainEstimate } from "./admission/drain-estimate.ts";
 import { JobManifests } from "./admission/job-manifests.ts";
 import { KnownPools } from "./admission/known-pools.ts";
 import { ProjectQuotas } from "./admission/project-quotas.ts";
@@ -26,7 +27,8 @@ export async function wireGateway(
   const keeps = config.durability === "manifest";
   const manifests = keeps ? new JobManifests(blobs, broker.outcomes) : undefined;
   if (keeps) await untilRestored({ farm: broker.farm, clock, log }, app.stop);
-  const serving = { broker, pools, quotas, manifests, blobs, clock, log, metrics };
+  const drain = new DrainEstimate(broker.outcomes, clock);
+  const serving = { broker, pools, quotas, manifests, drain, blobs, clock, log, metrics };
   const opening = openServer(serving, config);
   const server = await app.open("gateway-server", opening, (opened) => opened.stop());
   app.ready(() => broker.problem() ?? quotas.problem());

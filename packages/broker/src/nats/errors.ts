@@ -1,7 +1,7 @@
-/** What the client's and the server's errors mean to the farm, as measured on 2.12 and 2.14. */
+/** What the client's and the server's errors mean to the farm, as measured on 2.10 to 2.14. */
 import { JetStreamApiError } from "@nats-io/jetstream";
 import { errors } from "@nats-io/transport-node";
-import { FarmError } from "@zfarm/contract";
+import { FarmError, limits } from "@zfarm/contract";
 
 /** `err_code` of the server: https://github.com/nats-io/nats-server/blob/main/server/errors.json */
 export const apiCodes = {
@@ -10,7 +10,7 @@ export const apiCodes = {
   streamNotFound: 10059,
   wrongLastSequence: 10071,
   wrongLastSequenceUnknown: 10164,
-  /** Every refusal to store: the description says which bound it was. */
+  /** Every refusal to store: the description says which bound it was, or what else went wrong. */
   storeFailed: 10077,
 } as const;
 
@@ -62,7 +62,8 @@ function classifyApiError(error: JetStreamApiError): NatsFailure {
       return "no-stream";
     case apiCodes.storeFailed:
       // The bound of one subject is the second lock on "at most one outcome per task".
-      return error.message.includes("per subject") ? "conflict" : "full";
+      if (error.message.includes("per subject")) return "conflict";
+      return error.message.startsWith("maximum ") ? "full" : "other";
     default:
       return "other";
   }
@@ -73,10 +74,17 @@ export function natsFarmError(error: unknown, what: string): FarmError {
   if (error instanceof FarmError) return error;
   const cause = error;
   const reason = error instanceof Error ? error.message : String(error);
-  if (classifyNatsError(error) !== "other" || isServerSide(error)) {
+  if (isServerSide(error)) return serverTrouble(`${what} failed: ${reason}`, cause);
+  if (classifyNatsError(error) !== "other") {
     return new FarmError("BROKER_UNAVAILABLE", `${what} failed: ${reason}`, { cause });
   }
   return new FarmError("INTERNAL", `${what} failed: ${reason}`, { cause });
+}
+
+/** A server that has no room, or a stream that an operator bounded: that takes longer to pass. */
+export function serverTrouble(message: string, cause: unknown): FarmError {
+  const retryAfterMs = limits.brokerTroubleRetryMs;
+  return new FarmError("BROKER_UNAVAILABLE", message, { cause, retryAfterMs });
 }
 
 /** A 5xx is the server's trouble, a full disk for instance; other statuses are our mistakes. */

@@ -1,9 +1,9 @@
 /** A stream of JetStream as a log of subjects. */
 import type { JetStreamClient, JetStreamManager } from "@nats-io/jetstream";
-import { FarmError } from "@zfarm/contract";
+import { FarmError, streams } from "@zfarm/contract";
 import type { Followed, Revision } from "../broker.ts";
 import type { FollowRequest, LogMessage, PutRequest, PutResult, SubjectLog } from "../ports.ts";
-import { classifyNatsError } from "./errors.ts";
+import { classifyNatsError, serverTrouble } from "./errors.ts";
 import { followStream } from "./follow-stream.ts";
 import type { NatsLink } from "./nats-link.ts";
 import { StreamApi } from "./stream-api.ts";
@@ -38,7 +38,10 @@ export class NatsLog implements SubjectLog {
       } catch (error) {
         const failure = classifyNatsError(error);
         if (failure === "full") {
-          throw new FarmError("QUEUE_FULL", `${this.name} is at its bound`, { cause: error });
+          const told = `${this.name} is at its bound`;
+          // Only the queue is bounded by the farm, and only its bound is the clients' business.
+          if (this.name !== streams.queue) throw serverTrouble(told, error);
+          throw new FarmError("QUEUE_FULL", told, { cause: error });
         }
         if (failure !== "conflict") throw error;
         // An earlier try whose answer got lost conflicts with this one: then we stand there.

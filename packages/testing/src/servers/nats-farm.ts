@@ -4,7 +4,7 @@ import { connect } from "@nats-io/transport-node";
 import { type Broker, connectNatsBroker, type NatsBrokerOptions } from "@zfarm/broker";
 import { silentLog } from "@zfarm/runtime";
 import type { FarmUnderTest } from "../contracts/broker-farm.ts";
-import { type NatsServer, startNatsServer } from "./nats-server.ts";
+import { type NatsServer, type NatsServerOptions, startNatsServer } from "./nats-server.ts";
 
 export interface NatsFarm extends FarmUnderTest {
   readonly server: NatsServer;
@@ -14,8 +14,11 @@ export interface NatsFarm extends FarmUnderTest {
 }
 
 /** The options hold for every broker; those given to connect come on top. */
-export async function openNatsFarm(options: Partial<NatsBrokerOptions> = {}): Promise<NatsFarm> {
-  const server = await startNatsServer();
+export async function openNatsFarm(
+  options: Partial<NatsBrokerOptions> = {},
+  serverOptions: NatsServerOptions = {},
+): Promise<NatsFarm> {
+  const server = await startNatsServer(serverOptions);
   const open: Broker[] = [];
   return {
     server,

@@ -1,7 +1,7 @@
 /** A real nats-server with JetStream on the loopback, with a store that outlives its crashes. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cp, mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -54,14 +54,21 @@ export async function findServerForTests(): Promise<FoundServer | undefined> {
   return undefined;
 }
 
-export async function startNatsServer(): Promise<NatsServer> {
+export interface NatsServerOptions {
+  /** JetStream refuses to store more than this. */
+  readonly storeBytesMax?: number;
+  /** Where the store lies; by default in a folder of its own among the temporary ones. */
+  readonly storeParent?: string;
+}
+
+export async function startNatsServer(options: NatsServerOptions = {}): Promise<NatsServer> {
   const found = await findNatsServer({ fetch: false });
   invariant(found !== undefined, "tests that start a nats-server asked for its path before");
-  const store = await mkdtemp(join(tmpdir(), "zfarm-nats-"));
+  const store = await mkdtemp(join(options.storeParent ?? tmpdir(), "zfarm-nats-"));
   // Another process may take the free port first; then the server exits and another is tried.
   for (let attempt = 1; ; attempt += 1) {
     const port = await findFreePort();
-    const server = new RunningNatsServer({ path: found.path, port, store });
+    const server = new RunningNatsServer({ path: found.path, port, store, ...options });
     try {
       await server.restart();
       return Object.assign(server, { version: found.version });
@@ -71,7 +78,7 @@ export async function startNatsServer(): Promise<NatsServer> {
   }
 }
 
-interface ServerPlace {
+interface ServerPlace extends NatsServerOptions {
   readonly path: string;
   readonly port: number;
   readonly store: string;
@@ -118,11 +125,15 @@ class RunningNatsServer {
   async restart(options: NatsRestart = {}): Promise<void> {
     const { forget = false, fromSnapshot = false, withoutJetStream = false } = options;
     await this.#end("SIGTERM");
-    const { path, port, store } = this.#place;
+    const { path, port, store, storeBytesMax } = this.#place;
     if (forget || fromSnapshot) await rm(store, { recursive: true, force: true });
     if (fromSnapshot) await cp(`${store}.snapshot`, store, { recursive: true });
-    const jetStream = withoutJetStream ? [] : ["-js", "-sd", store];
-    const child = spawn(path, ["-a", "127.0.0.1", "-p", String(port), ...jetStream], {
+    const jetStream = ["-js", "-sd", store];
+    if (storeBytesMax !== undefined) {
+      jetStream.splice(0, 3, "-c", await writeBound(store, storeBytesMax));
+    }
+    const use = withoutJetStream ? [] : jetStream;
+    const child = spawn(path, ["-a", "127.0.0.1", "-p", String(port), ...use], {
       stdio: "ignore",
     });
     this.#child = child;
@@ -132,8 +143,9 @@ class RunningNatsServer {
   async stop(): Promise<void> {
     await this.#end("SIGTERM");
     process.removeListener("exit", this.#onExit);
-    for (const folder of [this.#place.store, `${this.#place.store}.snapshot`]) {
-      await rm(folder, { recursive: true, force: true });
+    const { store } = this.#place;
+    for (const path of [store, `${store}.snapshot`, `${store}.conf`]) {
+      await rm(path, { recursive: true, force: true });
     }
   }
 
@@ -146,6 +158,13 @@ class RunningNatsServer {
     child.kill("SIGCONT");
     await exited;
   }
+}
+
+/** The server takes this bound from a file only. */
+async function writeBound(store: string, storeBytesMax: number): Promise<string> {
+  const path = `${store}.conf`;
+  await writeFile(path, `jetstream { store_dir: "${store}", max_file_store: ${storeBytesMax} }\n`);
+  return path;
 }
 
 async function isStopped(pid: number): Promise<boolean> {

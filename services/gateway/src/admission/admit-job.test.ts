@@ -35,6 +35,7 @@ const needsOf = (broker: Broker, manifests?: JobManifests) => ({
   broker,
   quotas: new ProjectQuotas({ broker, log: silentLog }),
   manifests,
+  drain: { estimateMs: async () => 2_000 },
   clock: systemClock,
   log: silentLog,
   metrics: createGatewayMetrics(new Registry()),

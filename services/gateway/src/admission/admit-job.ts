@@ -48,7 +48,7 @@ export interface Admission {
 
 type AdmitNeeds = Pick<
   GatewayNeeds,
-  "broker" | "quotas" | "clock" | "metrics" | "log" | "manifests"
+  "broker" | "quotas" | "clock" | "metrics" | "log" | "manifests" | "drain"
 >;
 
 /** A record whose submission was refused halfway; it stands for nothing any more. */
@@ -61,6 +61,17 @@ export function isVoid(record: JobRecord): boolean {
  * CONFLICT.
  */
 export async function admitJob(needs: AdmitNeeds, admission: Admission): Promise<JobRecord> {
+  try {
+    return await tryAdmit(needs, admission);
+  } catch (thrown) {
+    const error = FarmError.from(thrown);
+    if (error.code !== "QUEUE_FULL") throw error;
+    const retryAfterMs = await needs.drain.estimateMs(admission.submission.images.length);
+    throw new FarmError(error.code, error.message, { cause: error, retryAfterMs });
+  }
+}
+
+async function tryAdmit(needs: AdmitNeeds, admission: Admission): Promise<JobRecord> {
   const { stored, created } = await claimRecord(needs, admission);
   const { record } = stored;
   if (record.requestDigest !== admission.digest) {
@@ -109,7 +120,6 @@ async function claimRecord(
   throw new FarmError(
     "QUEUE_FULL",
     `the queue was full ${limits.admitGenerationsMax} times; use a new request_id`,
-    { retryAfterMs: limits.queueFullRetryMs },
   );
 }
 
@@ -294,7 +304,6 @@ function unknownOutcome(error: FarmError): FarmError {
 function queueFull(cause?: FarmError): FarmError {
   return new FarmError("QUEUE_FULL", "the queue is full; nothing of this request was kept", {
     cause,
-    retryAfterMs: cause?.retryAfterMs ?? limits.queueFullRetryMs,
   });
 }
 

@@ -38,6 +38,7 @@ describe("a farm that keeps manifests", () => {
   const needsOf = (gateway: Broker, store: Partial<typeof blobs> = {}) => ({
     broker: gateway,
     manifests: new JobManifests({ ...bound(blobs), ...store }, gateway.outcomes),
+    drain: { estimateMs: async () => 2_000 },
     clock: systemClock,
     log: silentLog,
     metrics: createGatewayMetrics(new Registry()),
