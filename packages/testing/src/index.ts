@@ -20,6 +20,11 @@ export { type CuttingProxy, startCuttingProxy } from "./servers/cutting-proxy.ts
 export { findFreePort } from "./servers/free-port.ts";
 export { hasMinioForTests, startMinio } from "./servers/minio.ts";
 export { type NatsFarm, openNatsFarm } from "./servers/nats-farm.ts";
-export { findServerForTests, type NatsServer, startNatsServer } from "./servers/nats-server.ts";
+export {
+  findServerForTests,
+  type NatsServer,
+  type NatsServerOptions,
+  startNatsServer,
+} from "./servers/nats-server.ts";
 export { hasRadosgwForTests, startRadosgw } from "./servers/radosgw.ts";
 export type { S3Server } from "./servers/s3-server.ts";

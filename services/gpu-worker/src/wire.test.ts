@@ -80,6 +80,17 @@ describe("a worker", () => {
     expect(bytes && readOutcomeCopy(bytes)).toEqual(outcome);
   });
 
+  test("ends when the broker's state is lost, so that a new start finds what is restored", async () => {
+    const lost = Promise.withResolvers<void>();
+    const worker = await start({
+      wrapBroker: (broker) => ({ ...broker, untilLost: () => lost.promise }),
+    });
+
+    lost.reject(new FarmError("STATE_LOST", "stream OUTCOMES is gone"));
+
+    expect(await worker.app.done).toBe(1);
+  });
+
   test("tells how long each stage took", async () => {
     const worker = await start();
 
