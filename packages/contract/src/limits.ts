@@ -263,9 +263,9 @@ export const limits = {
   /** The manifest of a create that nobody has finished for so long goes: a retry writes it anew. */
   manifestAbandonMs: 24 * 3_600_000,
   /** How often the leader looks for garbage, at how many objects, and how old that must be. */
-  sweepEveryMs: 60_000,
-  sweepObjectsMax: 1_000,
-  sweepAgeMs: 3_600_000,
+  objectSweepEveryMs: 60_000,
+  objectSweepMax: 1_000,
+  objectSweepAgeMs: 3_600_000,
   /** A worker that is told to stop finishes what fits into this and hands back the rest. */
   drainGraceMs: 15_000,
   /** From SIGTERM to exit; the pod's grace period is longer. */
@@ -284,7 +284,7 @@ const relations: readonly (readonly [boolean, string])[] = [
     "a project must be allowed to use the whole farm",
   ],
   [limits.createMs * 2 < limits.manifestAbandonMs, "a create must not lose its manifest"],
-  [limits.sweepAgeMs < limits.outcomeRetentionMs, "garbage must be seen while outcomes tell it"],
+  [limits.objectSweepAgeMs < limits.outcomeRetentionMs, "garbage must show while outcomes tell it"],
   [limits.beatMs * 2 < limits.takeoverGraceMs, "a new leader must hear every worker twice"],
   [limits.beatMs * limits.unlistedBeatsMax < limits.leaseMs, "a dropped lease must show early"],
   [limits.strikeBurstMs < limits.strikeWindowMs, "failures must be told apart before they age"],

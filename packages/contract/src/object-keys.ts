@@ -27,6 +27,11 @@ export function manifestKey({ project, job }: JobRef): string {
   return `${manifestPrefix}${project}/${job}.bin`;
 }
 
+/** Where a copy of what is wanted of a job lies. */
+export function controlCopyKey({ project, job }: JobRef): string {
+  return `_controls/${project}/${job}.bin`;
+}
+
 /** The job of a manifest's key; undefined for other keys. */
 export function parseManifestKey(key: string): JobRef | undefined {
   const match = /^_manifests\/([^/]+)\/([^/.]+)\.bin$/.exec(key);

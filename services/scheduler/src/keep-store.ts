@@ -58,7 +58,7 @@ export class StoreKeeper {
     let sweptTo = sweepStart;
     let reconciledAtMs = clock.monotonic();
     while (!ended.aborted) {
-      await clock.sleep(limits.sweepEveryMs, ended);
+      await clock.sleep(limits.objectSweepEveryMs, ended);
       if (ended.aborted) return;
       await this.#attempt("sweep", decider, async () => {
         sweptTo = await sweepObjects(this.#sweepNeeds(decider), sweptTo);

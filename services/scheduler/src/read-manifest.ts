@@ -1,5 +1,5 @@
 /** The border to manifests: what a gateway wrote, or nothing. */
-import { JobManifest, type JobRecord, type TaskSpec } from "@zfarm/contract";
+import { JobControl, JobManifest, type JobRecord, type TaskSpec } from "@zfarm/contract";
 import { isPlaceable } from "./check-message.ts";
 
 export interface Manifest {
@@ -15,6 +15,16 @@ export function readManifest(bytes: Uint8Array): Manifest | undefined {
     return record === undefined || !usable ? undefined : { record, tasks };
   } catch {
     // A store may hold anything; what it is, is said by the caller.
+    return undefined;
+  }
+}
+
+/** What was wanted of a job when somebody last changed that. */
+export function readControlCopy(bytes: Uint8Array): JobControl | undefined {
+  try {
+    return JobControl.decode(bytes);
+  } catch {
+    // Without it the job runs as it was created.
     return undefined;
   }
 }

@@ -1,10 +1,12 @@
 import { createMemoryBlobStore } from "@zfarm/blobs";
 import { type Broker, copyOutcomes, createMemoryFarm, type StoredTask } from "@zfarm/broker";
 import {
+  controlCopyKey,
   createJobId,
   defaultPool,
   defaultProject,
   imageKey,
+  JobControl,
   JobManifest,
   type JobRecord,
   limits,
@@ -12,6 +14,7 @@ import {
   type Outcome,
   OutcomeKind,
   outcomeCopyKey,
+  PriorityClass,
   parseManifestKey,
 } from "@zfarm/contract";
 import { Registry, silentLog, systemClock } from "@zfarm/runtime";
@@ -184,6 +187,43 @@ describe("comparing a manifest with the streams", () => {
     await reconcile();
 
     expect((await broker.outcomes.list(ref)).map(({ outcome }) => outcome)).toEqual([canceled]);
+  });
+
+  test("restores what is wanted of the job as it was changed last, before any task", async () => {
+    const wanted = { ...ref, scheduling: undefined, paused: true, approved: false };
+    await blobs.put(controlCopyKey(ref), JobControl.encode(wanted).finish(), "");
+    const order: string[] = [];
+    const controls = {
+      find: (job: typeof ref) => broker.controls.find(job),
+      follow: (stop: AbortSignal) => broker.controls.follow(stop),
+      put: async (control: JobControl, expected: bigint) => {
+        order.push("control");
+        return await broker.controls.put(control, expected);
+      },
+    };
+    const add: Broker["queue"]["add"] = async (task) => {
+      order.push("task");
+      return await broker.queue.add(task);
+    };
+    const watched = { ...broker, controls, queue: { ...spread(broker.queue), add } };
+    const info = await blobs.stat(manifestKey(ref));
+    if (info !== undefined) await reconcileJob({ ...needs, broker: watched }, info);
+
+    expect((await broker.controls.find(ref))?.control).toEqual(wanted);
+    expect(order).toEqual(["control", "task", "task", "task", "task"]);
+  });
+
+  test("restores of a job that nobody changed what it was created with", async () => {
+    const shared = { priorityClass: PriorityClass.BATCH, priority: 50 };
+    const scheduling = { ...shared, maxConcurrency: 2, maxFailedTasks: 0, sampleTasks: 0 };
+    const tasks = specs.map((spec) => ({ ...spec, priority: { ...shared, isControlled: true } }));
+    const manifest = { record: { ...record, scheduling }, tasks };
+    await blobs.put(manifestKey(ref), JobManifest.encode(manifest).finish(), "");
+
+    await reconcile();
+
+    const expected = { ...ref, scheduling, paused: false, approved: false };
+    expect((await broker.controls.find(ref))?.control).toMatchObject(expected);
   });
 
   test("is harmless at any time and however often", async () => {

@@ -6,6 +6,7 @@
 import type { BlobInfo, BlobStore } from "@zfarm/blobs";
 import { type Broker, readOutcomeCopy } from "@zfarm/broker";
 import {
+  controlCopyKey,
   type JobRecord,
   type JobRef,
   jobPrefix,
@@ -20,12 +21,12 @@ import {
   taskIdOf,
 } from "@zfarm/contract";
 import type { Clock, Log } from "@zfarm/runtime";
-import { type Manifest, readManifest } from "./read-manifest.ts";
+import { type Manifest, readControlCopy, readManifest } from "./read-manifest.ts";
 import { planManifest } from "./reconcile-plan.ts";
 import type { StoreMetrics } from "./store-metrics.ts";
 
 export interface ReconcileNeeds {
-  readonly broker: Pick<Broker, "queue" | "outcomes" | "jobs" | "farm">;
+  readonly broker: Pick<Broker, "queue" | "outcomes" | "controls" | "jobs" | "farm">;
   readonly blobs: Pick<BlobStore, "get" | "list" | "remove">;
   /** Indexes of the job's tasks that the leader knows to be live. */
   readonly live: (job: JobRef) => ReadonlySet<number>;
@@ -61,6 +62,8 @@ export async function reconcileJob(needs: ReconcileNeeds, found: BlobInfo): Prom
   manifest ??= await fetchManifest(needs, found.key);
   if (manifest === undefined) return "unusable";
   const open = new Set(plan.open);
+  // First: tasks that are held to something wait until it is known what.
+  await restoreControl(needs, job, manifest);
   await ensureTasks(
     needs,
     job,
@@ -90,6 +93,23 @@ async function restoreRecord(needs: ReconcileNeeds, record: JobRecord): Promise<
   if (!created) return;
   needs.metrics.reconciled.inc({ what: "job" });
   needs.log.warn({ job_id: record.job }, "lost job restored");
+}
+
+/** What is wanted of the job: as its last change has left it, else as it was created. */
+async function restoreControl(
+  { broker, blobs, metrics }: ReconcileNeeds,
+  job: JobRef,
+  { record, tasks }: Manifest,
+): Promise<void> {
+  if ((await broker.controls.find(job)) !== undefined) return;
+  const bytes = await blobs.get(controlCopyKey(job));
+  const copy = bytes === undefined ? undefined : readControlCopy(bytes);
+  const isControlled = tasks.some(({ priority }) => priority?.isControlled === true);
+  if (copy === undefined && !isControlled) return;
+  const { scheduling } = record;
+  const created = { ...job, scheduling, paused: false, approved: false };
+  const put = await broker.controls.put({ ...(copy ?? created), ...job }, 0n);
+  if (put !== "conflict") metrics.reconciled.inc({ what: "control" });
 }
 
 /** Small jobs are asked for task by task, which costs less than a listing. */
@@ -178,6 +198,7 @@ async function removeManifest({ blobs, metrics }: ReconcileNeeds, job: JobRef): 
   for await (const { key } of blobs.list(jobPrefix(job))) {
     if (parseAttemptKey(key)?.kind === "outcome-copy") await blobs.remove(key);
   }
+  await blobs.remove(controlCopyKey(job));
   await blobs.remove(manifestKey(job));
   metrics.reconciled.inc({ what: "removed" });
 }

@@ -63,7 +63,7 @@ describe("the sweep", () => {
     }
     await end(2n);
 
-    await sweep(limits.sweepAgeMs + 1);
+    await sweep(limits.objectSweepAgeMs + 1);
 
     expect(await keys()).toEqual([outcomeCopyKey(task, 2n), imageKey(task, 2n)]);
   });
@@ -72,7 +72,7 @@ describe("the sweep", () => {
     await put(imageKey(task, 1n));
     await end(0n, OutcomeKind.CANCELED);
 
-    await sweep(limits.sweepAgeMs + 1);
+    await sweep(limits.objectSweepAgeMs + 1);
 
     expect(await keys()).toEqual([]);
   });
@@ -81,12 +81,12 @@ describe("the sweep", () => {
     const unknown = imageKey({ ...task, index: 1 }, 1n);
     const others = [unknown, manifestKey(task), "adapters/a", `${defaultProject}/${job}/note.png`];
     for (const key of others) await put(key);
-    await sweep(limits.sweepAgeMs + 1);
+    await sweep(limits.objectSweepAgeMs + 1);
     expect((await keys()).toSorted()).toEqual(others.toSorted());
 
     await put(imageKey(task, 1n));
     await end(2n);
-    await sweep(limits.sweepAgeMs - 5_000);
+    await sweep(limits.objectSweepAgeMs - 5_000);
 
     expect(await keys()).toContain(imageKey(task, 1n));
   });
@@ -101,14 +101,14 @@ describe("the sweep", () => {
   });
 
   test("looks at a bounded number and goes on there, then from the start", async () => {
-    const tasks = limits.sweepObjectsMax + 10;
+    const tasks = limits.objectSweepMax + 10;
     for (let index = 0; index < tasks; index += 1) await put(imageKey({ ...task, index }, 1n));
 
-    const first = await sweep(limits.sweepAgeMs + 1);
-    const second = await sweep(limits.sweepAgeMs + 1, first);
+    const first = await sweep(limits.objectSweepAgeMs + 1);
+    const second = await sweep(limits.objectSweepAgeMs + 1, first);
 
     const inOrder = await keys();
-    expect(first).toBe(inOrder[limits.sweepObjectsMax - 1]);
+    expect(first).toBe(inOrder[limits.objectSweepMax - 1]);
     expect(second).toBe(sweepStart);
   });
 });

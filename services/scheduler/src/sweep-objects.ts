@@ -28,13 +28,13 @@ export async function sweepObjects(needs: SweepNeeds, after: string): Promise<st
     const object = parseAttemptKey(key);
     const ageMs = clock.now() - modifiedMs;
     // Older than outcomes are kept: no outcome could tell whether it is garbage.
-    const isOfAge = ageMs > limits.sweepAgeMs && ageMs < limits.outcomeRetentionMs;
+    const isOfAge = ageMs > limits.objectSweepAgeMs && ageMs < limits.outcomeRetentionMs;
     if (object !== undefined && isOfAge && isGarbage({ ...object, key }, await find(object))) {
       await blobs.remove(key);
       metrics.swept.inc();
     }
     seen += 1;
-    if (seen >= limits.sweepObjectsMax) return key;
+    if (seen >= limits.objectSweepMax) return key;
   }
   return sweepStart;
 }

@@ -1,9 +1,11 @@
 import { createMemoryBlobStore } from "@zfarm/blobs";
 import { type Broker, createMemoryFarm, readOutcomeCopy } from "@zfarm/broker";
 import {
+  controlCopyKey,
   defaultPool,
   defaultProject,
   FarmError,
+  JobControl,
   JobManifest,
   jobIdOfRequest,
   manifestKey,
@@ -13,10 +15,12 @@ import {
 } from "@zfarm/contract";
 import { Registry, silentLog, systemClock } from "@zfarm/runtime";
 import { beforeEach, describe, expect, test } from "vitest";
+import { fillScheduling } from "../domain/scheduling-rules.ts";
 import { createGatewayMetrics } from "../metrics.ts";
 import { type Admission, admitJob } from "./admit-job.ts";
 import { cancelUnfinished } from "./cancel-tasks.ts";
 import { JobManifests } from "./job-manifests.ts";
+import { ProjectQuotas } from "./project-quotas.ts";
 
 const ref = { project: defaultProject, job: jobIdOfRequest(defaultProject, "r") };
 const image = { prompt: "a red house", width: 256, height: 256, steps: 8, seed: undefined };
@@ -28,6 +32,7 @@ const admission = (count: number, digest = "content"): Admission => ({
     requestId: "r",
     displayName: "",
     images: Array.from({ length: count }, () => image),
+    scheduling: fillScheduling(undefined, "images"),
   },
   digest,
 });
@@ -37,6 +42,7 @@ describe("a farm that keeps manifests", () => {
   let broker: Broker;
   const needsOf = (gateway: Broker, store: Partial<typeof blobs> = {}) => ({
     broker: gateway,
+    quotas: new ProjectQuotas({ broker: gateway, log: silentLog }),
     manifests: new JobManifests({ ...bound(blobs), ...store }, gateway.outcomes),
     drain: { estimateMs: async () => 2_000 },
     clock: systemClock,
@@ -147,6 +153,16 @@ describe("a farm that keeps manifests", () => {
     const trying = admitJob(needsOf(empty), admission(2, "other content"));
 
     await expect(trying).rejects.toMatchObject({ code: "REQUEST_ID_REUSED" });
+  });
+
+  test("keeps what is wanted of a job since, the newest of it", async () => {
+    const { manifests } = needsOf(broker);
+    for (const paused of [true, false, true]) {
+      await manifests.keepControl({ ...ref, scheduling: undefined, paused, approved: false });
+    }
+
+    const bytes = await blobs.get(controlCopyKey(ref));
+    expect(bytes && JobControl.decode(bytes)).toMatchObject({ ...ref, paused: true });
   });
 
   test("copies what is canceled on request", async () => {

@@ -6,7 +6,9 @@
 import type { BlobStore } from "@zfarm/blobs";
 import { copyOutcomes, type OutcomeLog } from "@zfarm/broker";
 import {
+  controlCopyKey,
   FarmError,
+  JobControl,
   JobManifest,
   type JobRecord,
   type JobRef,
@@ -39,6 +41,13 @@ export class JobManifests {
       throw new FarmError("REQUEST_ID_REUSED", "this request_id came before with other content");
     }
     return standing.tasks;
+  }
+
+  /** What is wanted of the job from now on, instead of what was before. STORE_UNAVAILABLE. */
+  async keepControl(control: JobControl): Promise<void> {
+    const bytes = JobControl.encode(control).finish();
+    const key = controlCopyKey(taskIdOf({ ...control, index: 0 }));
+    await this.#store.put(key, bytes, "application/x-protobuf");
   }
 
   /** After a refusal: nothing may bring the job back. */
