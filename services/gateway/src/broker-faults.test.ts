@@ -129,7 +129,7 @@ describe.runIf(hasServer)("a gateway whose broker", () => {
     expect(found).toMatchObject({ job: { name: first.job?.name } });
   });
 
-  test("falls silent tells to retry with the same request_id, which then makes one job", async () => {
+  test("falls silent: a retry with the same request_id makes one job", async () => {
     await open();
     await farm.server.freeze();
 
@@ -167,7 +167,7 @@ describe.runIf(hasServer)("a gateway whose broker", () => {
     expect(await live()).toHaveLength(1_001);
   }, 30_000);
 
-  test("has JetStream off is not ready within 5 s and unavailable, until it is on again", async () => {
+  test("has JetStream off is not ready within 5 s, until it is on again", async () => {
     await open();
     await farm.server.restart({ withoutJetStream: true });
 

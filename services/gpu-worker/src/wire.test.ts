@@ -80,7 +80,7 @@ describe("a worker", () => {
     expect(bytes && readOutcomeCopy(bytes)).toEqual(outcome);
   });
 
-  test("ends when the broker's state is lost, so that a new start finds what is restored", async () => {
+  test("ends when the broker's state is lost: a new start finds what is restored", async () => {
     const lost = Promise.withResolvers<void>();
     const worker = await start({
       wrapBroker: (broker) => ({ ...broker, untilLost: () => lost.promise }),

@@ -69,6 +69,11 @@ function classifyApiError(error: JetStreamApiError): NatsFailure {
   }
 }
 
+/** Whether a full stream is at its bound on messages, and not at one on bytes. */
+export function isMessageBound(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.message.startsWith("maximum messages");
+}
+
 /** The FarmError of a failure that is no expected outcome; `what` says what was tried. */
 export function natsFarmError(error: unknown, what: string): FarmError {
   if (error instanceof FarmError) return error;

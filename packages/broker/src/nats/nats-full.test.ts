@@ -1,4 +1,4 @@
-/** A server without room: what it refuses, what still works, and how long a client is told to wait. */
+/** A server without room: what it refuses, what still works, and when a client may come again. */
 import { execFileSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -35,7 +35,10 @@ async function fill({ queue }: Broker): Promise<FarmError> {
 }
 
 const refusal = (promise: Promise<unknown>): Promise<FarmError | undefined> =>
-  promise.then(() => undefined, FarmError.from);
+  promise.then(
+    () => undefined,
+    (error: unknown) => FarmError.from(error),
+  );
 
 describe.runIf(hasServer)("a nats-server without room", () => {
   let farm: NatsFarm;
@@ -60,26 +63,21 @@ describe.runIf(hasServer)("a nats-server without room", () => {
     expect(broker.problem()).toBeUndefined();
   });
 
-  test.each<[string, string, (broker: Broker) => Promise<unknown>, object]>([
-    [
-      streams.queue,
-      "is the clients' business",
-      fill,
-      { code: "QUEUE_FULL", message: "QUEUE is at its bound" },
-    ],
-    [
-      streams.outcomes,
-      "is an operator's",
-      (broker) => broker.outcomes.publish(someOutcome()),
-      { code: "BROKER_UNAVAILABLE", retryAfterMs: limits.brokerTroubleRetryMs },
-    ],
-    ["KV_jobs", "is too", createJob, { code: "BROKER_UNAVAILABLE" }],
-  ])("a bound on the bytes of %s %s", async (name, _whose, write, expected) => {
+  test.each<{
+    readonly name: string;
+    readonly bytes: number;
+    readonly write: (broker: Broker) => Promise<unknown>;
+    readonly code: string;
+  }>([
+    { name: streams.queue, bytes: 100_000, write: fill, code: "QUEUE_FULL" },
+    { name: streams.outcomes, bytes: 20, write: publish, code: "BROKER_UNAVAILABLE" },
+    { name: "KV_jobs", bytes: 20, write: createJob, code: "BROKER_UNAVAILABLE" },
+  ])("a bound on the bytes of $name makes writes $code", async ({ name, bytes, write, code }) => {
     farm = await openNatsFarm({ bounds });
     const broker = await farm.connect();
     const connection = await connect({ servers: farm.server.url });
     const manager = await jetstreamManager(connection);
-    await manager.streams.update(name, { max_bytes: name === streams.queue ? 100_000 : 20 });
+    await manager.streams.update(name, { max_bytes: bytes });
     await connection.close();
 
     const refused = await write(broker).then(
@@ -87,7 +85,7 @@ describe.runIf(hasServer)("a nats-server without room", () => {
       (error: unknown) => error,
     );
 
-    expect(refused).toMatchObject(expected);
+    expect(refused).toMatchObject({ code });
   });
 });
 
@@ -125,4 +123,8 @@ describe.runIf(hasServer && canMount)("a nats-server on a full disk", () => {
 
 async function createJob({ jobs }: Broker): Promise<unknown> {
   return await jobs.create(someJobRecord({ displayName: "x".repeat(100) }));
+}
+
+async function publish({ outcomes }: Broker): Promise<unknown> {
+  return await outcomes.publish(someOutcome());
 }

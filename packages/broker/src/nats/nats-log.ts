@@ -3,7 +3,7 @@ import type { JetStreamClient, JetStreamManager } from "@nats-io/jetstream";
 import { FarmError, streams } from "@zfarm/contract";
 import type { Followed, Revision } from "../broker.ts";
 import type { FollowRequest, LogMessage, PutRequest, PutResult, SubjectLog } from "../ports.ts";
-import { classifyNatsError, serverTrouble } from "./errors.ts";
+import { classifyNatsError, isMessageBound, serverTrouble } from "./errors.ts";
 import { followStream } from "./follow-stream.ts";
 import type { NatsLink } from "./nats-link.ts";
 import { StreamApi } from "./stream-api.ts";
@@ -39,8 +39,9 @@ export class NatsLog implements SubjectLog {
         const failure = classifyNatsError(error);
         if (failure === "full") {
           const told = `${this.name} is at its bound`;
-          // Only the queue is bounded by the farm, and only its bound is the clients' business.
-          if (this.name !== streams.queue) throw serverTrouble(told, error);
+          // The farm bounds messages; a bound on the bytes of other logs is an operator's business.
+          const isFarms = this.name === streams.queue || isMessageBound(error);
+          if (!isFarms) throw serverTrouble(told, error);
           throw new FarmError("QUEUE_FULL", told, { cause: error });
         }
         if (failure !== "conflict") throw error;

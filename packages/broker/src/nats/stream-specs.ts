@@ -60,14 +60,8 @@ export function streamSpecs(bounds: BrokerBounds, replicas: number): BrokerLogs<
     allow_direct: false,
     num_replicas: replicas,
   };
-  const bucket = (name: string, ageMs: number): StreamSettings => ({
-    ...common,
-    name: `KV_${name}`,
-    subjects: [`$KV.${name}.>`],
-    allow_rollup_hdrs: true,
-    max_age: nanos(ageMs),
-  });
   return {
+    ...bucketSpecs(common, bounds),
     queue: {
       config: {
         ...common,
@@ -111,6 +105,23 @@ export function streamSpecs(bounds: BrokerBounds, replicas: number): BrokerLogs<
       vital,
       layout: 2,
     },
+  };
+}
+
+type Buckets = "jobs" | "pools" | "farm" | "lease";
+
+function bucketSpecs(
+  common: Omit<StreamSettings, "name">,
+  bounds: BrokerBounds,
+): Pick<BrokerLogs<StreamSpec>, Buckets> {
+  const bucket = (name: string, ageMs: number): StreamSettings => ({
+    ...common,
+    name: `KV_${name}`,
+    subjects: [`$KV.${name}.>`],
+    allow_rollup_hdrs: true,
+    max_age: nanos(ageMs),
+  });
+  return {
     jobs: { config: bucket(buckets.jobs, bounds.jobRetentionMs), vital, layout: 1 },
     pools: { config: bucket(buckets.pools, 0), vital, layout: 1 },
     farm: { config: bucket(buckets.farm, 0), vital, layout: 3 },
