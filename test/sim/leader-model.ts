@@ -1,0 +1,367 @@
+/**
+ * One term of leadership around the product's core, as the scheduler's shell does it: rebuild
+ * from the logs, look up outcomes, serve, write in the background and retry. Mirrors
+ * services/scheduler/src/{decider,leader-term,rebuild-index,term-writer}.ts.
+ */
+import {
+  type Heartbeat,
+  type LeasedTask,
+  limits,
+  type Outcome,
+  type PoolId,
+  type QueuedTask,
+  type TaskFailure,
+  type TaskId,
+  taskIdOf,
+  taskKey,
+  type WorkerId,
+  type WorkGrant,
+} from "@zfarm/contract";
+import { Scheduler } from "../../services/scheduler/src/domain/scheduler.ts";
+import type { SchedulerEffect } from "../../services/scheduler/src/domain/scheduler-effect.ts";
+import type {
+  SchedulerEvent,
+  WorkAsked,
+} from "../../services/scheduler/src/domain/scheduler-event.ts";
+import type { Proc, Routine } from "./kernel.ts";
+import type { LogModel, Stored } from "./log-model.ts";
+import { TermLedger } from "./term-ledger.ts";
+import type { WorkerModel } from "./worker-model.ts";
+import { startAt, type World } from "./world.ts";
+
+type EffectOf<Kind extends SchedulerEffect["kind"]> = Extract<SchedulerEffect, { kind: Kind }>;
+
+/** Outcomes looked up with one request while the index is rebuilt. */
+const lookUpChunk = 16;
+
+export class LeaderModel {
+  readonly proc: Proc;
+  readonly epoch: bigint;
+  readonly scheduler: Scheduler;
+  readonly ledger: TermLedger;
+  /** No event is looked at after this. */
+  isEnded = false;
+  /** Nothing is written after this. */
+  isOver = false;
+  readonly #world: World;
+  readonly #onEnd: (why: string) => void;
+  readonly #asks = new Map<number, (grant: WorkGrant) => void>();
+  /** Writes of one task, one after another. */
+  readonly #lanes = new Map<string, Routine[]>();
+  readonly #followers: { isStopped: boolean }[] = [];
+  readonly #life: number;
+  readonly #anchorMs: number;
+  #decidedAt: number;
+  #askCount = 0;
+
+  constructor(
+    world: World,
+    proc: Proc,
+    term: { epoch: bigint; wallOffsetMs: number; onEnd: (why: string) => void },
+  ) {
+    this.#world = world;
+    this.proc = proc;
+    this.epoch = term.epoch;
+    this.#onEnd = term.onEnd;
+    this.#life = proc.life;
+    this.scheduler = new Scheduler(term.epoch);
+    const mono = proc.mono(world.kernel.now);
+    this.#anchorMs = startAt + world.kernel.now + term.wallOffsetMs - mono;
+    this.#decidedAt = mono;
+    this.ledger = new TermLedger(world.oracle, this);
+  }
+
+  /** The core's time: the wall clock of when the term began, and the monotonic one since. */
+  get now(): number {
+    return Math.floor(this.#anchorMs + this.#decidedAt);
+  }
+
+  begin(): void {
+    const { kernel, hearers } = this.#world;
+    hearers.add(this);
+    this.decide({ kind: "listening" });
+    kernel.spawn(this.proc, this.#lead());
+    kernel.timer(this.proc, limits.schedulerTickMs, () => this.#tick());
+  }
+
+  /** A graceful end: waiting workers are sent on, writes may finish. */
+  *resign(): Routine {
+    this.#close();
+    for (const ask of [...this.#asks.keys()]) this.#answer(ask, []);
+    const { kernel } = this.#world;
+    for (let left = limits.brokerRequestMs; left > 0 && this.#lanes.size > 0; left -= 50) {
+      yield* kernel.sleep(this.proc, 50);
+    }
+    this.isOver = true;
+  }
+
+  /** Lost, failed or dead: from now on this term does nothing. */
+  end(why: string): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.#close();
+    this.#onEnd(why);
+  }
+
+  hear(heartbeat: Heartbeat, pool: PoolId): void {
+    const { worker: info, running } = heartbeat;
+    if (info === undefined) return;
+    const worker = info.name.slice("workers/".length) as WorkerId;
+    this.decide({ kind: "beat-heard", worker, pool, info, running });
+  }
+
+  takeAsk(request: Omit<WorkAsked, "ask" | "kind">, respond: (grant: WorkGrant) => void): void {
+    if (this.isEnded) return;
+    this.#askCount += 1;
+    const ask = this.#askCount;
+    this.#asks.set(ask, respond);
+    this.decide({ kind: "work-asked", ask, ...request });
+  }
+
+  takeReport(worker: WorkerId, leased: LeasedTask, failure: TaskFailure | undefined): void {
+    this.decide({ kind: "attempt-reported", worker, leased, failure });
+  }
+
+  decide(event: SchedulerEvent): void {
+    if (this.isEnded || this.#hasFrozen()) return;
+    const effects = this.#think(event);
+    this.ledger.check(event, effects);
+    for (const effect of effects) this.#apply(effect);
+  }
+
+  #think(event: SchedulerEvent): readonly SchedulerEffect[] {
+    try {
+      return this.scheduler.step(event, this.now);
+    } catch (error) {
+      this.#world.oracle.violate("core-throws", String(error));
+      return [];
+    }
+  }
+
+  #hasFrozen(): boolean {
+    const mono = this.proc.mono(this.#world.kernel.now);
+    const stoodStillMs = mono - this.#decidedAt;
+    this.#decidedAt = mono;
+    if (stoodStillMs < limits.leaderLeaseMs) return false;
+    this.#world.oracle.mark("leader-froze");
+    this.end("stood still");
+    return true;
+  }
+
+  #tick(): void {
+    if (this.isEnded) return;
+    this.decide({ kind: "tick" });
+    this.#world.kernel.timer(this.proc, limits.schedulerTickMs, () => this.#tick());
+  }
+
+  *#lead(): Routine {
+    const { broker } = this.#world;
+    const before = yield* broker.call(this.proc, () => broker.outcomes.lastRevision);
+    if (before === undefined) return this.end("outcomes unknown");
+    this.#follow(broker.policies, (entry) => this.decide(entry.value));
+    this.#follow(broker.controls, (entry) =>
+      this.decide({ kind: "job-controlled", control: entry.value }),
+    );
+    let found: Stored<QueuedTask>[] | undefined = [];
+    const follower = broker.queue.follow(this.proc, 0n, {
+      onEntry: (entry) => {
+        if (found === undefined) this.#tell(entry);
+        else found.push(entry);
+      },
+      onCaughtUp: () => {
+        const stored = found ?? [];
+        // Nothing more is read meanwhile: what comes next waits in the log.
+        follower.isHeld = true;
+        const done = (): void => {
+          found = undefined;
+          broker.queue.release(follower);
+        };
+        this.#world.kernel.spawn(this.proc, this.#rebuild(stored, { before, done }));
+      },
+    });
+    this.#followers.push(follower);
+  }
+
+  *#rebuild(
+    stored: readonly Stored<QueuedTask>[],
+    { before, done }: { before: bigint; done: () => void },
+  ): Routine {
+    const outcomes = new Map<string, Outcome>();
+    for (let at = 0; at < stored.length; at += lookUpChunk) {
+      const chunk = stored.slice(at, at + lookUpChunk);
+      if (!(yield* this.#lookUpChunk(chunk, outcomes))) return this.end("outcomes unread");
+      if (this.isEnded) return;
+    }
+    for (const entry of stored) {
+      const outcome = outcomes.get(entry.key);
+      if (outcome !== undefined) {
+        this.#world.oracle.mark("outcome-found-at-rebuild");
+        this.#settle(outcome);
+      }
+      this.#tell(entry);
+    }
+    const { broker } = this.#world;
+    this.#follow(broker.outcomes, ({ value }) => this.#settle(value), {
+      after: before,
+      onCaughtUp: () => {
+        if (this.isEnded) return;
+        this.#world.servers.add(this);
+        this.decide({ kind: "rebuilt" });
+        this.#world.oracle.mark("term-serves");
+      },
+    });
+    done();
+  }
+
+  *#lookUpChunk(
+    chunk: readonly Stored<QueuedTask>[],
+    outcomes: Map<string, Outcome>,
+  ): Routine<boolean> {
+    const { broker } = this.#world;
+    const read = yield* broker.call(this.proc, () =>
+      chunk.map(({ key }) => broker.outcomes.get(key)?.value),
+    );
+    if (read === undefined) return false;
+    chunk.forEach(({ key }, index) => {
+      const outcome = read[index];
+      if (outcome !== undefined) outcomes.set(key, outcome);
+    });
+    return true;
+  }
+
+  #follow<V>(
+    log: LogModel<V>,
+    onEntry: (entry: Stored<V>) => void,
+    options: { after?: bigint; onCaughtUp?: () => void } = {},
+  ): void {
+    const { after = 0n, onCaughtUp = () => undefined } = options;
+    this.#followers.push(log.follow(this.proc, after, { onEntry, onCaughtUp }));
+  }
+
+  #tell({ value: task, revision }: Stored<QueuedTask>): void {
+    this.decide({ kind: "task-stored", task, revision });
+  }
+
+  #settle(outcome: Outcome): void {
+    const { spec } = outcome;
+    if (spec !== undefined) this.decide({ kind: "outcome-seen", id: taskIdOf(spec), outcome });
+  }
+
+  #close(): void {
+    this.isEnded = true;
+    this.#world.hearers.delete(this);
+    this.#world.servers.delete(this);
+    for (const follower of this.#followers) follower.isStopped = true;
+  }
+
+  #apply(effect: SchedulerEffect): void {
+    switch (effect.kind) {
+      case "grant":
+        return this.#answer(effect.ask, [...effect.leases]);
+      case "answer-empty":
+        return this.#answer(effect.ask, []);
+      case "control-cancel":
+        return this.#command(effect.worker, (worker) => worker.cancel(this.epoch, effect.leased));
+      case "announce-leader":
+        return this.#command(effect.worker, (worker) => worker.meetLeader(this.epoch));
+      case "publish-outcome":
+        return this.#write(effect.id, () => this.#publish(effect));
+      case "rewrite-task":
+        return this.#write(effect.id, () => this.#rewrite(effect));
+      case "remove-task":
+        return this.#write(effect.id, () => this.#remove(effect));
+      case "task-released":
+        if (effect.reason === "lease-dropped" || effect.reason === "lease-expired") {
+          this.#write(effect.id, () => this.#lookUp(effect.id));
+        }
+        return;
+      case "announce-position":
+      case "lease-adopted":
+        return;
+    }
+  }
+
+  #answer(ask: number, leases: WorkGrant["leases"]): void {
+    const respond = this.#asks.get(ask);
+    this.#asks.delete(ask);
+    respond?.({ epoch: this.epoch, leaseMs: limits.leaseMs, leases });
+  }
+
+  #command(worker: WorkerId, obey: (worker: WorkerModel) => void): void {
+    this.#world.toWorker(this.proc, worker, obey);
+  }
+
+  /** Gives whether it is done; else it is tried again. */
+  #write(id: TaskId, work: () => Routine<boolean>): void {
+    const key = taskKey(id);
+    const lane = this.#lanes.get(key);
+    if (lane !== undefined) {
+      lane.push(this.#retry(work));
+      return;
+    }
+    this.#lanes.set(key, [this.#retry(work)]);
+    this.#world.kernel.spawn(this.proc, this.#drain(key));
+  }
+
+  *#drain(key: string): Routine {
+    const lane = this.#lanes.get(key) ?? [];
+    for (let next = lane.shift(); next !== undefined; next = lane.shift()) yield* next;
+    this.#lanes.delete(key);
+  }
+
+  *#retry(work: () => Routine<boolean>): Routine {
+    for (let attempt = 1; !this.isOver; attempt += 1) {
+      if (yield* work()) return;
+      const boundMs = Math.min(5_000, 100 * 2 ** (attempt - 1));
+      yield* this.#world.kernel.sleep(this.proc, this.proc.rand.below(boundMs));
+    }
+  }
+
+  *#publish({ outcome, id }: EffectOf<"publish-outcome">): Routine<boolean> {
+    const { broker, oracle } = this.#world;
+    const key = taskKey(id);
+    const put = yield* broker.call(this.proc, () => {
+      if (this.#isForeign()) oracle.mark("zombie-write");
+      return oracle.publish(broker, key, outcome);
+    });
+    if (put === undefined) return false;
+    if (put !== "conflict") return true;
+    oracle.mark("outcome-lost-race");
+    return yield* this.#lookUp(id);
+  }
+
+  *#lookUp(id: TaskId): Routine<boolean> {
+    const { broker } = this.#world;
+    const found = yield* broker.call(this.proc, () => broker.outcomes.get(taskKey(id)) ?? null);
+    if (found === undefined) return false;
+    if (found !== null) this.decide({ kind: "outcome-seen", id, outcome: found.value });
+    return true;
+  }
+
+  *#rewrite({ id, task, revision }: EffectOf<"rewrite-task">): Routine<boolean> {
+    const { broker, oracle } = this.#world;
+    const put = yield* broker.call(this.proc, () => {
+      if (this.#isForeign()) oracle.mark("zombie-write");
+      return broker.queue.put(taskKey(id), task, revision);
+    });
+    if (put === undefined) return false;
+    if (put === "conflict") oracle.mark("rewrite-conflict");
+    this.decide({ kind: "task-rewritten", id, revision: put === "conflict" ? undefined : put });
+    return true;
+  }
+
+  *#remove({ revision, id }: EffectOf<"remove-task">): Routine<boolean> {
+    const { broker, oracle } = this.#world;
+    const key = taskKey(id);
+    const done = yield* broker.call(this.proc, () => {
+      oracle.remove(broker, key, revision);
+      return true;
+    });
+    return done !== undefined;
+  }
+
+  /** Whether somebody else leads by the time the write arrives. */
+  #isForeign(): boolean {
+    return this.#life !== this.proc.life || this.#world.oracle.newestEpoch > this.epoch;
+  }
+}

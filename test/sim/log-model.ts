@@ -1,0 +1,176 @@
+/**
+ * A log as the broker keeps it: the newest message of every key, in the order of writing, with
+ * compare-and-set by revision. Followers get every message in order, late but surely.
+ */
+import type { Kernel, Proc } from "./kernel.ts";
+
+export interface Stored<V> {
+  readonly key: string;
+  readonly value: V;
+  readonly revision: bigint;
+}
+
+export type Put = bigint | "conflict" | "full";
+
+export class Follower<V> {
+  readonly proc: Proc;
+  readonly life: number;
+  readonly filter: ((key: string) => boolean) | undefined;
+  readonly onEntry: (entry: Stored<V>) => void;
+  readonly onCaughtUp: () => void;
+  pending: Stored<V>[];
+  isPlanned = false;
+  isCaughtUp = false;
+  /** Takes nothing in while it is set. */
+  isHeld = false;
+  isStopped = false;
+
+  constructor(
+    proc: Proc,
+    reader: {
+      filter?: (key: string) => boolean;
+      onEntry: (entry: Stored<V>) => void;
+      onCaughtUp: () => void;
+    },
+    pending: Stored<V>[],
+  ) {
+    this.proc = proc;
+    this.life = proc.life;
+    this.filter = reader.filter;
+    this.onEntry = reader.onEntry;
+    this.onCaughtUp = reader.onCaughtUp;
+    this.pending = pending;
+  }
+}
+
+export class LogModel<V> {
+  readonly #byKey = new Map<string, Stored<V>>();
+  readonly #byRevision = new Map<bigint, Stored<V>>();
+  readonly #followers = new Set<Follower<V>>();
+  readonly #kernel: Kernel;
+  /** How long a message is on its way to a follower; undefined while it cannot be reached. */
+  readonly #delayTo: (proc: Proc) => number | undefined;
+  #last = 0n;
+
+  constructor(kernel: Kernel, delayTo: (proc: Proc) => number | undefined) {
+    this.#kernel = kernel;
+    this.#delayTo = delayTo;
+  }
+
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  get lastRevision(): bigint {
+    return this.#last;
+  }
+
+  get(key: string): Stored<V> | undefined {
+    return this.#byKey.get(key);
+  }
+
+  at(revision: bigint): Stored<V> | undefined {
+    return this.#byRevision.get(revision);
+  }
+
+  values(): IterableIterator<Stored<V>> {
+    return this.#byKey.values();
+  }
+
+  /** Stores where the key is at the expected revision, 0n for none; undefined: in any case. */
+  put(key: string, value: V, expected?: bigint): bigint | "conflict" {
+    const standing = this.#byKey.get(key);
+    if (expected !== undefined && (standing?.revision ?? 0n) !== expected) return "conflict";
+    this.#last += 1n;
+    const stored = { key, value, revision: this.#last };
+    if (standing !== undefined) {
+      this.#byKey.delete(key);
+      this.#byRevision.delete(standing.revision);
+    }
+    this.#byKey.set(key, stored);
+    this.#byRevision.set(stored.revision, stored);
+    for (const follower of this.#followers) this.#offer(follower, stored);
+    return stored.revision;
+  }
+
+  /** Harmless where the message is gone. */
+  remove(revision: bigint): void {
+    const standing = this.#byRevision.get(revision);
+    if (standing === undefined) return;
+    this.#byRevision.delete(revision);
+    this.#byKey.delete(standing.key);
+  }
+
+  /** Power loss: the newest messages were never on the disk. Gives what is gone. */
+  loseSuffix(count: number): Stored<V>[] {
+    const from = this.#last - BigInt(count);
+    const gone: Stored<V>[] = [];
+    for (const stored of [...this.#byRevision.values()]) {
+      if (stored.revision <= from) continue;
+      gone.push(stored);
+      this.remove(stored.revision);
+    }
+    // The broker numbers on from what is left: revisions are given out a second time.
+    if (from < this.#last) this.#last = from < 0n ? 0n : from;
+    return gone;
+  }
+
+  follow(
+    proc: Proc,
+    after: bigint,
+    reader: {
+      filter?: (key: string) => boolean;
+      onEntry: (entry: Stored<V>) => void;
+      onCaughtUp: () => void;
+    },
+  ): Follower<V> {
+    const pending: Stored<V>[] = [];
+    for (const stored of this.#byKey.values()) {
+      if (stored.revision <= after) continue;
+      if (reader.filter === undefined || reader.filter(stored.key)) pending.push(stored);
+    }
+    const follower = new Follower<V>(proc, reader, pending);
+    this.#followers.add(follower);
+    this.#plan(follower);
+    return follower;
+  }
+
+  release(follower: Follower<V>): void {
+    follower.isHeld = false;
+    this.#plan(follower);
+  }
+
+  #offer(follower: Follower<V>, stored: Stored<V>): void {
+    if (follower.isStopped || follower.proc.life !== follower.life) {
+      this.#followers.delete(follower);
+      return;
+    }
+    if (follower.filter !== undefined && !follower.filter(stored.key)) return;
+    follower.pending.push(stored);
+    this.#plan(follower);
+  }
+
+  #plan(follower: Follower<V>): void {
+    if (follower.isPlanned || follower.isHeld || follower.isStopped) return;
+    follower.isPlanned = true;
+    const delayMs = this.#delayTo(follower.proc) ?? 250;
+    this.#kernel.after(delayMs, () => this.#deliver(follower), follower.proc);
+  }
+
+  #deliver(follower: Follower<V>): void {
+    follower.isPlanned = false;
+    if (follower.isStopped || follower.isHeld) return;
+    if (this.#delayTo(follower.proc) === undefined) {
+      this.#plan(follower);
+      return;
+    }
+    const batch = follower.pending;
+    follower.pending = [];
+    for (const stored of batch) follower.onEntry(stored);
+    if (!follower.isCaughtUp) {
+      follower.isCaughtUp = true;
+      follower.onCaughtUp();
+    }
+    if (follower.pending.length > 0) this.#plan(follower);
+  }
+}

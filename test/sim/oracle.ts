@@ -1,0 +1,232 @@
+/**
+ * Knows the truth that no process of the farm knows: what was created, accepted, started, ended.
+ * Everything that changes the logs passes here, so that what must never happen is seen at once.
+ */
+import { type JobRecord, limits, type Outcome, OutcomeKind, type WorkerId } from "@zfarm/contract";
+import type { BrokerModel } from "./broker-model.ts";
+import type { SimOptions, TaskNature } from "./case.ts";
+import type { JobWatch } from "./job-watch.ts";
+import type { Kernel } from "./kernel.ts";
+import type { Stored } from "./log-model.ts";
+import type { WorkerModel } from "./worker-model.ts";
+
+/** An invariant is broken; ends the run. */
+export class Violation extends Error {
+  readonly invariant: string;
+
+  constructor(invariant: string, detail: string) {
+    super(`${invariant}: ${detail}`);
+    this.invariant = invariant;
+  }
+}
+
+export interface TaskTruth {
+  readonly key: string;
+  readonly project: string;
+  readonly job: string;
+  readonly nature: TaskNature;
+  readonly termsBefore: number;
+  /** Its client was told that the farm has it. */
+  isAcked: boolean;
+  /** Its client was told that the job was canceled. */
+  isCanceled: boolean;
+  /** A power loss took one of its messages: only then may it be forgotten or end twice. */
+  isDoubtful: boolean;
+  outcome: Outcome | undefined;
+  /** Workers that it killed, or whose engine it killed. */
+  readonly kills: WorkerId[];
+}
+
+export class Oracle {
+  readonly tasks = new Map<string, TaskTruth>();
+  /** The accepted ones. */
+  readonly requests = new Map<number, { readonly body: number; readonly job: string }>();
+  readonly watches: JobWatch[] = [];
+  readonly marks = new Map<string, number>();
+  readonly kernel: Kernel;
+  readonly options: SimOptions;
+  readonly objects: ReadonlyMap<string, string>;
+  /** Hears of every step of every core, for who looks for a cause. */
+  trace: ((line: string) => void) | undefined = undefined;
+  newestEpoch = 0n;
+  terms = 0;
+  /** Accepted and not ended. */
+  readonly open = new Set<TaskTruth>();
+  acked = 0;
+  ended = 0;
+  /** Submits whose clients still try. */
+  submitting = 0;
+  /** Which task a fence was given out for. */
+  readonly #fences = new Map<bigint, string>();
+  /** The newest epoch that a life of a worker process has obeyed. */
+  readonly #obeyed = new Map<string, bigint>();
+
+  constructor(kernel: Kernel, options: SimOptions, objects: ReadonlyMap<string, string>) {
+    this.kernel = kernel;
+    this.options = options;
+    this.objects = objects;
+  }
+
+  violate(invariant: string, detail: string): never {
+    throw new Violation(invariant, `${detail} (at ${this.kernel.now} ms)`);
+  }
+
+  mark(name: string): void {
+    this.marks.set(name, (this.marks.get(name) ?? 0) + 1);
+  }
+
+  newTerm(epoch: bigint): void {
+    if (epoch <= this.newestEpoch) this.violate("I4", `epoch ${epoch} after ${this.newestEpoch}`);
+    this.newestEpoch = epoch;
+    this.terms += 1;
+  }
+
+  /** A job is recorded: from now on its tasks may be stored, and may end. */
+  birth({ project, job, taskCount }: JobRecord, nature: TaskNature): void {
+    for (let index = 0; index < taskCount; index += 1) {
+      const key = `${project}.${job}.${index}`;
+      this.tasks.set(key, {
+        key,
+        project,
+        job,
+        nature,
+        termsBefore: this.terms,
+        isAcked: false,
+        isCanceled: false,
+        isDoubtful: false,
+        outcome: undefined,
+        kills: [],
+      });
+    }
+  }
+
+  /** What a client was told of a submit. The same request is the same job, whoever asks. */
+  answered(request: number, body: number, answer: { job: string } | "reused" | "full"): void {
+    const truth = this.requests.get(request);
+    if (answer === "full") {
+      this.mark("submit-refused");
+      return;
+    }
+    if (answer === "reused") {
+      this.mark("request-reused");
+      if (truth?.body === body) this.violate("I2", `request ${request} is taken for another`);
+      return;
+    }
+    if (truth === undefined) this.requests.set(request, { body, job: answer.job });
+    else if (truth.body !== body) this.violate("I2", `request ${request} accepted with two bodies`);
+    else if (truth.job !== answer.job) this.violate("I2", `request ${request} has two jobs`);
+    else this.mark("submit-repeated");
+  }
+
+  natureOf(key: string): TaskNature {
+    return this.tasks.get(key)?.nature ?? "good";
+  }
+
+  granted(key: string, fence: bigint): void {
+    if (this.#fences.has(fence)) this.violate("I4", `fence ${fence} was given out twice`);
+    this.#fences.set(fence, key);
+  }
+
+  obeyed(worker: WorkerModel, epoch: bigint): void {
+    const life = `${worker.proc.name}/${worker.proc.life}`;
+    const before = this.#obeyed.get(life) ?? 0n;
+    if (epoch < before) this.violate("I4", `${life} obeys epoch ${epoch} after ${before}`);
+    this.#obeyed.set(life, epoch);
+  }
+
+  started(key: string, fence: bigint): void {
+    if (this.#fences.get(fence) !== key) this.violate("I7", `${key} runs under a foreign fence`);
+  }
+
+  killed(key: string, worker: WorkerId): void {
+    const truth = this.tasks.get(key);
+    if (truth === undefined) return;
+    truth.kills.push(worker);
+    this.mark("poison-killed");
+    // A leader that dies before its count is stored forgets one crash.
+    const bound = crashesMax + limits.handBacksMax + this.terms - truth.termsBefore;
+    if (truth.kills.length > bound) {
+      this.violate("I8", `${key} killed ${truth.kills.join(", ")}`);
+    }
+  }
+
+  /** The one door to the log of outcomes. Runs at the broker. */
+  publish(broker: BrokerModel, key: string, outcome: Outcome): bigint | "conflict" {
+    const truth = this.tasks.get(key);
+    if (truth === undefined) this.violate("I7", `an outcome of ${key}, which nobody created`);
+    const put = broker.outcomes.put(key, outcome, 0n);
+    if (put === "conflict") return put;
+    if (truth.outcome !== undefined) {
+      this.violate("I3", `${key} ended ${truth.outcome.kind}, then ${outcome.kind}`);
+    }
+    truth.outcome = outcome;
+    this.open.delete(truth);
+    this.ended += 1;
+    if (outcome.kind === OutcomeKind.SUCCEEDED) this.#checkPicture(truth, outcome);
+    return put;
+  }
+
+  /** The one door through which tasks leave the queue. Runs at the broker. */
+  remove(broker: BrokerModel, key: string, revision: bigint): void {
+    const standing = broker.queue.at(revision);
+    if (standing === undefined) this.mark("remove-came-late");
+    else {
+      const truth = this.tasks.get(standing.key);
+      if (truth?.outcome === undefined && truth?.isDoubtful !== true) {
+        const whose = standing.key === key ? "" : ` in place of ${key}`;
+        this.violate("I1", `${standing.key} leaves the queue without an outcome${whose}`);
+      }
+    }
+    broker.queue.remove(revision);
+  }
+
+  isOutcome(broker: BrokerModel, key: string, fence: bigint): boolean {
+    return broker.outcomes.get(key)?.value.fence === fence;
+  }
+
+  accept(keys: readonly string[]): void {
+    for (const key of keys) {
+      const truth = this.tasks.get(key);
+      if (truth === undefined) this.violate("I1", `${key} was accepted and never stored`);
+      if (!truth.isAcked) this.acked += 1;
+      truth.isAcked = true;
+      if (truth.outcome === undefined) this.open.add(truth);
+    }
+  }
+
+  cancelled(keys: readonly string[]): void {
+    for (const key of keys) {
+      const truth = this.tasks.get(key);
+      if (truth === undefined) continue;
+      truth.isCanceled = true;
+      if (truth.outcome === undefined && !truth.isDoubtful) {
+        this.violate("I9", `${key} is still open though its cancel was confirmed`);
+      }
+    }
+  }
+
+  /** Power loss. */
+  doubt(gone: readonly Stored<unknown>[], isOutcome: boolean): void {
+    for (const { key } of gone) {
+      const truth = this.tasks.get(key);
+      if (truth === undefined) continue;
+      truth.isDoubtful = true;
+      if (isOutcome && truth.outcome !== undefined) {
+        truth.outcome = undefined;
+        if (truth.isAcked) this.open.add(truth);
+        this.ended -= 1;
+      }
+    }
+  }
+
+  #checkPicture({ key, isCanceled }: TaskTruth, { image, fence }: Outcome): void {
+    if (isCanceled) this.violate("I9", `${key} became visible after its cancel was confirmed`);
+    if (this.#fences.get(fence) !== key) this.violate("I3", `${key} ended under a foreign fence`);
+    if (image === undefined || this.objects.get(image.key) !== key) {
+      this.violate("I7", `the outcome of ${key} points to no picture of it`);
+    }
+    if (!image.key.endsWith(`/${fence}.png`)) this.violate("I3", `${key} has another's picture`);
+  }
+}
+
+const crashesMax = limits.attemptsMax;

@@ -1,0 +1,308 @@
+/**
+ * Books of one term, kept from the events a core was told and the effects it answered with, and
+ * compared after every step with what must always hold. Knows nothing of how the core decides.
+ */
+import { type JobControl, limits, type TaskSpec, taskIdOf, taskKey } from "@zfarm/contract";
+import type {
+  Grant,
+  SchedulerEffect,
+} from "../../services/scheduler/src/domain/scheduler-effect.ts";
+import type { SchedulerEvent } from "../../services/scheduler/src/domain/scheduler-event.ts";
+import type { LeaderModel } from "./leader-model.ts";
+import type { Oracle } from "./oracle.ts";
+
+type EffectOf<Kind extends SchedulerEffect["kind"]> = Extract<SchedulerEffect, { kind: Kind }>;
+type EventOf<Kind extends SchedulerEvent["kind"]> = Extract<SchedulerEvent, { kind: Kind }>;
+
+interface LedgerLease {
+  readonly worker: string;
+  readonly fence: bigint;
+  /** When the holder was last heard to have it, on the clock of the leader. */
+  confirmedAt: number;
+}
+
+interface LedgerTask {
+  readonly spec: TaskSpec;
+  readonly expiresAt: number;
+  /** Who holds it: nobody, one, or two where a second try is allowed. */
+  readonly leases: LedgerLease[];
+  isEnding: boolean;
+}
+
+/** What a worker said it runs. */
+interface Listing {
+  readonly fence: bigint;
+  readonly worker: string;
+  readonly at: number;
+}
+
+export class TermLedger {
+  readonly live = new Map<string, LedgerTask>();
+  readonly #oracle: Oracle;
+  readonly #leader: LeaderModel;
+  readonly #ended = new Set<string>();
+  readonly #listings = new Map<string, Listing>();
+  /** Fences whose attempts were reported or released: listing them says nothing any more. */
+  readonly #over = new Set<bigint>();
+  readonly #asks = new Map<number, { readonly slots: number; readonly worker: string }>();
+  readonly #controls = new Map<string, JobControl>();
+  readonly #bursts = new Map<string, number>();
+  readonly #runningOfProject = new Map<string, number>();
+  readonly #runningOfJob = new Map<string, number>();
+  #leased = 0;
+  #isRebuilt = false;
+  #fence: bigint;
+
+  constructor(oracle: Oracle, leader: LeaderModel) {
+    this.#oracle = oracle;
+    this.#leader = leader;
+    this.#fence = leader.epoch << 32n;
+  }
+
+  get isRebuilt(): boolean {
+    return this.#isRebuilt;
+  }
+
+  runningOf(project: string): number {
+    return this.#runningOfProject.get(project) ?? 0;
+  }
+
+  check(event: SchedulerEvent, effects: readonly SchedulerEffect[]): void {
+    if (this.#oracle.trace !== undefined) this.#trace(event, effects);
+    this.#hear(event);
+    for (const effect of effects) this.#judge(effect, event);
+    if (event.kind === "tick" && effects.length === 0) return;
+    this.#checkCounts();
+  }
+
+  #trace(event: SchedulerEvent, effects: readonly SchedulerEffect[]): void {
+    const toText = (_: string, value: unknown): unknown =>
+      typeof value === "bigint" ? String(value) : value;
+    const text = JSON.stringify([event, ...effects], toText);
+    if (event.kind === "tick" && effects.length === 0) return;
+    this.#oracle.trace?.(`${this.#oracle.kernel.now} epoch ${this.#leader.epoch}: ${text}`);
+  }
+
+  #hear(event: SchedulerEvent): void {
+    switch (event.kind) {
+      case "task-stored":
+        return this.#store(event);
+      case "outcome-seen":
+        return this.#settle(taskKey(event.id));
+      case "work-asked":
+        this.#asks.set(event.ask, { slots: event.slotsFree, worker: event.worker });
+        return this.#list(event);
+      case "beat-heard":
+        return this.#list(event);
+      case "rebuilt":
+        this.#isRebuilt = true;
+        return;
+      case "job-controlled":
+        this.#controls.set(`${event.control.project}.${event.control.job}`, event.control);
+        return;
+      case "project-policy":
+        this.#bursts.set(event.policy.project, event.policy.burstTasks);
+        return;
+      case "attempt-reported":
+        this.#over.add(event.leased.fence);
+        return;
+      case "task-rewritten":
+      case "listening":
+      case "pool-policy":
+      case "worker-policy":
+      case "tick":
+        return;
+    }
+  }
+
+  #store({ task: { spec } }: EventOf<"task-stored">): void {
+    if (spec === undefined) return;
+    const key = taskKey(taskIdOf(spec));
+    if (this.live.has(key) || this.#ended.has(key)) return;
+    const expiresAt = spec.expireTime?.getTime() ?? Number.POSITIVE_INFINITY;
+    this.live.set(key, { spec, expiresAt, leases: [], isEnding: false });
+  }
+
+  #settle(key: string): void {
+    this.#ended.add(key);
+    const task = this.live.get(key);
+    if (task === undefined) return;
+    if (task.leases.length > 0) this.#countRunning(task, -1);
+    this.live.delete(key);
+    this.#listings.delete(key);
+  }
+
+  #list({ worker, running }: { worker: string; running: EventOf<"beat-heard">["running"] }): void {
+    const at = this.#leader.now;
+    for (const leased of running) {
+      const key = taskKey(taskIdOf(leased));
+      const lease = this.live.get(key)?.leases.find(({ fence }) => fence === leased.fence);
+      if (lease !== undefined && lease.worker === worker) lease.confirmedAt = at;
+      this.#listings.set(key, { fence: leased.fence, worker, at });
+    }
+  }
+
+  #judge(effect: SchedulerEffect, event: SchedulerEvent): void {
+    const { kernel } = this.#oracle;
+    switch (effect.kind) {
+      case "grant":
+        return this.#judgeGrant(effect);
+      case "answer-empty":
+        kernel.note(effect.ask);
+        this.#closeAsk(effect.ask);
+        this.#oracle.mark(`empty/${effect.reason}`);
+        return;
+      case "task-released":
+        return this.#judgeRelease(effect, event);
+      case "lease-adopted":
+        return this.#judgeAdoption(effect);
+      case "publish-outcome":
+        return this.#judgeOutcome(effect);
+      case "rewrite-task":
+      case "remove-task":
+        kernel.note(Number(effect.revision));
+        this.#oracle.mark(`${effect.kind}/${effect.reason}`);
+        return;
+      case "control-cancel":
+        this.#oracle.mark(`cancel/${effect.reason}`);
+        return;
+      case "announce-leader":
+      case "announce-position":
+        return;
+    }
+  }
+
+  #judgeGrant(grant: Grant): void {
+    const { slots, worker } = this.#closeAsk(grant.ask);
+    this.#oracle.mark(`grant/${grant.reason}`);
+    if (!this.#isRebuilt) this.#fail("I1", "a grant before the index was rebuilt");
+    if (worker !== grant.worker) this.#fail("I4", "a grant answers another worker");
+    if (grant.leases.length > Math.min(slots, limits.batchTasksMax)) {
+      this.#fail("I13", `${grant.leases.length} tasks for ${slots} slots`);
+    }
+    for (const { spec, fence, attempt } of grant.leases) {
+      if (spec === undefined) this.#fail("I7", "a lease of nothing");
+      const key = taskKey(taskIdOf(spec));
+      const task = this.live.get(key);
+      this.#oracle.kernel.note(Number(fence & 0xffff_ffffn));
+      if (task === undefined) this.#fail("I7", `${key} is granted and not live`);
+      if (fence <= this.#fence) this.#fail("I4", `fence ${fence} after ${this.#fence}`);
+      this.#fence = fence;
+      if (fence >> 32n !== this.#leader.epoch) this.#fail("I4", `fence ${fence} of another epoch`);
+      this.#checkGranted(key, task, attempt);
+      this.#hold(task, { worker: grant.worker, fence, confirmedAt: this.#leader.now });
+      this.#oracle.granted(key, fence);
+      this.#checkCaps(task);
+    }
+  }
+
+  #checkGranted(key: string, task: LedgerTask, attempt: number): void {
+    const { now } = this.#leader;
+    if (task.leases.length > 0) this.#fail("I4", `${key} has a lease already`);
+    if (task.isEnding) this.#fail("I5", `${key} is granted while its outcome is published`);
+    if (attempt > limits.attemptsMax) this.#fail("I8", `attempt ${attempt} of ${key}`);
+    if (now >= task.expiresAt) this.#fail("I10", `${key} is granted after its expire time`);
+    const listing = this.#listings.get(key);
+    if (listing === undefined || this.#over.has(listing.fence)) return;
+    if (listing.at > now - 2 * limits.beatMs) {
+      this.#fail("I4", `${key} is granted while ${listing.worker} is heard to run it`);
+    }
+  }
+
+  #checkCaps(task: LedgerTask): void {
+    const { project } = task.spec;
+    const burst = this.#bursts.get(project) ?? 0;
+    const running = this.#runningOfProject.get(project) ?? 0;
+    if (burst > 0 && running > burst) this.#fail("I13", `${project} runs ${running} of ${burst}`);
+  }
+
+  #judgeRelease({ id, worker, reason }: EffectOf<"task-released">, event: SchedulerEvent): void {
+    const key = taskKey(id);
+    this.#oracle.mark(`release/${reason}`);
+    const task = this.live.get(key);
+    // A timer of the very step in which the outcome was heard.
+    if (task === undefined) return;
+    const lease = task.leases.find((each) => each.worker === worker);
+    if (lease === undefined) this.#fail("I6", `${key} is released by ${worker}, who has it not`);
+    if (reason === "lease-expired" && this.#leader.now < lease.confirmedAt + limits.leaseMs) {
+      const silentMs = this.#leader.now - lease.confirmedAt;
+      this.#fail("I4", `the lease of ${key} ended after ${silentMs} ms of silence`);
+    }
+    if (event.kind === "attempt-reported" && isByReport(reason)) {
+      if (event.leased.fence !== lease.fence) {
+        this.#fail("I4", `${key} is released by the report of fence ${event.leased.fence}`);
+      }
+    }
+    this.#over.add(lease.fence);
+    task.leases.splice(task.leases.indexOf(lease), 1);
+    if (task.leases.length === 0) this.#countRunning(task, -1);
+  }
+
+  #judgeAdoption({ id, worker, fence }: EffectOf<"lease-adopted">): void {
+    const key = taskKey(id);
+    this.#oracle.mark("lease-adopted");
+    const task = this.live.get(key);
+    if (task === undefined) this.#fail("I7", `${key} is adopted and not live`);
+    if (task.leases.length > 0) this.#fail("I4", `${key} is adopted though it is held`);
+    if (task.isEnding) this.#fail("I5", `${key} is adopted while its outcome is published`);
+    this.#hold(task, { worker, fence, confirmedAt: this.#leader.now });
+  }
+
+  #judgeOutcome({ id, reason }: EffectOf<"publish-outcome">): void {
+    const key = taskKey(id);
+    this.#oracle.mark(`outcome/${reason}`);
+    const task = this.live.get(key);
+    if (task === undefined) return;
+    if (task.isEnding) this.#fail("I5", `the outcome of ${key} is published twice`);
+    if (task.leases.length > 0) this.#fail("I5", `${key} is ended while it is held`);
+    if (reason === "expired" && this.#leader.now < task.expiresAt) {
+      this.#fail("I10", `${key} expired too early`);
+    }
+    task.isEnding = true;
+  }
+
+  #hold(task: LedgerTask, lease: LedgerLease): void {
+    task.leases.push(lease);
+    if (task.leases.length === 1) this.#countRunning(task, 1);
+  }
+
+  #closeAsk(ask: number): { slots: number; worker: string } {
+    const asked = this.#asks.get(ask);
+    if (asked === undefined) this.#fail("I6", `request ${ask} is answered twice`);
+    this.#asks.delete(ask);
+    return asked;
+  }
+
+  #countRunning({ spec }: LedgerTask, by: number): void {
+    this.#leased += by;
+    add(this.#runningOfProject, spec.project, by);
+    add(this.#runningOfJob, `${spec.project}.${spec.job}`, by);
+  }
+
+  #checkCounts(): void {
+    let queued = 0;
+    let leased = 0;
+    for (const pool of this.#leader.scheduler.countPools()) {
+      queued += pool.queued;
+      leased += pool.leased;
+    }
+    if (leased !== this.#leased || queued + leased !== this.live.size) {
+      const books = `${this.#leased} of ${this.live.size}`;
+      this.#fail("I6", `the core counts ${leased} of ${queued + leased} leased, it is ${books}`);
+    }
+  }
+
+  #fail(invariant: string, detail: string): never {
+    this.#oracle.violate(invariant, `epoch ${this.#leader.epoch}: ${detail}`);
+  }
+}
+
+function isByReport(reason: EffectOf<"task-released">["reason"]): boolean {
+  return reason === "attempt-failed" || reason === "handed-back";
+}
+
+function add(counts: Map<string, number>, key: string, by: number): void {
+  const count = (counts.get(key) ?? 0) + by;
+  if (count === 0) counts.delete(key);
+  else counts.set(key, count);
+}

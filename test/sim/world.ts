@@ -1,0 +1,48 @@
+/**
+ * What all parts of the simulated farm share: time, the broker, the store of pictures, who is
+ * there, and the oracle that is told of everything.
+ */
+import type { Heartbeat, PoolId, WorkerId } from "@zfarm/contract";
+import { BrokerModel } from "./broker-model.ts";
+import type { SimCase } from "./case.ts";
+import { Kernel, type Proc } from "./kernel.ts";
+import type { LeaderModel } from "./leader-model.ts";
+import { Oracle } from "./oracle.ts";
+import type { WorkerModel } from "./worker-model.ts";
+
+/** Wall time at virtual time 0. */
+export const startAt = 1_700_000_000_000;
+
+export class World {
+  readonly case: SimCase;
+  readonly kernel = new Kernel();
+  readonly broker: BrokerModel;
+  readonly oracle: Oracle;
+  /** Pictures in the store, by key: what was rendered, so that a swapped one shows. */
+  readonly objects = new Map<string, string>();
+  /** Who hears heartbeats, and who answers requests and reports. */
+  readonly hearers = new Set<LeaderModel>();
+  readonly servers = new Set<LeaderModel>();
+  /** Every process of a worker; two may share a name. */
+  readonly workers: WorkerModel[] = [];
+  storeDownUntil = 0;
+
+  constructor(simCase: SimCase) {
+    this.case = simCase;
+    this.broker = new BrokerModel(this.kernel, simCase.options.netMs);
+    this.oracle = new Oracle(this.kernel, simCase.options, this.objects);
+  }
+
+  /** Commands go to everyone who has the name. */
+  toWorker(from: Proc, id: WorkerId, deliver: (worker: WorkerModel) => void): void {
+    for (const worker of this.workers) {
+      if (worker.id === id) this.broker.send(from, worker.proc, () => deliver(worker));
+    }
+  }
+
+  beat(from: Proc, heartbeat: Heartbeat, pool: PoolId): void {
+    for (const leader of this.hearers) {
+      this.broker.send(from, leader.proc, () => leader.hear(heartbeat, pool));
+    }
+  }
+}
