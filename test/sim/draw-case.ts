@@ -95,7 +95,7 @@ function drawFaults(seed: number, options: SimOptions): Fault[] {
     // The first fault must hit: it comes when the farm is surely at work.
     for (let count = rand.between(1, most); count > 0; count -= 1) {
       faults.push({
-        at: options.warmMs + rand.below(options.chaosMs * 0.9),
+        at: options.warmMs + rand.below(Math.floor(options.chaosMs * 0.7)),
         kind,
         target: rand.below(1_000),
         forMs: rand.between(ms[0], ms[1]),

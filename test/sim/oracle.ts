@@ -144,7 +144,8 @@ export class Oracle {
     truth.kills.push(worker);
     this.mark("poison-killed");
     // A leader that dies before its count is stored forgets one crash.
-    const bound = crashesMax + limits.handBacksMax + this.terms - truth.termsBefore;
+    const terms = 1 + this.terms - truth.termsBefore;
+    const bound = crashesMax + limits.handBacksMax * terms + terms - 1;
     if (truth.kills.length > bound) {
       this.violate("I8", `${key} killed ${truth.kills.join(", ")}`);
     }

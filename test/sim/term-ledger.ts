@@ -26,6 +26,8 @@ interface LedgerTask {
   readonly expiresAt: number;
   /** Who holds it: nobody, one, or two where a second try is allowed. */
   readonly leases: LedgerLease[];
+  /** The newest fence under which this term has seen it held. */
+  fenceMax: bigint;
   isEnding: boolean;
 }
 
@@ -120,7 +122,7 @@ export class TermLedger {
     const key = taskKey(taskIdOf(spec));
     if (this.live.has(key) || this.#ended.has(key)) return;
     const expiresAt = spec.expireTime?.getTime() ?? Number.POSITIVE_INFINITY;
-    this.live.set(key, { spec, expiresAt, leases: [], isEnding: false });
+    this.live.set(key, { spec, expiresAt, leases: [], fenceMax: 0n, isEnding: false });
   }
 
   #settle(key: string): void {
@@ -204,6 +206,8 @@ export class TermLedger {
     if (now >= task.expiresAt) this.#fail("I10", `${key} is granted after its expire time`);
     const listing = this.#listings.get(key);
     if (listing === undefined || this.#over.has(listing.fence)) return;
+    // Superseded by a lease that is over by now.
+    if (listing.fence < task.fenceMax) return;
     if (listing.at > now - 2 * limits.beatMs) {
       this.#fail("I4", `${key} is granted while ${listing.worker} is heard to run it`);
     }
@@ -263,6 +267,7 @@ export class TermLedger {
 
   #hold(task: LedgerTask, lease: LedgerLease): void {
     task.leases.push(lease);
+    if (lease.fence > task.fenceMax) task.fenceMax = lease.fence;
     if (task.leases.length === 1) this.#countRunning(task, 1);
   }
 
