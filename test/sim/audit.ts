@@ -7,6 +7,10 @@ import type { World } from "./world.ts";
 /** What must hold at any time: nothing that was accepted is lost, nothing points to nowhere. */
 export function scan({ broker, objects, ...world }: World): void {
   const oracle: Oracle = world.oracle;
+  const { queueMax } = oracle.options;
+  if (broker.queue.size > queueMax) {
+    oracle.violate("I13", `${broker.queue.size} tasks are queued of at most ${queueMax}`);
+  }
   for (const truth of oracle.open) {
     if (broker.queue.get(truth.key) === undefined && !truth.isDoubtful) {
       oracle.violate("I1", `${truth.key} was accepted and is in neither log`);

@@ -48,13 +48,13 @@ export class ClientModel {
   }
 
   *#submitUntilClear(submit: Submit): Routine {
-    const { kernel, oracle } = this.#world;
+    const { kernel, broker, oracle } = this.#world;
     for (let attempt = 1; attempt <= 12; attempt += 1) {
       const answer = yield* this.#call((gateway) => gateway.admit(submit));
       if (answer?.kind === "ok") {
         const { job } = answer;
         oracle.answered(submit.request, submit.body, { job });
-        oracle.accept(keysOf(projectOf(submit), job, submit.tasks));
+        oracle.accept(broker, keysOf(projectOf(submit), job, submit.tasks));
         return;
       }
       if (answer?.kind === "reused") return oracle.answered(submit.request, submit.body, "reused");

@@ -59,7 +59,7 @@ export class Farm {
       else if (worker.isDraining) worker.resume();
     }
     for (const scheduler of this.schedulers) {
-      scheduler.wallOffsetMs = 0;
+      scheduler.proc.wallOffsetMs = 0;
       if (!scheduler.proc.isUp) scheduler.start();
     }
     for (const gateway of this.gateways) gateway.proc.isUp = true;
@@ -128,7 +128,7 @@ export class Farm {
       case "wall-jump": {
         const scheduler = this.schedulers[target % this.schedulers.length];
         if (scheduler === undefined) return false;
-        scheduler.wallOffsetMs += (level - 50) * 72_000;
+        scheduler.proc.wallOffsetMs += (level - 50) * 72_000;
         return true;
       }
       case "lease-theft":

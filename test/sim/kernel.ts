@@ -26,6 +26,8 @@ export class Proc {
   /** Messages do not get out, or do not get in. */
   isCutOut = false;
   isCutIn = false;
+  /** What its wall clock is ahead of the true time; it may jump. */
+  wallOffsetMs = 0;
   readonly backlog: SimEvent[] = [];
   #rate = 1;
   #rateSince = 0;

@@ -57,7 +57,7 @@ export class LeaderModel {
   constructor(
     world: World,
     proc: Proc,
-    term: { epoch: bigint; wallOffsetMs: number; onEnd: (why: string) => void },
+    term: { epoch: bigint; onEnd: (why: string) => void },
   ) {
     this.#world = world;
     this.proc = proc;
@@ -66,7 +66,7 @@ export class LeaderModel {
     this.#life = proc.life;
     this.scheduler = new Scheduler(term.epoch);
     const mono = proc.mono(world.kernel.now);
-    this.#anchorMs = startAt + world.kernel.now + term.wallOffsetMs - mono;
+    this.#anchorMs = startAt + world.kernel.now + proc.wallOffsetMs - mono;
     this.#decidedAt = mono;
     this.ledger = new TermLedger(world.oracle, this);
   }
@@ -192,6 +192,7 @@ export class LeaderModel {
       if (!(yield* this.#lookUpChunk(chunk, outcomes))) return this.end("outcomes unread");
       if (this.isEnded) return;
     }
+    this.ledger.isRebuilding = true;
     for (const entry of stored) {
       const outcome = outcomes.get(entry.key);
       if (outcome !== undefined) {
@@ -200,6 +201,7 @@ export class LeaderModel {
       }
       this.#tell(entry);
     }
+    this.ledger.isRebuilding = false;
     const { broker } = this.#world;
     this.#follow(broker.outcomes, ({ value }) => this.#settle(value), {
       after: before,

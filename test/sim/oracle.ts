@@ -4,7 +4,7 @@
  */
 import { type JobRecord, limits, type Outcome, OutcomeKind, type WorkerId } from "@zfarm/contract";
 import type { BrokerModel } from "./broker-model.ts";
-import type { SimOptions, TaskNature } from "./case.ts";
+import type { FaultKind, SimOptions, TaskNature } from "./case.ts";
 import type { JobWatch } from "./job-watch.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Stored } from "./log-model.ts";
@@ -33,9 +33,27 @@ export interface TaskTruth {
   /** A power loss took one of its messages: only then may it be forgotten or end twice. */
   isDoubtful: boolean;
   outcome: Outcome | undefined;
+  /** Terms that had begun before the outcome was stored. */
+  outcomeTerm: number;
   /** Workers that it killed, or whose engine it killed. */
   readonly kills: WorkerId[];
 }
+
+interface Surroundings {
+  readonly objects: ReadonlyMap<string, string>;
+  readonly workers: readonly WorkerModel[];
+}
+
+/** Under these workers live and are heard. */
+const calmFaults = new Set<FaultKind>([
+  "leader-crash",
+  "leader-resign",
+  "wall-jump",
+  "lease-theft",
+  "store-down",
+  "gateway-crash",
+  "worker-slow",
+]);
 
 export class Oracle {
   readonly tasks = new Map<string, TaskTruth>();
@@ -46,6 +64,8 @@ export class Oracle {
   readonly kernel: Kernel;
   readonly options: SimOptions;
   readonly objects: ReadonlyMap<string, string>;
+  readonly workers: readonly WorkerModel[];
+  readonly #isCalm: boolean;
   /** Hears of every step of every core, for who looks for a cause. */
   trace: ((line: string) => void) | undefined = undefined;
   newestEpoch = 0n;
@@ -61,10 +81,12 @@ export class Oracle {
   /** The newest epoch that a life of a worker process has obeyed. */
   readonly #obeyed = new Map<string, bigint>();
 
-  constructor(kernel: Kernel, options: SimOptions, objects: ReadonlyMap<string, string>) {
+  constructor(kernel: Kernel, options: SimOptions, surroundings: Surroundings) {
     this.kernel = kernel;
     this.options = options;
-    this.objects = objects;
+    this.objects = surroundings.objects;
+    this.workers = surroundings.workers;
+    this.#isCalm = options.faults.every((kind) => calmFaults.has(kind));
   }
 
   violate(invariant: string, detail: string): never {
@@ -95,6 +117,7 @@ export class Oracle {
         isCanceled: false,
         isDoubtful: false,
         outcome: undefined,
+        outcomeTerm: 0,
         kills: [],
       });
     }
@@ -125,6 +148,16 @@ export class Oracle {
   granted(key: string, fence: bigint): void {
     if (this.#fences.has(fence)) this.violate("I4", `fence ${fence} was given out twice`);
     this.#fences.set(fence, key);
+  }
+
+  /** In a world where only leaders change no lease of a working worker may be broken. */
+  checkUnheld(key: string): void {
+    if (!this.#isCalm) return;
+    for (const worker of this.workers) {
+      if (worker.held.get(key)?.isDelivering === false) {
+        this.violate("I4", `${key} is granted while ${worker.id} renders it`);
+      }
+    }
   }
 
   obeyed(worker: WorkerModel, epoch: bigint): void {
@@ -161,6 +194,7 @@ export class Oracle {
       this.violate("I3", `${key} ended ${truth.outcome.kind}, then ${outcome.kind}`);
     }
     truth.outcome = outcome;
+    truth.outcomeTerm = this.terms;
     this.open.delete(truth);
     this.ended += 1;
     if (outcome.kind === OutcomeKind.SUCCEEDED) this.#checkPicture(truth, outcome);
@@ -185,10 +219,13 @@ export class Oracle {
     return broker.outcomes.get(key)?.value.fence === fence;
   }
 
-  accept(keys: readonly string[]): void {
+  /** A client was told that the farm has these. */
+  accept(broker: BrokerModel, keys: readonly string[]): void {
     for (const key of keys) {
       const truth = this.tasks.get(key);
-      if (truth === undefined) this.violate("I1", `${key} was accepted and never stored`);
+      if (truth === undefined) this.violate("I1", `${key} was accepted and never recorded`);
+      const isSomewhere = truth.outcome !== undefined || broker.queue.get(key) !== undefined;
+      if (!isSomewhere && !truth.isDoubtful) this.violate("I1", `${key} was accepted too early`);
       if (!truth.isAcked) this.acked += 1;
       truth.isAcked = true;
       if (truth.outcome === undefined) this.open.add(truth);

@@ -9,8 +9,6 @@ import type { World } from "./world.ts";
 
 export class SchedulerModel {
   readonly proc: Proc;
-  /** What its wall clock is ahead of the true time. */
-  wallOffsetMs = 0;
   term: LeaderModel | undefined = undefined;
   readonly #world: World;
   #terms = 0;
@@ -84,7 +82,6 @@ export class SchedulerModel {
     };
     const term = new LeaderModel(this.#world, this.proc, {
       epoch,
-      wallOffsetMs: this.wallOffsetMs,
       onEnd,
     });
     this.term = term;

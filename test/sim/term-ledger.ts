@@ -29,6 +29,8 @@ interface LedgerTask {
   /** The newest fence under which this term has seen it held. */
   fenceMax: bigint;
   isEnding: boolean;
+  /** It was there when the index was rebuilt, so its outcome would have been found. */
+  readonly isOld: boolean;
 }
 
 /** What a worker said it runs. */
@@ -40,6 +42,8 @@ interface Listing {
 
 export class TermLedger {
   readonly live = new Map<string, LedgerTask>();
+  /** Tasks that are told now had their outcomes looked up. */
+  isRebuilding = false;
   readonly #oracle: Oracle;
   readonly #leader: LeaderModel;
   readonly #ended = new Set<string>();
@@ -51,6 +55,9 @@ export class TermLedger {
   readonly #bursts = new Map<string, number>();
   readonly #runningOfProject = new Map<string, number>();
   readonly #runningOfJob = new Map<string, number>();
+  readonly #term: number;
+  /** A report of an attempt that was judged before. */
+  #isRepeated = false;
   #leased = 0;
   #isRebuilt = false;
   #fence: bigint;
@@ -58,6 +65,7 @@ export class TermLedger {
   constructor(oracle: Oracle, leader: LeaderModel) {
     this.#oracle = oracle;
     this.#leader = leader;
+    this.#term = oracle.terms;
     this.#fence = leader.epoch << 32n;
   }
 
@@ -106,6 +114,7 @@ export class TermLedger {
         this.#bursts.set(event.policy.project, event.policy.burstTasks);
         return;
       case "attempt-reported":
+        this.#isRepeated = this.#over.has(event.leased.fence);
         this.#over.add(event.leased.fence);
         return;
       case "task-rewritten":
@@ -122,7 +131,8 @@ export class TermLedger {
     const key = taskKey(taskIdOf(spec));
     if (this.live.has(key) || this.#ended.has(key)) return;
     const expiresAt = spec.expireTime?.getTime() ?? Number.POSITIVE_INFINITY;
-    this.live.set(key, { spec, expiresAt, leases: [], fenceMax: 0n, isEnding: false });
+    const isOld = this.isRebuilding;
+    this.live.set(key, { spec, expiresAt, leases: [], fenceMax: 0n, isEnding: false, isOld });
   }
 
   #settle(key: string): void {
@@ -161,6 +171,10 @@ export class TermLedger {
       case "publish-outcome":
         return this.#judgeOutcome(effect);
       case "rewrite-task":
+        this.#checkRepeat(taskKey(effect.id), event);
+        kernel.note(Number(effect.revision));
+        this.#oracle.mark(`${effect.kind}/${effect.reason}`);
+        return;
       case "remove-task":
         kernel.note(Number(effect.revision));
         this.#oracle.mark(`${effect.kind}/${effect.reason}`);
@@ -204,6 +218,11 @@ export class TermLedger {
     if (task.isEnding) this.#fail("I5", `${key} is granted while its outcome is published`);
     if (attempt > limits.attemptsMax) this.#fail("I8", `attempt ${attempt} of ${key}`);
     if (now >= task.expiresAt) this.#fail("I10", `${key} is granted after its expire time`);
+    const truth = this.#oracle.tasks.get(key);
+    if (task.isOld && truth?.outcome !== undefined && truth.outcomeTerm < this.#term) {
+      this.#fail("I5", `${key} is granted though it had ended before the term began`);
+    }
+    this.#oracle.checkUnheld(key);
     const listing = this.#listings.get(key);
     if (listing === undefined || this.#over.has(listing.fence)) return;
     // Superseded by a lease that is over by now.
@@ -263,6 +282,13 @@ export class TermLedger {
       this.#fail("I10", `${key} expired too early`);
     }
     task.isEnding = true;
+  }
+
+  /** An attempt is judged once, however often it is reported. */
+  #checkRepeat(key: string, event: SchedulerEvent): void {
+    if (event.kind !== "attempt-reported" || !this.#isRepeated) return;
+    if (taskKey(taskIdOf(event.leased)) !== key) return;
+    this.#fail("I4", `fence ${event.leased.fence} of ${key} is judged twice`);
   }
 
   #hold(task: LedgerTask, lease: LedgerLease): void {

@@ -30,7 +30,7 @@ export class World {
   constructor(simCase: SimCase) {
     this.case = simCase;
     this.broker = new BrokerModel(this.kernel, simCase.options.netMs);
-    this.oracle = new Oracle(this.kernel, simCase.options, this.objects);
+    this.oracle = new Oracle(this.kernel, simCase.options, this);
   }
 
   /** Commands go to everyone who has the name. */
