@@ -63,6 +63,7 @@ export interface Submit {
   readonly priorityClass: number;
   readonly priority: number;
   readonly expireMs: number;
+  readonly deadlineMs: number;
   readonly maxConcurrency: number;
   readonly maxFailed: number;
   readonly sample: number;
@@ -80,7 +81,7 @@ export interface Verb {
 
 export interface Policy {
   readonly at: number;
-  readonly kind: "weight" | "burst" | "drain-pool" | "drain-worker" | "forgive";
+  readonly kind: "weight" | "burst" | "drain-pool" | "drain-worker" | "forgive" | "speculate";
   readonly target: number;
   readonly value: number;
 }

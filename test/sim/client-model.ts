@@ -5,8 +5,8 @@
 import { type JobControl, type JobRecord, WorkerPolicy } from "@zfarm/contract";
 import type { Policy, Submit, Verb, WorkItem } from "./case.ts";
 import { blankControl, classOf, type GatewayModel, keyOfJob, projectOf } from "./gateway-model.ts";
-import { Proc, type Routine, wait } from "./kernel.ts";
 import { JobWatch } from "./job-watch.ts";
+import { Proc, type Routine, wait } from "./kernel.ts";
 import type { Oracle } from "./oracle.ts";
 import { startAt, type World } from "./world.ts";
 
@@ -33,6 +33,7 @@ export class ClientModel {
       case "drain-pool":
       case "drain-worker":
       case "forgive":
+      case "speculate":
         return this.#govern(item);
       default:
         return kernel.spawn(this.proc, this.#ask(item));
@@ -138,10 +139,15 @@ export class ClientModel {
           : { project, weight: 1, guaranteeTasks: 0, burstTasks: 0, queuedTasksMax: 0 };
       const change = kind === "weight" ? { weight: value } : { burstTasks: value };
       broker.policies.put(project, { kind: "project-policy", policy: { ...policy, ...change } });
-    } else if (kind === "drain-pool") {
+    } else if (kind === "drain-pool" || kind === "speculate") {
       const pool = `pool${target % pools}`;
-      const policy = { pool, draining: value > 0, speculateAfter: 0 };
-      broker.policies.put(pool, { kind: "pool-policy", policy });
+      const before = broker.policies.get(pool)?.value;
+      const policy =
+        before?.kind === "pool-policy"
+          ? before.policy
+          : { pool, draining: false, speculateAfter: 0 };
+      const change = kind === "speculate" ? { speculateAfter: value } : { draining: value > 0 };
+      broker.policies.put(pool, { kind: "pool-policy", policy: { ...policy, ...change } });
     } else {
       const worker = `w${target % workers}`;
       const forgiveTime = kind === "forgive" ? new Date(startAt + kernel.now) : undefined;

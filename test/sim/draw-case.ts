@@ -4,10 +4,10 @@ import {
   type FaultKind,
   faultKinds,
   type Policy,
-  shapes,
   type SimCase,
   type SimOptions,
   type Submit,
+  shapes,
   type TaskNature,
   type Verb,
   type WorkItem,
@@ -39,6 +39,15 @@ const faultShapes: Record<FaultKind, { readonly ms: readonly [number, number]; m
   "gateway-crash": { ms: [200, 3_000], most: 4 },
 };
 
+const policyKinds = [
+  "weight",
+  "burst",
+  "drain-pool",
+  "drain-worker",
+  "forgive",
+  "speculate",
+] as const;
+
 const natures: readonly TaskNature[] = ["kills-worker", "kills-engine", "bad-numbers", "unusable"];
 
 export interface DrawOptions {
@@ -58,7 +67,10 @@ export function drawCase(seed: number, draw: DrawOptions = {}): SimCase {
   };
 }
 
-function drawOptions(seed: number, { events = 10_000, without = ["lost-suffix"] }: DrawOptions): SimOptions {
+function drawOptions(
+  seed: number,
+  { events = 10_000, without = ["lost-suffix"] }: DrawOptions,
+): SimOptions {
   const rand = new Stream(seed, "options");
   const mood = rand.below(10);
   const rate = [0, 0.1, 0.1, 0.1, 0.2, 0.2, 0.3, 0.3, 0.5, 0.8][mood] ?? 0;
@@ -156,6 +168,7 @@ function drawSubmit(rand: Stream, frame: SubmitFrame): Submit {
     priorityClass: rand.chance(0.3) ? rand.between(1, 3) : 0,
     priority: rand.between(1, 100),
     expireMs: rand.chance(0.1) ? rand.between(500, 20_000) : 0,
+    deadlineMs: rand.chance(0.15) ? rand.between(500, 30_000) : 0,
     maxConcurrency: isBounded ? rand.between(1, 3) : 0,
     maxFailed: isBounded ? rand.below(3) : 0,
     sample: isBounded && rand.chance(0.3) ? 1 : 0,
@@ -170,7 +183,8 @@ function zipf(rand: Stream, count: number): number {
 /** What follows a submit: repeats, another body under the same id, verbs. */
 function drawLater(rand: Stream, submit: Submit, endMs: number): WorkItem[] {
   const items: WorkItem[] = [];
-  const later = (): number => Math.min(endMs, submit.at + rand.below(rand.pick([50, 2_000, 10_000])));
+  const later = (): number =>
+    Math.min(endMs, submit.at + rand.below(rand.pick([50, 2_000, 10_000])));
   if (rand.chance(0.1)) items.push({ ...submit, at: later(), client: submit.client + 1 });
   if (rand.chance(0.05)) items.push({ ...submit, at: later(), body: 2 });
   const verb = (kind: Verb["kind"]): Verb => ({
@@ -190,7 +204,7 @@ function drawLater(rand: Stream, submit: Submit, endMs: number): WorkItem[] {
 }
 
 function drawPolicy(rand: Stream, endMs: number): Policy {
-  const kind = rand.pick(["weight", "forgive"] as const);
+  const kind = rand.pick(policyKinds);
   const isDrain = kind.startsWith("drain");
   const value = isDrain ? rand.below(2) : rand.between(1, 4);
   return { at: rand.below(endMs), kind, target: rand.below(16), value };

@@ -24,13 +24,12 @@ export class Farm {
     this.#world = world;
     this.schedulers = build(options.schedulers, (index) => new SchedulerModel(world, index));
     this.gateways = build(options.gateways, (index) => new GatewayModel(world, index));
-    this.clients = build(
-      options.clients,
-      (index) => new ClientModel(world, this.gateways, index),
-    );
+    this.clients = build(options.clients, (index) => new ClientModel(world, this.gateways, index));
     for (let index = 0; index < options.workers; index += 1) {
       const pool = `pool${index % options.pools}`;
-      world.workers.push(new WorkerModel(world, { id: `w${index}`, pool, process: `worker-${index}` }));
+      world.workers.push(
+        new WorkerModel(world, { id: `w${index}`, pool, process: `worker-${index}` }),
+      );
     }
   }
 
@@ -56,7 +55,6 @@ export class Farm {
     for (const cure of [...this.#cures]) cure();
     for (const worker of [...workers]) {
       if (!worker.proc.isUp) worker.start();
-      else if (worker.isDraining) worker.resume();
     }
     for (const scheduler of this.schedulers) {
       scheduler.proc.wallOffsetMs = 0;
@@ -109,7 +107,7 @@ export class Farm {
         return worker !== undefined && this.#twin(worker, forMs);
       case "worker-drain":
         if (worker?.proc.isUp !== true || worker.isDraining) return false;
-        worker.drain();
+        worker.drainForGood();
         // As a pod that is replaced: it ends, and a fresh one of its name begins.
         kernel.after(forMs, () => worker.crash(200), worker.proc);
         return true;

@@ -8,11 +8,11 @@ import {
   OutcomeKind,
   PriorityClass,
   type QueuedTask,
+  type TaskSpec,
   taskIdOf,
   taskKey,
-  type TaskSpec,
 } from "@zfarm/contract";
-import { shapes, type Submit } from "./case.ts";
+import { type Submit, shapes } from "./case.ts";
 import { Proc, type Routine } from "./kernel.ts";
 import { startAt, type World } from "./world.ts";
 
@@ -112,7 +112,8 @@ export class GatewayModel {
 
   *#addTasks(submit: Submit, record: JobRecord): Routine<"ok" | "full" | "outage"> {
     const { broker, case: simCase } = this.#world;
-    if (submit.maxConcurrency + submit.maxFailed + submit.sample > 0) {
+    // What holds the job as a whole is stored before its first task.
+    if (isControlled(submit)) {
       const isKnown = yield* this.#call(() => {
         const key = keyOfJob(record);
         broker.controls.put(key, controlOf(submit, record), 0n);
@@ -238,14 +239,12 @@ function taskOf(submit: Submit, record: JobRecord, index: number): QueuedTask {
     createTime,
     expireTime: submit.expireMs > 0 ? new Date(expireAt) : undefined,
     stack: adapters.length > 0 ? { adapters } : undefined,
-    priority:
-      submit.priorityClass > 0
-        ? {
-            priorityClass: classOf(submit.priorityClass),
-            priority: submit.priority,
-            deadlineTime: undefined,
-          }
-        : undefined,
+    priority: {
+      priorityClass: classOf(submit.priorityClass),
+      priority: submit.priority,
+      deadlineTime: deadlineOf(submit, record),
+      isControlled: isControlled(submit),
+    },
   };
   return { spec, attempts: 0 };
 }
@@ -256,12 +255,21 @@ function controlOf(submit: Submit, record: JobRecord): JobControl {
     scheduling: {
       priorityClass: classOf(submit.priorityClass),
       priority: submit.priority,
-      deadlineTime: undefined,
+      deadlineTime: deadlineOf(submit, record),
       maxConcurrency: submit.maxConcurrency,
       maxFailedTasks: submit.maxFailed,
       sampleTasks: submit.sample,
     },
   };
+}
+
+function isControlled({ maxConcurrency, maxFailed, sample }: Submit): boolean {
+  return maxConcurrency + maxFailed + sample > 0;
+}
+
+function deadlineOf({ deadlineMs }: Submit, { createTime }: JobRecord): Date | undefined {
+  if (deadlineMs === 0 || createTime === undefined) return undefined;
+  return new Date(createTime.getTime() + deadlineMs);
 }
 
 function bareSpec({ project, job, pool, createTime }: JobRecord): Omit<TaskSpec, "index"> {

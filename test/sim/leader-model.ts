@@ -5,6 +5,7 @@
  */
 import {
   type Heartbeat,
+  type JobControl,
   type LeasedTask,
   limits,
   type Outcome,
@@ -23,7 +24,7 @@ import type {
   SchedulerEvent,
   WorkAsked,
 } from "../../services/scheduler/src/domain/scheduler-event.ts";
-import type { Proc, Routine } from "./kernel.ts";
+import { type Proc, type Routine, wait } from "./kernel.ts";
 import type { LogModel, Stored } from "./log-model.ts";
 import { TermLedger } from "./term-ledger.ts";
 import type { WorkerModel } from "./worker-model.ts";
@@ -49,16 +50,16 @@ export class LeaderModel {
   /** Writes of one task, one after another. */
   readonly #lanes = new Map<string, Routine[]>();
   readonly #followers: { isStopped: boolean }[] = [];
+  /** Jobs that fail as a whole after so many failed tasks. */
+  readonly #budgeted = new Set<string>();
+  #isServing = false;
   readonly #life: number;
   readonly #anchorMs: number;
   #decidedAt: number;
   #askCount = 0;
+  #wakesAt = 0;
 
-  constructor(
-    world: World,
-    proc: Proc,
-    term: { epoch: bigint; onEnd: (why: string) => void },
-  ) {
+  constructor(world: World, proc: Proc, term: { epoch: bigint; onEnd: (why: string) => void }) {
     this.#world = world;
     this.proc = proc;
     this.epoch = term.epoch;
@@ -127,6 +128,7 @@ export class LeaderModel {
     const effects = this.#think(event);
     this.ledger.check(event, effects);
     for (const effect of effects) this.#apply(effect);
+    this.#wakeInTime();
   }
 
   #think(event: SchedulerEvent): readonly SchedulerEffect[] {
@@ -148,9 +150,25 @@ export class LeaderModel {
     return true;
   }
 
+  /** A step may have set a time that is before the next tick: a batch is forming. */
+  #wakeInTime(): void {
+    const { wakesAt } = this.scheduler;
+    if (wakesAt === undefined || wakesAt >= this.#wakesAt - 1) return;
+    const leftMs = Math.max(1, wakesAt - this.now);
+    this.#wakesAt = wakesAt;
+    this.#world.kernel.timer(this.proc, leftMs, () => {
+      if (this.#wakesAt === wakesAt) this.#beTicked();
+    });
+  }
+
+  #beTicked(): void {
+    this.#wakesAt = this.now + limits.schedulerTickMs;
+    this.decide({ kind: "tick" });
+  }
+
   #tick(): void {
     if (this.isEnded) return;
-    this.decide({ kind: "tick" });
+    this.#beTicked();
     this.#world.kernel.timer(this.proc, limits.schedulerTickMs, () => this.#tick());
   }
 
@@ -158,10 +176,7 @@ export class LeaderModel {
     const { broker } = this.#world;
     const before = yield* broker.call(this.proc, () => broker.outcomes.lastRevision);
     if (before === undefined) return this.end("outcomes unknown");
-    this.#follow(broker.policies, (entry) => this.decide(entry.value));
-    this.#follow(broker.controls, (entry) =>
-      this.decide({ kind: "job-controlled", control: entry.value }),
-    );
+    yield* this.#hearWishes();
     let found: Stored<QueuedTask>[] | undefined = [];
     const follower = broker.queue.follow(this.proc, 0n, {
       onEntry: (entry) => {
@@ -182,6 +197,45 @@ export class LeaderModel {
     this.#followers.push(follower);
   }
 
+  /** All that is wanted is told before the first task is, so that nothing starts that was held. */
+  *#hearWishes(): Routine {
+    const { broker } = this.#world;
+    yield* wait<void>((resume) => {
+      let left = 2;
+      const onCaughtUp = (): void => {
+        left -= 1;
+        if (left === 0) resume();
+      };
+      this.#follow(broker.policies, ({ value }) => this.decide(value), { onCaughtUp });
+      this.#follow(broker.controls, ({ value }) => this.#control(value), { onCaughtUp });
+    });
+    this.#isServing = true;
+  }
+
+  #control(control: JobControl): void {
+    this.decide({ kind: "job-controlled", control });
+    const key = `${control.project}.${control.job}`;
+    if ((control.scheduling?.maxFailedTasks ?? 0) === 0 || this.#budgeted.has(key)) return;
+    this.#budgeted.add(key);
+    if (this.#isServing) this.#world.kernel.spawn(this.proc, this.#tellOutcomes(key));
+  }
+
+  /** A budget that a running job gets counts what has failed already. */
+  *#tellOutcomes(job: string): Routine {
+    const { broker } = this.#world;
+    const outcomes = yield* broker.call(this.proc, () => this.#outcomesOf(job));
+    if (outcomes === undefined) return this.end("outcomes unread");
+    for (const outcome of outcomes) this.#settle(outcome);
+  }
+
+  #outcomesOf(job: string): Outcome[] {
+    const { outcomes } = this.#world.broker;
+    const prefix = `${job}.`;
+    return [...outcomes.values()].flatMap(({ key, value }) =>
+      key.startsWith(prefix) ? [value] : [],
+    );
+  }
+
   *#rebuild(
     stored: readonly Stored<QueuedTask>[],
     { before, done }: { before: bigint; done: () => void },
@@ -190,6 +244,12 @@ export class LeaderModel {
     for (let at = 0; at < stored.length; at += lookUpChunk) {
       const chunk = stored.slice(at, at + lookUpChunk);
       if (!(yield* this.#lookUpChunk(chunk, outcomes))) return this.end("outcomes unread");
+      if (this.isEnded) return;
+    }
+    const jobs = new Set(stored.map(({ key }) => key.slice(0, key.lastIndexOf("."))));
+    for (const job of jobs) {
+      if (!this.#budgeted.has(job)) continue;
+      yield* this.#tellOutcomes(job);
       if (this.isEnded) return;
     }
     this.ledger.isRebuilding = true;
@@ -266,6 +326,12 @@ export class LeaderModel {
         return this.#command(effect.worker, (worker) => worker.cancel(this.epoch, effect.leased));
       case "announce-leader":
         return this.#command(effect.worker, (worker) => worker.meetLeader(this.epoch));
+      case "control-drain":
+        return this.#command(effect.worker, (worker) => worker.command(this.epoch, "drain"));
+      case "control-resume":
+        return this.#command(effect.worker, (worker) => worker.command(this.epoch, "resume"));
+      case "prewarm":
+        return this.#command(effect.worker, (worker) => worker.prewarm(this.epoch, effect.adapter));
       case "publish-outcome":
         return this.#write(effect.id, () => this.#publish(effect));
       case "rewrite-task":
@@ -279,6 +345,8 @@ export class LeaderModel {
         return;
       case "announce-position":
       case "lease-adopted":
+      case "cost-learned":
+      case "worker-quarantined":
         return;
     }
   }

@@ -51,7 +51,12 @@ function main(): void {
   }
   const seconds = (performance.now() - startedMs) / 1_000;
   for (const [mark, count] of [...marks].toSorted()) say(`${mark}: ${count}`);
-  const summary = { seeds: Number(values.seeds), events, voids, seconds: Number(seconds.toFixed(1)) };
+  const summary = {
+    seeds: Number(values.seeds),
+    events,
+    voids,
+    seconds: Number(seconds.toFixed(1)),
+  };
   process.stdout.write(`${JSON.stringify(summary)}\n`);
 }
 

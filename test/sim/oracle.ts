@@ -267,4 +267,4 @@ export class Oracle {
   }
 }
 
-const crashesMax = limits.attemptsMax;
+const crashesMax = limits.taskCrashesMax;

@@ -2,7 +2,14 @@
  * Books of one term, kept from the events a core was told and the effects it answered with, and
  * compared after every step with what must always hold. Knows nothing of how the core decides.
  */
-import { type JobControl, limits, type TaskSpec, taskIdOf, taskKey } from "@zfarm/contract";
+import {
+  type JobControl,
+  limits,
+  type PoolPolicy,
+  type TaskSpec,
+  taskIdOf,
+  taskKey,
+} from "@zfarm/contract";
 import type {
   Grant,
   SchedulerEffect,
@@ -40,6 +47,9 @@ interface Listing {
   readonly at: number;
 }
 
+/** A try may end as the task's own failure or as a crash; each has a bound. */
+const triesMax = limits.attemptsMax + limits.taskCrashesMax;
+
 export class TermLedger {
   readonly live = new Map<string, LedgerTask>();
   /** Tasks that are told now had their outcomes looked up. */
@@ -52,6 +62,8 @@ export class TermLedger {
   readonly #over = new Set<bigint>();
   readonly #asks = new Map<number, { readonly slots: number; readonly worker: string }>();
   readonly #controls = new Map<string, JobControl>();
+  readonly #pools = new Map<string, PoolPolicy>();
+  readonly #drained = new Set<string>();
   readonly #bursts = new Map<string, number>();
   readonly #runningOfProject = new Map<string, number>();
   readonly #runningOfJob = new Map<string, number>();
@@ -113,14 +125,19 @@ export class TermLedger {
       case "project-policy":
         this.#bursts.set(event.policy.project, event.policy.burstTasks);
         return;
+      case "pool-policy":
+        this.#pools.set(event.policy.pool, event.policy);
+        return;
+      case "worker-policy":
+        if (event.policy.draining) this.#drained.add(event.policy.worker);
+        else this.#drained.delete(event.policy.worker);
+        return;
       case "attempt-reported":
         this.#isRepeated = this.#over.has(event.leased.fence);
         this.#over.add(event.leased.fence);
         return;
       case "task-rewritten":
       case "listening":
-      case "pool-policy":
-      case "worker-policy":
       case "tick":
         return;
     }
@@ -182,6 +199,15 @@ export class TermLedger {
       case "control-cancel":
         this.#oracle.mark(`cancel/${effect.reason}`);
         return;
+      case "worker-quarantined":
+        this.#oracle.mark(`quarantine/${effect.reason}`);
+        return;
+      case "control-drain":
+      case "control-resume":
+      case "prewarm":
+        this.#oracle.mark(effect.kind);
+        return;
+      case "cost-learned":
       case "announce-leader":
       case "announce-position":
         return;
@@ -205,10 +231,35 @@ export class TermLedger {
       if (fence <= this.#fence) this.#fail("I4", `fence ${fence} after ${this.#fence}`);
       this.#fence = fence;
       if (fence >> 32n !== this.#leader.epoch) this.#fail("I4", `fence ${fence} of another epoch`);
-      this.#checkGranted(key, task, attempt);
+      if (grant.reason === "straggler") this.#checkRival(key, task);
+      else this.#checkGranted(key, task, attempt);
+      this.#checkWishes(key, task, worker);
       this.#hold(task, { worker: grant.worker, fence, confirmedAt: this.#leader.now });
       this.#oracle.granted(key, fence);
-      this.#checkCaps(task);
+      if (grant.reason !== "straggler") this.#checkCaps(task);
+    }
+  }
+
+  #checkRival(key: string, task: LedgerTask): void {
+    const factor = this.#pools.get(task.spec.pool)?.speculateAfter ?? 0;
+    if (factor <= 0) this.#fail("I4", `${key} gets a second try and nobody wants that`);
+    if (task.leases.length !== 1) this.#fail("I4", `${key} has ${task.leases.length} tries`);
+  }
+
+  /** What clients and operators want is obeyed from the moment it is known. */
+  #checkWishes(key: string, { spec }: LedgerTask, worker: string): void {
+    const control = this.#controls.get(`${spec.project}.${spec.job}`);
+    if (control?.paused === true) this.#fail("I13", `${key} is granted and its job paused`);
+    if (control === undefined && spec.priority?.isControlled === true) {
+      this.#fail("I13", `${key} is granted before its control is known`);
+    }
+    const sample = control?.scheduling?.sampleTasks ?? 0;
+    if (sample > 0 && spec.index >= sample && control?.approved !== true) {
+      this.#fail("I13", `${key} is granted before the sample is approved`);
+    }
+    if (this.#drained.has(worker)) this.#fail("I13", `${worker} drains and gets ${key}`);
+    if (this.#pools.get(spec.pool)?.draining === true) {
+      this.#fail("I13", `${spec.pool} drains and ${key} is granted`);
     }
   }
 
@@ -216,7 +267,7 @@ export class TermLedger {
     const { now } = this.#leader;
     if (task.leases.length > 0) this.#fail("I4", `${key} has a lease already`);
     if (task.isEnding) this.#fail("I5", `${key} is granted while its outcome is published`);
-    if (attempt > limits.attemptsMax) this.#fail("I8", `attempt ${attempt} of ${key}`);
+    if (attempt > triesMax) this.#fail("I8", `attempt ${attempt} of ${key}`);
     if (now >= task.expiresAt) this.#fail("I10", `${key} is granted after its expire time`);
     const truth = this.#oracle.tasks.get(key);
     if (task.isOld && truth?.outcome !== undefined && truth.outcomeTerm < this.#term) {
@@ -237,6 +288,11 @@ export class TermLedger {
     const burst = this.#bursts.get(project) ?? 0;
     const running = this.#runningOfProject.get(project) ?? 0;
     if (burst > 0 && running > burst) this.#fail("I13", `${project} runs ${running} of ${burst}`);
+    const job = `${project}.${task.spec.job}`;
+    const bound = this.#controls.get(job)?.scheduling?.maxConcurrency ?? 0;
+    const runningOfJob = this.#runningOfJob.get(job) ?? 0;
+    if (bound > 0 && runningOfJob > bound)
+      this.#fail("I13", `${job} runs ${runningOfJob} of ${bound}`);
   }
 
   #judgeRelease({ id, worker, reason }: EffectOf<"task-released">, event: SchedulerEvent): void {
@@ -316,6 +372,11 @@ export class TermLedger {
     for (const pool of this.#leader.scheduler.countPools()) {
       queued += pool.queued;
       leased += pool.leased;
+      let waiting = 0;
+      for (const tasks of pool.waiting.values()) waiting += tasks;
+      if (waiting !== pool.queued) {
+        this.#fail("I6", `${waiting} of ${pool.queued} waiting tasks have a reason`);
+      }
     }
     if (leased !== this.#leased || queued + leased !== this.live.size) {
       const books = `${this.#leased} of ${this.live.size}`;

@@ -8,8 +8,8 @@ import {
   type Heartbeat,
   type Lease,
   type LeasedTask,
-  limits,
   type LoraRef,
+  limits,
   type Outcome,
   OutcomeKind,
   type PoolId,
@@ -19,8 +19,8 @@ import {
   taskIdOf,
   taskKey,
   type WorkerId,
-  type WorkGrant,
   WorkerState,
+  type WorkGrant,
 } from "@zfarm/contract";
 import type { TaskNature } from "./case.ts";
 import { Proc, type Routine } from "./kernel.ts";
@@ -47,6 +47,7 @@ export class WorkerModel {
   readonly proc: Proc;
   readonly held = new Map<string, Held>();
   isDraining = false;
+  isLeaving = false;
   /** Renders so many times slower. */
   slowness = 1;
   readonly #world: World;
@@ -89,6 +90,7 @@ export class WorkerModel {
     this.#asking = 0;
     this.#failures = 0;
     this.isDraining = false;
+    this.isLeaving = false;
     kernel.after(downMs, () => {
       if (!this.proc.isUp) this.start();
     });
@@ -102,12 +104,20 @@ export class WorkerModel {
     workers.splice(workers.indexOf(this), 1);
   }
 
+  /** SIGTERM: nobody can end this drain. */
+  drainForGood(): void {
+    this.isLeaving = true;
+    this.drain();
+  }
+
+  /** The leader wants it, until it wants otherwise. */
   drain(): void {
     this.isDraining = true;
     for (const held of [...this.held.values()]) if (this.#isWaiting(held)) this.#handBack(held);
   }
 
   resume(): void {
+    if (this.isLeaving) return;
     this.isDraining = false;
     this.#ask();
   }
