@@ -6,13 +6,14 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { limits } from "@zfarm/contract";
 import { type ChaosFarm, type FarmOptions, startChaosFarm } from "./farm/chaos-farm.ts";
+import { comeToRest } from "./farm/come-to-rest.ts";
 import { observeOutcomes } from "./farm/observe-outcomes.ts";
-import { connectHarness, readQueue, scanFarm } from "./farm/scan-farm.ts";
-import { waitUntil } from "./farm/wait-until.ts";
+import { scanFarm } from "./farm/scan-farm.ts";
 import { checkHistory } from "./history/check-history.ts";
 import type { FarmEvent } from "./history/history.ts";
 import { type LoadReport, runLoad } from "./history/load.ts";
 import { measureGaps, measureRecovery, percentile, type Recovery } from "./history/recovery.ts";
+import { keepEvidence } from "./keep-evidence.ts";
 import { type FaultKind, type FaultRate, planFaults } from "./nemesis/plan-faults.ts";
 import { runFaults } from "./nemesis/run-faults.ts";
 import { createRandom } from "./random.ts";
@@ -38,7 +39,6 @@ export interface AcceptanceRun {
 
 /** What a task may wait after its worker died: its lease, and three seconds. */
 const recoveryMs = limits.leaseMs + 3_000;
-const restWithinMs = 60_000;
 const violationsShown = 20;
 const lanes = 24;
 
@@ -123,21 +123,6 @@ function judgeFaults(recovery: Recovery, gaps: readonly number[], run: Acceptanc
   ];
 }
 
-/** Every task has left the queue: outcomes came first, the messages go a little later. */
-async function comeToRest(farm: ChaosFarm): Promise<number> {
-  const { history } = farm;
-  const startedMs = history.now();
-  const broker = await connectHarness(farm);
-  try {
-    const isEmpty = async () => (await readQueue(broker)).length === 0;
-    // What is left is for the checker to name.
-    await waitUntil("the queue is empty", restWithinMs, isEmpty).catch(() => undefined);
-    return Math.round(history.now() - startedMs);
-  } finally {
-    await broker.drain();
-  }
-}
-
 function describeTimes({ recoveryMs: times }: Recovery, gaps: readonly number[]) {
   const round = (ms: number | undefined) => (ms === undefined ? undefined : Math.round(ms));
   return {
@@ -162,15 +147,5 @@ function countFaults(events: readonly FarmEvent[]): Record<string, number> {
 async function keep(farm: ChaosFarm, verdict: Verdict, out: string): Promise<void> {
   await mkdir(out, { recursive: true });
   await writeFile(join(out, `${verdict.name}.json`), `${JSON.stringify(verdict, null, 2)}\n`);
-  if (verdict.ok) return;
-  const text = (items: readonly object[]) => items.map((item) => `${stringify(item)}\n`).join("");
-  await writeFile(join(out, `${verdict.name}.history.jsonl`), text(farm.history.entries));
-  await writeFile(join(out, `${verdict.name}.events.jsonl`), text(farm.history.events));
-  await farm.keepLogs(join(out, `${verdict.name}.logs`));
-}
-
-function stringify(value: object): string {
-  return JSON.stringify(value, (_, each: unknown) =>
-    typeof each === "bigint" ? String(each) : each,
-  );
+  if (!verdict.ok) await keepEvidence(farm, join(out, verdict.name));
 }

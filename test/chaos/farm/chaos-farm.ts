@@ -20,6 +20,8 @@ export interface ProcessChange {
   readonly env?: NodeJS.ProcessEnv;
   /** Put before its command, for example to run it in a network namespace. */
   readonly prefix?: readonly string[];
+  /** Where its ops port can be reached; the loopback when absent. */
+  readonly opsHost?: string;
 }
 
 export interface FarmOptions {
@@ -32,10 +34,13 @@ export interface FarmOptions {
   readonly s3?: S3Server;
   readonly natsRestartMs?: number;
   readonly natsStoreDir?: string;
+  /** Absent: any free one. */
+  readonly natsPort?: number;
+  readonly blobsDir?: string;
   /** For services of every kind. */
   readonly env?: NodeJS.ProcessEnv;
-  /** Told the ports that the farm chose, says what is different about a process. */
-  readonly change?: (name: string, ports: { readonly nats: number }) => ProcessChange;
+  /** What is different about a process. */
+  readonly change?: (name: string) => ProcessChange;
 }
 
 const restartMs = 1_000;
@@ -46,7 +51,7 @@ export async function startChaosFarm(options: FarmOptions): Promise<ChaosFarm> {
   if (binary === undefined) throw new Error("who starts a farm asked for a nats-server before");
   const folder = await mkdtemp(join(tmpdir(), "zfarm-chaos-"));
   await mkdir(join(folder, "logs"));
-  const ports = { nats: await findFreePort(), gateways: [] as number[] };
+  const ports = { nats: options.natsPort ?? (await findFreePort()), gateways: [] as number[] };
   for (let count = 0; count < (options.gateways ?? 1); count += 1) {
     ports.gateways.push(await findFreePort());
   }
@@ -75,7 +80,6 @@ export class ChaosFarm {
   readonly gateways: readonly ManagedProcess[];
   readonly workers: ManagedProcess[];
   readonly #place: FarmPlace;
-  readonly #lineListeners = new Set<(worker: string, line: ChaosLine) => void>();
 
   constructor(place: FarmPlace) {
     const { options, folder, ports } = place;
@@ -84,7 +88,7 @@ export class ChaosFarm {
     this.nats = createNatsProcess({
       binary: place.binary,
       port: ports.nats,
-      storeDir: options.natsStoreDir ?? join(folder, "nats"),
+      storeDir: this.natsStoreDir,
       logDir: join(folder, "logs"),
       restartMs: options.natsRestartMs ?? restartMs,
     });
@@ -102,8 +106,12 @@ export class ChaosFarm {
     return `nats://127.0.0.1:${this.#place.ports.nats}`;
   }
 
+  get natsStoreDir(): string {
+    return this.options.natsStoreDir ?? join(this.folder, "nats");
+  }
+
   get blobsDir(): string {
-    return join(this.folder, "blobs");
+    return this.options.blobsDir ?? join(this.folder, "blobs");
   }
 
   get options(): FarmOptions {
@@ -171,12 +179,6 @@ export class ChaosFarm {
     this.history.events.push({ atMs: this.history.now(), kind: "fault", fault, target });
   }
 
-  /** What engines say from now on; the result ends it. */
-  onLine(hear: (worker: string, line: ChaosLine) => void): () => void {
-    this.#lineListeners.add(hear);
-    return () => this.#lineListeners.delete(hear);
-  }
-
   /** Copies what the processes wrote, to be read after the farm is gone. */
   async keepLogs(folder: string): Promise<void> {
     await cp(join(this.folder, "logs"), folder, { recursive: true });
@@ -195,8 +197,9 @@ export class ChaosFarm {
   }
 
   #process(name: string, entry: string, own: ProcessChange): ManagedProcess {
-    const { ports, options } = this.#place;
-    const change = options.change?.(name, ports) ?? {};
+    const { options } = this.#place;
+    const change = options.change?.(name) ?? {};
+    const opsHost = own.opsHost ?? change.opsHost ?? "127.0.0.1";
     const prefix = [...(change.prefix ?? []), ...(own.prefix ?? [])];
     return new ManagedProcess({
       name,
@@ -204,13 +207,14 @@ export class ChaosFarm {
       env: {
         PATH: process.env["PATH"],
         NATS_URL: this.natsUrl,
-        OPS_HOST: "127.0.0.1",
+        OPS_HOST: opsHost,
         ...storeEnv(options.s3, this.blobsDir),
         ...options.env,
         ...own.env,
         ...change.env,
       },
       logFile: join(this.folder, "logs", `${name}.log`),
+      opsHost,
       restartMs,
       isReady,
       onLine: (line) => this.#hear(name, line),
@@ -220,16 +224,17 @@ export class ChaosFarm {
   #hear(worker: string, text: string): void {
     if (!text.startsWith('{"chaos":')) return;
     const line = JSON.parse(text) as ChaosLine;
-    if (line.chaos !== "halt") {
-      const { chaos: kind, task: attempt } = line;
-      this.history.events.push({ atMs: this.history.now(), kind, worker, attempt });
+    const atMs = this.history.now();
+    if (line.chaos === "halt") {
+      this.history.events.push({ atMs, kind: "halt", worker, point: line.point });
+    } else {
+      this.history.events.push({ atMs, kind: line.chaos, worker, attempt: line.task });
     }
-    for (const hear of this.#lineListeners) hear(worker, line);
   }
 }
 
 /** What the stub engine and its worker say on stdout. */
-export type ChaosLine =
+type ChaosLine =
   | { readonly chaos: "begin" | "drawn"; readonly task: string }
   | { readonly chaos: "halt"; readonly point: string };
 

@@ -15,6 +15,7 @@ export interface ProcessSpec {
   readonly command: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly logFile: string;
+  readonly opsHost?: string;
   /** It is started again this long after it died; absent: it stays dead. */
   readonly restartMs?: number;
   readonly isReady: (process: ManagedProcess) => Promise<boolean>;
@@ -64,9 +65,10 @@ export class ManagedProcess {
     return this.#exits;
   }
 
-  /** Of the life it leads now, once it has said so. */
-  get opsPort(): number | undefined {
-    return this.#opsPort;
+  /** host:port of its ops server in the life it leads now, once it has said so. */
+  get opsAddress(): string | undefined {
+    const { opsHost = "127.0.0.1" } = this.#spec;
+    return this.#opsPort === undefined ? undefined : `${opsHost}:${this.#opsPort}`;
   }
 
   start(): void {

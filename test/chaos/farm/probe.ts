@@ -4,8 +4,8 @@ import type { ManagedProcess } from "./managed-process.ts";
 const probeMs = 2_000;
 
 async function get(process: ManagedProcess, path: string): Promise<Response | undefined> {
-  if (process.opsPort === undefined) return undefined;
-  const address = `http://127.0.0.1:${process.opsPort}${path}`;
+  if (process.opsAddress === undefined) return undefined;
+  const address = `http://${process.opsAddress}${path}`;
   return fetch(address, { signal: AbortSignal.timeout(probeMs) }).catch(() => undefined);
 }
 

@@ -76,6 +76,8 @@ export type FarmEvent = { readonly atMs: number } & (
   | { readonly kind: "fault"; readonly fault: string; readonly target: string }
   /** The engine of a worker began or finished an attempt. */
   | { readonly kind: "begin" | "drawn"; readonly worker: string; readonly attempt: string }
+  /** A worker froze at a point that it was told to freeze at. */
+  | { readonly kind: "halt"; readonly worker: string; readonly point: string }
   | { readonly kind: "outcome"; readonly job: string; readonly index: number }
 );
 

@@ -119,7 +119,7 @@ test("refuses and resets", async () => {
   await closed;
 
   proxy.set({ refuse: true });
-  const refused = await dial();
+  const refused = connect(proxy.port, "127.0.0.1").on("error", () => undefined);
   await closeOf(refused);
 
   expect(proxy.cuts).toBe(1);

@@ -8,6 +8,8 @@ import { promisify } from "node:util";
 export interface Namespace {
   /** This machine, as seen from inside; proxies for it listen here. */
   readonly hostAddress: string;
+  /** A process inside, as seen from this machine. */
+  readonly ownAddress: string;
   /** What a command is prefixed with to run inside. */
   readonly prefix: readonly string[];
   linkDown(): Promise<void>;
@@ -56,6 +58,7 @@ export async function createNamespace(): Promise<Namespace> {
   }
   return {
     hostAddress,
+    ownAddress,
     prefix: ["ip", "netns", "exec", name],
     linkDown: async () => void (await ip("link", "set", outside, "down")),
     linkUp: async () => void (await ip("link", "set", outside, "up")),

@@ -24,6 +24,9 @@ const info = {
 } as const;
 const emptyPicture: Picture = { width: 0, height: 0, data: new Uint8Array() };
 
+/** Memory that a prompt ordered to be taken, kept so that it stays taken. */
+const taken: Buffer[] = [];
+
 await hostEngine(openStub);
 
 async function openStub(settings: EngineSettings): Promise<Model<string, RenderTask>> {
@@ -38,7 +41,7 @@ async function openStub(settings: EngineSettings): Promise<Model<string, RenderT
     },
     step: async (batch) => {
       await sleep(Math.max(...batch.map(stepMsOf)));
-      for (const task of batch) obey(task.prompt);
+      for (const task of batch) obey(task);
     },
     isFinite: () => true,
     decode: async () => emptyPicture,
@@ -56,7 +59,7 @@ function stepMsOf(task: RenderTask): number {
   return totalMs / task.steps;
 }
 
-function obey(prompt: string): void {
+function obey({ prompt, steps }: RenderTask): void {
   const order = readPromptOrder(prompt);
   switch (order?.kind) {
     case "crash":
@@ -64,7 +67,7 @@ function obey(prompt: string): void {
       return;
     case "block":
       // The thread stands still as in a run that takes this long.
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, order.value);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, order.value / steps);
       return;
     case "memory":
       takeMemory(order.value);
@@ -76,7 +79,6 @@ function obey(prompt: string): void {
 }
 
 /** Touches this many MiB and keeps them. */
-const taken: Buffer[] = [];
 function takeMemory(mebibytes: number): void {
   for (let count = 0; count < mebibytes; count += 1) taken.push(Buffer.alloc(2 ** 20, 1));
 }

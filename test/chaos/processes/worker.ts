@@ -9,6 +9,7 @@ import { type Env, EnvReader, runMain } from "@zfarm/runtime";
 
 const haltPoints = ["none", "before-put", "after-put", "after-outcome"] as const;
 type HaltPoint = (typeof haltPoints)[number];
+let hasStoodStill = false;
 
 function readConfig(env: Env) {
   const reader = new EnvReader(env);
@@ -68,8 +69,6 @@ function override<Target extends object>(target: Target, members: Partial<Target
     },
   });
 }
-
-let hasStoodStill = false;
 
 /** Once: the whole process freezes, heartbeats included, until it is thawed or killed. */
 async function standStill(point: HaltPoint): Promise<void> {
