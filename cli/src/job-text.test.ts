@@ -15,7 +15,7 @@ const counts = {
 const busy = {
   reason: WaitReason.CAPACITY,
   tasks: 6,
-  detail: "All 3 workers are busy.",
+  detail: "3 of 3 workers are busy",
   release: "the end of 2 tasks before it",
   earliestStartTime: new Date(nowMs + 42_000),
   missesDeadline: true,
@@ -23,7 +23,7 @@ const busy = {
 const paused = {
   reason: WaitReason.JOB_PAUSED,
   tasks: 1,
-  detail: "The job is paused.",
+  detail: "the job is paused",
   release: "zfarm job resume",
   earliestStartTime: undefined,
   missesDeadline: false,
@@ -40,10 +40,10 @@ describe("explanations", () => {
         "capacity",
         "6",
         "in 42 s",
-        "All 3 workers are busy. The deadline cannot be met.",
+        "3 of 3 workers are busy; the deadline cannot be met",
         "the end of 2 tasks before it",
       ],
-      ["job_paused", "1", "not by itself", "The job is paused.", "zfarm job resume"],
+      ["job_paused", "1", "not by itself", "the job is paused", "zfarm job resume"],
     ]);
   });
 

@@ -58,7 +58,7 @@ export function describeTaskWait(
 function toRow(explanation: Explanation, nowMs: number): string[] {
   const { reason, tasks, detail, release, missesDeadline } = explanation;
   const starts = describeStart(explanation.earliestStartTime, nowMs);
-  const why = missesDeadline ? `${detail} The deadline cannot be met.` : detail;
+  const why = missesDeadline ? `${detail}; the deadline cannot be met` : detail;
   return [nameOf(WaitReason, reason), String(tasks), starts, why, release];
 }
 

@@ -36,7 +36,17 @@ export class MessengerQueries implements SchedulerQueries {
     const subject = subjects.query;
     return this.#messenger.subscribe(subject, (message) => {
       const query = decodePassing(SchedulerQuery, { subject, bytes: message.bytes }, this.#log);
-      if (query !== undefined) message.reply(encode(SchedulerReply, handle(query)));
+      if (query !== undefined) message.reply(this.#encode(handle(query)));
     }).unsubscribe;
+  }
+
+  /** A question whose answer does not fit is answered with nothing: it must not stop the leader. */
+  #encode(reply: SchedulerReply): Uint8Array {
+    try {
+      return encode(SchedulerReply, reply);
+    } catch (error) {
+      this.#log.error({ error, reply: reply.reply?.$case }, "answer to a question does not fit");
+      return encode(SchedulerReply, { epoch: reply.epoch, reply: undefined });
+    }
   }
 }

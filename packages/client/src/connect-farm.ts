@@ -13,7 +13,6 @@ import {
   type ForgiveWorkerResponse,
   type GetJobResponse,
   type GetProjectPolicyResponse,
-  type ImageSpec,
   type Job,
   JobServiceClient,
   type ListTasksResponse,
@@ -22,7 +21,6 @@ import {
   limits,
   type PauseJobResponse,
   type ProjectShare,
-  type RenderImageRequest,
   type RenderImageResponse,
   RenderServiceClient,
   type ResumeJobResponse,
@@ -50,9 +48,10 @@ import type {
   UpdateJobOptions,
   WatchOptions,
 } from "./farm-client.ts";
+import { RenderIds } from "./render-ids.ts";
+import { imageOf, renderRequest, schedulingOf, updateRequest } from "./requests.ts";
 import { boundsOf, failureOf, retried } from "./retried.ts";
 import { Retry } from "./retry.ts";
-import { schedulingOf, updateRequest } from "./scheduling.ts";
 
 export interface FarmOptions {
   /** `host:port`. */
@@ -274,11 +273,17 @@ class GrpcFarmClient implements FarmClient {
 
   async listWorkers(options: CallOptions & { readonly pool?: string } = {}): Promise<Worker[]> {
     const { fleet } = this.#services;
-    const request = { pool: options.pool ?? "" };
-    const response = await retried<ListWorkersResponse>(options, (metadata, grpc, done) =>
-      fleet.listWorkers(request, metadata, grpc, done),
-    );
-    return response.workers;
+    const workers: Worker[] = [];
+    let pageToken: string | undefined;
+    do {
+      const request = { pool: options.pool ?? "", pageToken };
+      const page = await retried<ListWorkersResponse>(options, (metadata, grpc, done) =>
+        fleet.listWorkers(request, metadata, grpc, done),
+      );
+      workers.push(...page.workers);
+      pageToken = page.nextPageToken;
+    } while (pageToken !== undefined);
+    return workers;
   }
 
   async drain(name: string, options: CallOptions = {}): Promise<void> {
@@ -330,45 +335,6 @@ class GrpcFarmClient implements FarmClient {
   close(): void {
     for (const client of Object.values(this.#services)) client.close();
   }
-}
-
-/**
- * The request id of a render. A try whose connection broke was canceled by the gateway, which
- * cannot tell that from a caller who left: the next one finds a canceled task and starts afresh.
- */
-class RenderIds {
-  readonly #chosen: boolean;
-  current: string;
-
-  constructor(requestId: string | undefined) {
-    this.#chosen = requestId !== undefined;
-    this.current = requestId ?? randomUUID();
-  }
-
-  /** Waits before the next try, or throws the error. */
-  async orRetry(error: FarmError, retry: Retry): Promise<void> {
-    if (error.code === "TASK_CANCELED" && retry.hasLostOne && !this.#chosen) {
-      this.current = randomUUID();
-      retry.reset();
-      return;
-    }
-    await retry.afterFailure(error);
-  }
-}
-
-function renderRequest(spec: Spec, options: RenderOptions, requestId: string): RenderImageRequest {
-  return {
-    parent: options.parent ?? "",
-    requestId,
-    pool: options.pool ?? "",
-    image: imageOf(spec),
-    includeData: options.includeData ?? false,
-    scheduling: schedulingOf(options.scheduling),
-  };
-}
-
-function imageOf({ prompt, width, height, steps, seed }: Spec): ImageSpec {
-  return { prompt, width: width ?? 0, height: height ?? 0, steps: steps ?? 0, seed };
 }
 
 function present<Value>(value: Value | undefined): Value {

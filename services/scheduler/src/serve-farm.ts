@@ -6,7 +6,10 @@ import {
   type Explanation,
   type JobRef,
   type JobStatusRequest,
+  type ListWorkersRequest,
+  type ListWorkersResponse,
   type LiveTask,
+  limits,
   parseJobId,
   parsePoolId,
   parseProjectId,
@@ -60,13 +63,8 @@ function takeAsk(
 /** Answers from the index alone, so a question costs no I/O; the epoch tells whose answer it is. */
 function answerQuery({ scheduler, epoch }: Decider, { query }: SchedulerQuery): SchedulerReply {
   switch (query?.$case) {
-    case "listWorkers": {
-      const { pool, name } = query.value;
-      const workers = scheduler
-        .listWorkers(pool)
-        .filter((worker) => name === undefined || worker.name === name);
-      return { epoch, reply: { $case: "listWorkers", value: { workers } } };
-    }
+    case "listWorkers":
+      return { epoch, reply: { $case: "listWorkers", value: listWorkers(scheduler, query.value) } };
     case "jobStatus": {
       const tasks = describeJob(scheduler, query.value);
       return { epoch, reply: { $case: "jobStatus", value: { tasks } } };
@@ -89,6 +87,19 @@ function answerQuery({ scheduler, epoch }: Decider, { query }: SchedulerQuery): 
     case undefined:
       return { epoch, reply: undefined };
   }
+}
+
+/** A page of them: all workers of a large farm are more than one message of the broker holds. */
+function listWorkers(
+  scheduler: Decider["scheduler"],
+  { pool, name, pageSize, pageToken = "" }: ListWorkersRequest,
+): ListWorkersResponse {
+  const size = Math.min(pageSize || limits.pageSizeMax, limits.pageSizeMax);
+  const found = scheduler
+    .listWorkers(pool)
+    .filter((worker) => worker.name > pageToken && (name === undefined || worker.name === name));
+  const workers = found.slice(0, size);
+  return { workers, nextPageToken: found.length > size ? workers.at(-1)?.name : undefined };
 }
 
 /** A job that nobody can have has no live tasks. */

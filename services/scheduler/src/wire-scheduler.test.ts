@@ -2,6 +2,8 @@ import {
   defaultPool,
   FailureBlame,
   FarmError,
+  type ListWorkersRequest,
+  type ListWorkersResponse,
   limits,
   OutcomeKind,
   taskIdOf,
@@ -209,6 +211,24 @@ describe("questions", () => {
     const { reply } = await farm.query({ $case: "listWorkers", value: { pool: "" } });
 
     expect(reply).toMatchObject({ value: { workers: [{ name: "workers/w1", device: "cpu" }] } });
+  });
+
+  test("about many workers are answered page by page, each worker once and by name", async () => {
+    await farm.startScheduler("s1");
+    for (const name of ["w3", "w1", "w2"]) await farm.worker(name).beat([]);
+    const ask = async (value: Partial<ListWorkersRequest>): Promise<ListWorkersResponse> => {
+      const query = { $case: "listWorkers", value: { pool: "", pageSize: 2, ...value } } as const;
+      const { reply } = await farm.query(query);
+      return reply?.$case === "listWorkers" ? reply.value : { workers: [] };
+    };
+
+    const first = await ask({});
+    const second = await ask({ pageToken: first.nextPageToken });
+    const one = await ask({ name: "workers/w2" });
+
+    const names = [first, second, one].map(({ workers }) => workers.map(({ name }) => name));
+    expect(names).toEqual([["workers/w1", "workers/w2"], ["workers/w3"], ["workers/w2"]]);
+    expect(second.nextPageToken).toBeUndefined();
   });
 
   test("that this version does not know get no answer but the epoch", async () => {

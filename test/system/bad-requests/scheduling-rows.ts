@@ -219,6 +219,21 @@ const fleetRows: readonly BadRequest[] = [
     bytes: ListWorkersRequest.encode({ pool: "", name: "pools/default" }).finish(),
     ...invalid(["name BAD_NAME"]),
   },
+  ...[0, 1_001].map(
+    (pageSize): BadRequest => ({
+      name: `a page of ${pageSize} workers`,
+      method: methods.workers,
+      bytes: ListWorkersRequest.encode({ pool: "", pageSize }).finish(),
+      ...invalid(["page_size OUT_OF_RANGE"]),
+      tells: "1 to 1000",
+    }),
+  ),
+  {
+    name: "workers after no worker",
+    method: methods.workers,
+    bytes: ListWorkersRequest.encode({ pool: "", pageToken: "zzz" }).finish(),
+    ...invalid(["page_token BAD_TOKEN"]),
+  },
   {
     name: "too many victims of a bad pool",
     method: methods.victims,

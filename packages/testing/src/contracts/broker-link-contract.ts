@@ -1,11 +1,12 @@
 import type { Broker } from "@zfarm/broker";
-import type {
-  Control,
-  Progress,
-  SchedulerReply,
-  WorkerId,
-  WorkGrant,
-  WorkRequest,
+import {
+  type Control,
+  limits,
+  type Progress,
+  type SchedulerReply,
+  type WorkerId,
+  type WorkGrant,
+  type WorkRequest,
 } from "@zfarm/contract";
 import { describe, expect, test } from "vitest";
 import {
@@ -208,6 +209,19 @@ export function defineLinkContract(open: OpenFarm): void {
       const query = { query: { $case: "listWorkers", value: { pool: "" } } } as const;
 
       expect(await other.queries.ask(query)).toEqual(reply);
+    });
+
+    test("whose answer does not fit get none, and the leader goes on", async () => {
+      const { leader, other } = await pair();
+      const victim = { worker: "w".repeat(limits.messageBytesMax), workLeftSeconds: 0 };
+      const victims = [{ ...victim, warmBytes: 0n, reason: "" }];
+      leader.queries.serve(() => ({ epoch: 2n, reply: { $case: "victims", value: { victims } } }));
+      await settle(leader);
+
+      for (let times = 0; times < 2; times += 1) {
+        const reply = await other.queries.ask({ query: undefined });
+        expect(reply).toEqual({ epoch: 2n, reply: undefined });
+      }
     });
 
     test("fail with NO_LEADER where nobody serves", async () => {

@@ -26,6 +26,19 @@ export const listWorkers: UnaryMethod<ListWorkersRequest, ListWorkersResponse> =
       const description = `must be workers/{worker}; a worker is ${nameRule}`;
       throw invalidField("name", { reason: "BAD_NAME", description });
     }
+    checkPage(request);
     return await askLeader(broker, { $case: "listWorkers", value: request });
   },
 };
+
+/** The token of a page is the name of the worker that ends the one before. */
+function checkPage({ pageSize = limits.pageSizeMax, pageToken }: ListWorkersRequest): void {
+  const max = limits.pageSizeMax;
+  if (pageSize < 1 || pageSize > max) {
+    const description = `is ${pageSize}; allowed are 1 to ${max}`;
+    throw invalidField("page_size", { reason: "OUT_OF_RANGE", description });
+  }
+  if (pageToken === undefined || parseFleetName(pageToken)?.kind === "worker") return;
+  const description = "must be a next_page_token that a listing of workers returned";
+  throw invalidField("page_token", { reason: "BAD_TOKEN", description });
+}

@@ -36,7 +36,7 @@ export class FarmState {
   readonly workers = new Map<WorkerId, WorkerEntry>();
   /** What is wanted of jobs, those without live tasks among them: it may be known before them. */
   readonly controls = new Map<string, JobControl>();
-  /** Failed tasks of jobs with a budget, those that failed before their job was known among them. */
+  /** Failed tasks of jobs with a budget, also of jobs that have no live task known yet. */
   readonly failures = new Map<string, number>();
   readonly workerPolicies = new Map<WorkerId, WorkerPolicy>();
   readonly costs = new CostModel();

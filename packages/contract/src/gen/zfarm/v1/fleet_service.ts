@@ -150,11 +150,22 @@ export interface ListWorkersRequest {
   /** Empty lists every pool. */
   pool: string;
   /** workers/{worker}: only this one, if it lives; absent lists all. */
-  name?: string | undefined;
+  name?:
+    | string
+    | undefined;
+  /** 1 to 1,000; absent means 1,000. */
+  pageSize?:
+    | number
+    | undefined;
+  /** The next_page_token of the page before; absent starts with the first. */
+  pageToken?: string | undefined;
 }
 
+/** Workers by name; those that come or go between two pages may be missed or listed once more. */
 export interface ListWorkersResponse {
   workers: Worker[];
+  /** Absent on the last page. */
+  nextPageToken?: string | undefined;
 }
 
 function createBaseDrainRequest(): DrainRequest {
@@ -1240,7 +1251,7 @@ export const Quarantine: MessageFns<Quarantine> = {
 };
 
 function createBaseListWorkersRequest(): ListWorkersRequest {
-  return { pool: "", name: undefined };
+  return { pool: "", name: undefined, pageSize: undefined, pageToken: undefined };
 }
 
 export const ListWorkersRequest: MessageFns<ListWorkersRequest> = {
@@ -1250,6 +1261,12 @@ export const ListWorkersRequest: MessageFns<ListWorkersRequest> = {
     }
     if (message.name !== undefined) {
       writer.uint32(18).string(message.name);
+    }
+    if (message.pageSize !== undefined) {
+      writer.uint32(24).uint32(message.pageSize);
+    }
+    if (message.pageToken !== undefined) {
+      writer.uint32(34).string(message.pageToken);
     }
     return writer;
   },
@@ -1283,6 +1300,22 @@ export const ListWorkersRequest: MessageFns<ListWorkersRequest> = {
             message.name = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.pageSize = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1302,18 +1335,23 @@ export const ListWorkersRequest: MessageFns<ListWorkersRequest> = {
     const message = createBaseListWorkersRequest();
     message.pool = object.pool ?? "";
     message.name = object.name ?? undefined;
+    message.pageSize = object.pageSize ?? undefined;
+    message.pageToken = object.pageToken ?? undefined;
     return message;
   },
 };
 
 function createBaseListWorkersResponse(): ListWorkersResponse {
-  return { workers: [] };
+  return { workers: [], nextPageToken: undefined };
 }
 
 export const ListWorkersResponse: MessageFns<ListWorkersResponse> = {
   encode(message: ListWorkersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.workers) {
       Worker.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== undefined) {
+      writer.uint32(18).string(message.nextPageToken);
     }
     return writer;
   },
@@ -1339,6 +1377,14 @@ export const ListWorkersResponse: MessageFns<ListWorkersResponse> = {
             message.workers.push(Worker.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1357,6 +1403,7 @@ export const ListWorkersResponse: MessageFns<ListWorkersResponse> = {
   fromPartial(object: DeepPartial<ListWorkersResponse>): ListWorkersResponse {
     const message = createBaseListWorkersResponse();
     message.workers = object.workers?.map((e) => Worker.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? undefined;
     return message;
   },
 };

@@ -1,6 +1,31 @@
-/** Turns what a caller says about scheduling into what the farm is told. */
-import { Job, type Scheduling, type UpdateJobRequest } from "@zfarm/contract";
-import type { SchedulingChanges } from "./farm-client.ts";
+/** Turns what a caller says into what the farm is told. */
+import {
+  type ImageSpec,
+  Job,
+  type RenderImageRequest,
+  type Scheduling,
+  type UpdateJobRequest,
+} from "@zfarm/contract";
+import type { RenderOptions, SchedulingChanges, Spec } from "./farm-client.ts";
+
+export function renderRequest(
+  spec: Spec,
+  options: RenderOptions,
+  requestId: string,
+): RenderImageRequest {
+  return {
+    parent: options.parent ?? "",
+    requestId,
+    pool: options.pool ?? "",
+    image: imageOf(spec),
+    includeData: options.includeData ?? false,
+    scheduling: schedulingOf(options.scheduling),
+  };
+}
+
+export function imageOf({ prompt, width, height, steps, seed }: Spec): ImageSpec {
+  return { prompt, width: width ?? 0, height: height ?? 0, steps: steps ?? 0, seed };
+}
 
 /** Undefined where nothing is said, so that the farm's defaults hold. */
 export function schedulingOf(asked: SchedulingChanges | undefined): Scheduling | undefined {
