@@ -72,6 +72,10 @@ describe("zfarm", () => {
     [["render", "x", "--colour", "red"], 2, "--colour"],
     [["fly"], 2, "usage: zfarm COMMAND"],
     [["job", "get", "nonsense"], 2, "job nonsense: must be an id"],
+    [["job", "update", "a".repeat(26)], 2, "at least one of --class"],
+    [["job", "pause", "a".repeat(26), "--sample", "1"], 2, "--sample belongs to zfarm job update"],
+    [["workers", "drain"], 2, "drain|resume|forgive NAME"],
+    [["project", "set", "default"], 2, "at least one of --weight"],
     [["render", "x", "--address", "127.0.0.1:1"], 1, "127.0.0.1:1"],
     [["up", "--workers", "0"], 2, "--workers 0: must be a whole number from 1"],
   ])("%j exits with %i and says why", (args, code, text) => {

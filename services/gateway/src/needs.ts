@@ -14,7 +14,7 @@ export interface GatewayNeeds {
     "queue" | "outcomes" | "controls" | "policies" | "jobs" | "progress" | "queries" | "problem"
   >;
   readonly pools: Pick<KnownPools, "find">;
-  readonly quotas: Pick<ProjectQuotas, "isBounded" | "check" | "beginStoring">;
+  readonly quotas: Pick<ProjectQuotas, "isBounded" | "reserve">;
   /** Where DURABILITY=manifest keeps jobs; undefined where the broker alone keeps them. */
   readonly manifests: JobManifests | undefined;
   readonly drain: Pick<DrainEstimate, "estimateMs">;

@@ -31,6 +31,7 @@ import type { Submission } from "../domain/validate-request.ts";
 import type { GatewayNeeds } from "../needs.ts";
 import { cancelUnfinished } from "./cancel-tasks.ts";
 import { drawSeed } from "./draw-seed.ts";
+import { type Storing, unbounded } from "./project-quotas.ts";
 
 export interface Admission {
   readonly submission: Submission;
@@ -61,17 +62,24 @@ export function isVoid(record: JobRecord): boolean {
  * CONFLICT.
  */
 export async function admitJob(needs: AdmitNeeds, admission: Admission): Promise<JobRecord> {
+  const storing = await reserveRoom(needs, admission.submission);
   try {
-    return await tryAdmit(needs, admission);
+    return await tryAdmit(needs, admission, storing);
   } catch (thrown) {
     const error = FarmError.from(thrown);
     if (error.code !== "QUEUE_FULL") throw error;
     const retryAfterMs = await needs.drain.estimateMs(admission.submission.images.length);
     throw new FarmError(error.code, error.message, { cause: error, retryAfterMs });
+  } finally {
+    storing.end();
   }
 }
 
-async function tryAdmit(needs: AdmitNeeds, admission: Admission): Promise<JobRecord> {
+async function tryAdmit(
+  needs: AdmitNeeds,
+  admission: Admission,
+  storing: Storing,
+): Promise<JobRecord> {
   const { stored, created } = await claimRecord(needs, admission);
   const { record } = stored;
   if (record.requestDigest !== admission.digest) {
@@ -84,7 +92,7 @@ async function tryAdmit(needs: AdmitNeeds, admission: Admission): Promise<JobRec
     const drawn = specsOf(admission, record);
     const specs = (await needs.manifests?.keep(record, drawn)) ?? drawn;
     await holdJob(needs, record);
-    await addTasks(needs, { specs, record, added: attempt.added });
+    await addTasks(needs, { specs, record, storing, added: attempt.added });
   } catch (thrown) {
     const repeatable = admission.submission.requestId !== "";
     return await giveUp(needs, { ...attempt, repeatable, error: FarmError.from(thrown) });
@@ -99,11 +107,9 @@ async function claimRecord(
 ): Promise<{ stored: StoredJob; created: boolean }> {
   const { submission, digest } = admission;
   for (let generation = 0; generation < limits.admitGenerationsMax; generation += 1) {
-    const job = jobIdFor(submission, generation);
-    await checkQuota(needs, submission, job);
     const claim = await needs.broker.jobs.create({
       project: submission.project,
-      job,
+      job: jobIdFor(submission, generation),
       requestDigest: digest,
       pool: submission.pool,
       displayName: submission.displayName,
@@ -124,14 +130,21 @@ async function claimRecord(
 }
 
 /** A request that came before has passed: only a new job is held to the project's quota. */
-async function checkQuota(
-  { broker, quotas }: AdmitNeeds,
-  { project, images, requestId }: Submission,
-  job: JobId,
-): Promise<void> {
-  if (!quotas.isBounded(project)) return;
-  if (requestId !== "" && (await broker.jobs.find({ project, job })) !== undefined) return;
-  await quotas.check(project, images.length);
+async function reserveRoom(needs: AdmitNeeds, submission: Submission): Promise<Storing> {
+  const { project, images } = submission;
+  if (!needs.quotas.isBounded(project) || (await isKnown(needs, submission))) return unbounded;
+  return await needs.quotas.reserve(project, images.length);
+}
+
+async function isKnown({ broker }: AdmitNeeds, submission: Submission): Promise<boolean> {
+  const { project, requestId } = submission;
+  for (let generation = 0; generation < limits.admitGenerationsMax; generation += 1) {
+    const job = jobIdFor(submission, generation);
+    const stored = requestId === "" ? undefined : await broker.jobs.find({ project, job });
+    if (stored === undefined) return false;
+    if (!isVoid(stored.record)) return true;
+  }
+  return false;
 }
 
 /** `~` is in no request id, so a later generation is never another client's request. */
@@ -147,31 +160,26 @@ async function holdJob({ broker }: AdmitNeeds, record: JobRecord): Promise<void>
   await broker.controls.put({ ...refOf(record), scheduling, paused: false, approved: false }, 0n);
 }
 
+interface AdmittedTasks {
+  readonly specs: readonly TaskSpec[];
+  readonly record: JobRecord;
+  readonly storing: Storing;
+  readonly added: Set<number>;
+}
+
 /** Stores the tasks; `added` grows by each index that was not there before. */
-async function addTasks(
-  { broker, metrics, quotas }: AdmitNeeds,
-  job: {
-    readonly specs: readonly TaskSpec[];
-    readonly record: JobRecord;
-    readonly added: Set<number>;
-  },
-): Promise<void> {
-  const storing = quotas.beginStoring(refOf(job.record).project, job.specs.length);
+async function addTasks({ broker, metrics }: AdmitNeeds, job: AdmittedTasks): Promise<void> {
   const add = async (spec: TaskSpec): Promise<void> => {
     const added = await broker.queue.add({ spec, attempts: 0 });
-    storing.stored();
+    job.storing.stored();
     if (added === "exists") return;
     job.added.add(spec.index);
     metrics.tasksAdmitted.inc();
   };
-  try {
-    // The first one alone: a queue that is full already refuses it, and there is nothing to undo.
-    const [first, ...rest] = job.specs;
-    if (first !== undefined) await add(first);
-    await forEachBounded(rest, limits.admitParallel, add);
-  } finally {
-    storing.end();
-  }
+  // The first one alone: a queue that is full already refuses it, and there is nothing to undo.
+  const [first, ...rest] = job.specs;
+  if (first !== undefined) await add(first);
+  await forEachBounded(rest, limits.admitParallel, add);
 }
 
 /**

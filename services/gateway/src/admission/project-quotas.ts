@@ -16,10 +16,13 @@ export interface ProjectQuotasNeeds {
 /** Tasks of one job on their way into the queue. */
 export interface Storing {
   /** One more is stored, so that from now on the leader counts it. */
-  stored(): void;
+  readonly stored: () => void;
   /** The rest will not come. */
-  end(): void;
+  readonly end: () => void;
 }
+
+/** Nobody counts. */
+export const unbounded: Storing = { stored: () => undefined, end: () => undefined };
 
 export class ProjectQuotas {
   readonly #needs: ProjectQuotasNeeds;
@@ -52,15 +55,20 @@ export class ProjectQuotas {
     return this.#max.has(project);
   }
 
-  /** QUOTA_EXCEEDED where so many more tasks of the project may not wait. */
-  async check(project: ProjectId, tasks: number): Promise<void> {
+  /**
+   * Reserves room for so many tasks; whoever has it says what became of it. QUOTA_EXCEEDED where
+   * there is none.
+   */
+  async reserve(project: ProjectId, tasks: number): Promise<Storing> {
     const max = this.#max.get(project);
-    if (max === undefined) return;
-    // Taken first: what is stored meanwhile is better counted twice than not at all.
-    const storing = this.#storing.get(project) ?? 0;
+    if (max === undefined) return unbounded;
+    const storing = this.#begin(project, tasks);
+    // Taken before the leader counts: what is stored meanwhile is better counted twice than never.
+    const reserved = this.#storing.get(project) ?? 0;
     const waiting = await this.#countWaiting(project);
-    if (waiting === undefined || waiting + storing + tasks <= max) return;
-    const known = `${waiting + storing} tasks of the project wait`;
+    if (waiting === undefined || waiting + reserved <= max) return storing;
+    storing.end();
+    const known = `${waiting + reserved - tasks} tasks of the project wait`;
     const description = `${known}, ${tasks} more are asked for, and at most ${max} may wait`;
     throw new FarmError("QUOTA_EXCEEDED", description, {
       violations: [{ field: projectName(project), reason: "", description }],
@@ -68,8 +76,7 @@ export class ProjectQuotas {
     });
   }
 
-  beginStoring(project: ProjectId, tasks: number): Storing {
-    if (!this.#max.has(project)) return { stored: () => undefined, end: () => undefined };
+  #begin(project: ProjectId, tasks: number): Storing {
     let left = tasks;
     const take = (count: number): void => {
       left -= count;
