@@ -1,6 +1,9 @@
 /** Drives the pure core with short calls and sensible defaults: what a test sets matters. */
 import {
+  type Explanation,
   FailureBlame,
+  type JobControl,
+  type JobRef,
   type Lease,
   type LeasedTask,
   type LoraRef,
@@ -8,14 +11,22 @@ import {
   type Outcome,
   OutcomeKind,
   type PoolId,
+  type PoolPolicy,
+  PriorityClass,
+  type ProjectPolicy,
   type QueuedTask,
+  type Scheduling,
   type Shelf,
+  ShelfTier,
   type TaskFailure,
   type TaskId,
   type TaskSpec,
   taskIdOf,
+  type WaitReason,
   type WorkerId,
+  type WorkerPolicy,
   WorkerState,
+  waitReasonName,
 } from "@zfarm/contract";
 import { Scheduler } from "../src/domain/scheduler.ts";
 import type { Grant, SchedulerEffect } from "../src/domain/scheduler-effect.ts";
@@ -29,13 +40,18 @@ export interface TaskOptions {
   readonly pool?: string;
   readonly width?: number;
   readonly attempts?: number;
+  readonly crashedOn?: readonly string[];
   readonly expireAt?: number;
-  readonly adapters?: LoraRef[];
+  readonly priorityClass?: PriorityClass;
+  readonly priority?: number;
+  readonly deadlineAt?: number;
+  readonly isControlled?: boolean;
+  readonly stack?: readonly LoraRef[];
 }
 
 /** A stored task, "default" project and pool, job "j", shape 64x64x4. */
 export function buildTask(index: number, options: TaskOptions = {}): QueuedTask {
-  const { adapters, expireAt, width = 64 } = options;
+  const { expireAt, width = 64 } = options;
   const spec: TaskSpec = {
     project: options.project ?? "default",
     job: options.job ?? "j",
@@ -44,9 +60,64 @@ export function buildTask(index: number, options: TaskOptions = {}): QueuedTask 
     image: { prompt: "a cup", width, height: 64, steps: 4, seed: 1n },
     createTime: new Date(startAt),
     expireTime: expireAt === undefined ? undefined : new Date(expireAt),
-    stack: adapters && { adapters },
+    stack: options.stack === undefined ? undefined : { adapters: [...options.stack] },
+    priority: priorityOf(options),
   };
-  return { spec, attempts: options.attempts ?? 0, lastFailure: undefined };
+  const { crashedOn: workers } = options;
+  const crashes =
+    workers === undefined ? undefined : { count: workers.length, workers: [...workers] };
+  return { spec, attempts: options.attempts ?? 0, crashes, lastFailure: undefined };
+}
+
+/** Tasks `from` to `from + count - 1` of one job. */
+export function buildTasks(count: number, options: TaskOptions = {}, from = 0): QueuedTask[] {
+  return Array.from({ length: count }, (_, place) => buildTask(from + place, options));
+}
+
+function priorityOf(options: TaskOptions): TaskSpec["priority"] {
+  const { priorityClass, priority, deadlineAt, isControlled } = options;
+  const stated = [priorityClass, priority, deadlineAt, isControlled];
+  if (stated.every((each) => each === undefined)) return undefined;
+  return {
+    priorityClass: priorityClass ?? PriorityClass.UNSPECIFIED,
+    priority: priority ?? 0,
+    deadlineTime: deadlineAt === undefined ? undefined : new Date(deadlineAt),
+    isControlled: isControlled ?? false,
+  };
+}
+
+/** An adapter of 1,000 MB, which takes 10 s from the store and 2 s from disk, of rank 16. */
+export function adapter(digest: string, options: Partial<LoraRef> = {}): LoraRef {
+  return { digest, weight: 1, rank: 16, sizeBytes: 1_000_000_000n, ...options };
+}
+
+/** A shelf with these adapters on the device, which has room for `room` of them. */
+export function shelfOf(digests: readonly string[], room = 4, rankBudget = 0): Shelf {
+  const sizeBytes = adapter("any").sizeBytes;
+  const items = digests.map((digest) => ({ digest, sizeBytes, tier: ShelfTier.DEVICE }));
+  return { items, deviceBytes: sizeBytes * BigInt(room), rankBudget };
+}
+
+export type ControlOptions = Partial<Scheduling & Pick<JobControl, "paused" | "approved" | "job">>;
+
+/** What is wanted of job "j" of the default project. */
+export function buildControl(options: ControlOptions): JobControl {
+  const { paused = false, approved = false, job = "j", ...scheduling } = options;
+  return {
+    project: "default",
+    job,
+    paused,
+    approved,
+    scheduling: {
+      priorityClass: PriorityClass.UNSPECIFIED,
+      priority: 0,
+      deadlineTime: undefined,
+      maxConcurrency: 0,
+      maxFailedTasks: 0,
+      sampleTasks: 0,
+      ...scheduling,
+    },
+  };
 }
 
 export function buildFailure(reason: string, blame: TaskFailure["blame"]): TaskFailure {
@@ -54,6 +125,7 @@ export function buildFailure(reason: string, blame: TaskFailure["blame"]): TaskF
 }
 
 export const taskFault: TaskFailure = buildFailure("BAD_NUMBERS", FailureBlame.TASK);
+export const engineCrash: TaskFailure = buildFailure("ENGINE_CRASHED", FailureBlame.WORKER);
 
 /** The identity of task `index` of job "j" of the default project. */
 export function idOf(index: number): TaskId {
@@ -70,6 +142,13 @@ export function outcomeOf(spec: TaskSpec, kind: Outcome["kind"], fence = 0n): Ou
 }
 
 type EffectOf<Kind extends SchedulerEffect["kind"]> = Extract<SchedulerEffect, { kind: Kind }>;
+
+/** A second of device time is 1,000. */
+function timingsOf(deviceMs: number) {
+  const seconds = Math.floor(deviceMs / 1_000);
+  const nanos = Math.round((deviceMs - seconds * 1_000) * 1_000_000);
+  return { device: { seconds: BigInt(seconds), nanos } };
+}
 
 export class CoreDriver {
   readonly scheduler: Scheduler;
@@ -113,6 +192,11 @@ export class CoreDriver {
       running: options.running ?? [],
       shelf: options.shelf,
     });
+  }
+
+  /** Asks and gives what was granted at once. */
+  askFor(worker: string, options: AskOptions = {}): Grant | undefined {
+    return only(this.ask(worker, options), "grant")[0];
   }
 
   /** Asks and expects work, at once or after the batch has formed. */
@@ -161,6 +245,63 @@ export class CoreDriver {
     if (spec === undefined) throw new RangeError("a task without spec");
     const outcome = outcomeOf(spec, kind, fence);
     return this.step({ kind: "outcome-seen", id: taskIdOf(spec), outcome });
+  }
+
+  /** The worker finishes the task after so much device time. */
+  finish(worker: string, lease: Lease, deviceMs?: number): readonly SchedulerEffect[] {
+    const { spec, fence } = lease;
+    if (spec === undefined) throw new RangeError("a lease without spec");
+    const image = {
+      key: "k",
+      sha256: "00",
+      sizeBytes: 1n,
+      mediaType: "image/png",
+      modelDigest: "00",
+      timings: deviceMs === undefined ? undefined : timingsOf(deviceMs),
+    };
+    const outcome = { ...outcomeOf(spec, OutcomeKind.SUCCEEDED, fence), worker, image };
+    return this.step({ kind: "outcome-seen", id: taskIdOf(spec), outcome });
+  }
+
+  /** Finishes all of a grant, each task after so much device time. */
+  finishAll(grant: Grant, deviceMs?: number): void {
+    for (const lease of grant.leases) this.finish(grant.worker, lease, deviceMs);
+  }
+
+  control(options: ControlOptions): readonly SchedulerEffect[] {
+    return this.step({ kind: "job-controlled", control: buildControl(options) });
+  }
+
+  projectPolicy(project: string, policy: Partial<ProjectPolicy>): readonly SchedulerEffect[] {
+    const unset = { weight: 0, guaranteeTasks: 0, burstTasks: 0, queuedTasksMax: 0 };
+    return this.step({ kind: "project-policy", policy: { project, ...unset, ...policy } });
+  }
+
+  poolPolicy(policy: Partial<PoolPolicy>): readonly SchedulerEffect[] {
+    const unset = { pool: "default", draining: false, speculateAfter: 0 };
+    return this.step({ kind: "pool-policy", policy: { ...unset, ...policy } });
+  }
+
+  workerPolicy(worker: string, policy: Partial<WorkerPolicy>): readonly SchedulerEffect[] {
+    const unset = { draining: false, forgiveTime: undefined };
+    return this.step({ kind: "worker-policy", policy: { worker, ...unset, ...policy } });
+  }
+
+  explain(job = "j", index?: number, project = "default"): Explanation[] {
+    const ref: JobRef = taskIdOf({ project, job, index: 0 });
+    return this.scheduler.explain(ref, index);
+  }
+
+  /** Why the tasks of a job wait, by the reasons' names. */
+  reasonsOf(job = "j", project = "default"): Record<string, number> {
+    const groups = this.explain(job, undefined, project);
+    return Object.fromEntries(groups.map(({ reason, tasks }) => [waitReasonName(reason), tasks]));
+  }
+
+  /** How many tasks of the pool wait for which reason, as the gauge shows it. */
+  waiting(pool = "default"): Map<WaitReason, number> {
+    const counts = this.scheduler.countPools().find((each) => each.pool === pool);
+    return new Map(counts?.waiting);
   }
 
   /** Lets time pass, then ticks. */
