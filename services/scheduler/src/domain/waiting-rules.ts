@@ -12,8 +12,8 @@ export interface LotWish {
   readonly shape: string;
 }
 
-/** The lot that a task of the job waits in; made where there is none yet. */
-export function openLot(job: JobEntry, wish: LotWish): Lot {
+/** The lot that a task of the job would wait in; the job knows a lot while tasks wait in it. */
+export function openLot(job: JobEntry, wish: LotWish, spare?: Lot): Lot {
   const { kind, index, template, shape } = wish;
   const isSample = index < (job.scheduling?.sampleTasks ?? 0);
   const stack = template.stack?.adapters.map(({ digest, weight }) => `${digest}*${weight}`) ?? [];
@@ -21,12 +21,8 @@ export function openLot(job: JobEntry, wish: LotWish): Lot {
   const whose = kind === "suspected" ? String(index) : String(isSample);
   const expiresAt = template.expireTime?.getTime() ?? "";
   const key = [kind, whose, shape, expiresAt, ...stack].join(" ");
-  let lot = job.lots.get(key);
-  if (lot === undefined) {
-    lot = new Lot(job, { key, kind, template, shape, isSample });
-    job.lots.set(key, lot);
-  }
-  return lot;
+  const known = job.lots.get(key) ?? (spare?.key === key ? spare : undefined);
+  return known ?? new Lot(job, { key, kind, template, shape, isSample });
 }
 
 /** A task joins its lot at the back. */
@@ -35,6 +31,7 @@ export function joinLine(state: FarmState, entry: TaskEntry): void {
   entry.waitingSince = state.elapsedMs;
   lot.push(entry);
   if (lot.size === 1) {
+    lot.job.lots.set(lot.key, lot);
     if (lot.expiresAt !== Number.POSITIVE_INFINITY) {
       state.timers.set(lot.expireTimer, lot.expiresAt);
     }
@@ -80,10 +77,10 @@ export function relane(state: FarmState, lot: Lot): void {
   enter(state, lot);
 }
 
-/** Moves a task to another lot of its job: it was tried, or the sample has become known. */
+/** Finds the lot for a task that waits nowhere: it was tried, or the sample has become known. */
 export function rehome(entry: TaskEntry, kind: LotKind): void {
   const { template, shape } = entry.lot;
-  entry.lot = openLot(entry.job, { kind, index: entry.index, template, shape });
+  entry.lot = openLot(entry.job, { kind, index: entry.index, template, shape }, entry.lot);
 }
 
 function gateOf({ job, isSample, template }: Lot): WaitReason {
