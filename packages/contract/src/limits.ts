@@ -71,7 +71,10 @@ export const limits = {
   /** What waits goes twice as fast after each of these, and at most so often. */
   ageDoubleMs: 600_000,
   ageDoublingsMax: 6,
-  /** Crashes of a project's tasks in an hour; with more, its tasks run one at a time and alone. */
+  /**
+   * Crashes in an hour under tasks of one project that ran alone, so that nothing else can be to
+   * blame; with more, all its tasks run alone and one at a time.
+   */
   projectCrashesPerHourMax: 10,
   /** Projects whose crashes are remembered, those of the newest crashes. */
   crashProjectsMax: 1_000,

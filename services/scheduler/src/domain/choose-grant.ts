@@ -3,10 +3,12 @@
  * within their bounds adapters that are warm somewhere decide who goes where.
  */
 import { limits, WaitReason } from "@zfarm/contract";
+import { keepWorker, letGo, mayJoin } from "./alone-rules.ts";
 import type { FarmState } from "./farm-state.ts";
 import type { Lot } from "./lot.ts";
 import type { PoolEntry } from "./pool-entry.ts";
 import type { GrantReason } from "./scheduler-effect.ts";
+import { servingWorkers } from "./serving.ts";
 import { relane } from "./waiting-rules.ts";
 import type { AskEntry, WorkerEntry } from "./worker-entry.ts";
 
@@ -20,9 +22,10 @@ export interface Choice {
 export function chooseGrant(state: FarmState, pool: PoolEntry): Choice | undefined {
   const { first } = pool.asks;
   if (first === undefined || pool.line.size === 0) return undefined;
+  letGo(state, pool);
   const head = findHead(state, pool);
   if (head === undefined) return undefined;
-  return chooseWarmer(pool, head, first) ?? head;
+  return chooseWarmer(state, head, first) ?? head;
 }
 
 /** The first lot in fair order that some asking worker may take, and the best worker for it. */
@@ -37,7 +40,8 @@ function findHead(state: FarmState, pool: PoolEntry): Choice | undefined {
     }
     if (heldShapes.has(lot.shape)) continue;
     const isHeld = isHeldForAdapters(state, lot);
-    const choice = isHeld ? chooseWarmWorker(pool, lot) : chooseWorker(pool, lot);
+    const choice = isHeld ? chooseWarmWorker(state, lot) : chooseWorker(state, lot);
+    if (choice === undefined) keepWorker(lot, (worker) => suits(state, lot, worker));
     if (choice === undefined || holdsForAdapters(state, choice)) continue;
     if (!holdsForBatch(state, choice)) return choice;
     heldShapes.add(lot.shape);
@@ -53,9 +57,10 @@ export function makesDeadline(state: FarmState, lot: Lot): boolean {
 }
 
 /** The asking worker that has least to load for the lot, among those that may take it. */
-function chooseWorker(pool: PoolEntry, lot: Lot): Choice | undefined {
-  const warm = chooseWarmWorker(pool, lot);
+function chooseWorker(state: FarmState, lot: Lot): Choice | undefined {
+  const warm = chooseWarmWorker(state, lot);
   if (warm !== undefined) return warm;
+  const { pool } = lot.job;
   const [adapter] = lot.adapters;
   let best: AskEntry | undefined;
   let bestCost = Number.POSITIVE_INFINITY;
@@ -63,7 +68,7 @@ function chooseWorker(pool: PoolEntry, lot: Lot): Choice | undefined {
   for (const ask of pool.asks) {
     if (left === 0 || (best !== undefined && adapter === undefined)) break;
     left -= 1;
-    if (!mayTake(pool, lot, ask.worker)) continue;
+    if (!mayTake(state, lot, ask.worker)) continue;
     const cost = placeCost(pool, lot, ask.worker);
     if (cost < bestCost) [best, bestCost] = [ask, cost];
   }
@@ -73,22 +78,28 @@ function chooseWorker(pool: PoolEntry, lot: Lot): Choice | undefined {
 }
 
 /** An asking worker that holds the whole stack on its device. */
-function chooseWarmWorker(pool: PoolEntry, lot: Lot): Choice | undefined {
+function chooseWarmWorker(state: FarmState, lot: Lot): Choice | undefined {
   const [adapter] = lot.adapters;
   if (adapter === undefined) return undefined;
-  for (const ask of pool.askers.get(adapter.digest) ?? []) {
-    if (isWarm(pool, lot, ask)) return { lot, ask, reason: "adapters-warm" };
+  for (const ask of lot.job.pool.askers.get(adapter.digest) ?? []) {
+    if (isWarm(state, lot, ask)) return { lot, ask, reason: "adapters-warm" };
   }
   return undefined;
 }
 
-/** Whether the worker can take the lot's tasks at all. */
-export function mayTake(pool: PoolEntry, lot: Lot, worker: WorkerEntry): boolean {
+/** Whether the worker can take the lot's tasks beside what it holds. */
+export function mayTake(state: FarmState, lot: Lot, worker: WorkerEntry): boolean {
+  return mayJoin(lot.job.pool, lot, worker) && suits(state, lot, worker);
+}
+
+/** Whether the worker can take the lot's tasks once it is idle. */
+function suits(state: FarmState, lot: Lot, worker: WorkerEntry): boolean {
   if (lot.adapters.length > 0 && worker.shelf === undefined) return false;
   if (rankOf(lot) > worker.rankBudget) return false;
-  if (lot.kind !== "suspected") return true;
-  // Where every worker of the pool has crashed under it, it goes back to one of them.
-  return lot.first?.trial?.crashes.avoids(worker.id, pool.alive) !== true;
+  const crashes = lot.kind === "suspected" ? lot.first?.trial?.crashes : undefined;
+  if (crashes === undefined) return true;
+  // Where every worker that serves has crashed under it, it goes back to one of them.
+  return !crashes.avoids(worker.id, servingWorkers(state, lot.job.pool.workers));
 }
 
 export function rankOf(lot: Lot): number {
@@ -109,7 +120,8 @@ function placeCost(pool: PoolEntry, lot: Lot, { shelf }: WorkerEntry): number {
  * Instead of a lot that must load its adapters, one that finds its own warm on the worker that
  * asks: its project may not be too far ahead, and the older one must not be too much older.
  */
-function chooseWarmer(pool: PoolEntry, head: Choice, ask: AskEntry): Choice | undefined {
+function chooseWarmer(state: FarmState, head: Choice, ask: AskEntry): Choice | undefined {
+  const { pool } = head.lot.job;
   const { shelf } = ask.worker;
   if (shelf === undefined || head.reason === "adapters-warm" || head.lot.kind !== "fresh") return;
   const savesMs = shelf.loadMs(head.lot.adapters);
@@ -118,7 +130,7 @@ function chooseWarmer(pool: PoolEntry, head: Choice, ask: AskEntry): Choice | un
   for (const digest of shelf.onDevice()) {
     for (const lot of pool.line.ofAdapter(digest)) {
       if (best !== undefined && lot.order > best.order) break;
-      if (mayPass(pool, lot, { head: head.lot, savesMs }) && isWarm(pool, lot, ask)) {
+      if (mayPass(pool, lot, { head: head.lot, savesMs }) && isWarm(state, lot, ask)) {
         best = lot;
         break;
       }
@@ -127,8 +139,8 @@ function chooseWarmer(pool: PoolEntry, head: Choice, ask: AskEntry): Choice | un
   return best === undefined ? undefined : { lot: best, ask, reason: "adapters-warm" };
 }
 
-function isWarm(pool: PoolEntry, lot: Lot, { worker }: AskEntry): boolean {
-  return worker.shelf?.loadMs(lot.adapters) === 0 && mayTake(pool, lot, worker);
+function isWarm(state: FarmState, lot: Lot, { worker }: AskEntry): boolean {
+  return worker.shelf?.loadMs(lot.adapters) === 0 && mayTake(state, lot, worker);
 }
 
 /**
@@ -175,7 +187,7 @@ function holdsForAdapters(state: FarmState, { lot, ask, reason }: Choice): boole
 function holdsForBatch(state: FarmState, { lot, ask }: Choice): boolean {
   const { pool } = lot.job;
   // Idle capacity needs no batches.
-  if (pool.asks.size > 1 || ask.slotsFree < 2) return false;
+  if (pool.asks.size > 1 || ask.slotsFree < 2 || lot.runsAlone) return false;
   const queued = pool.line.countOfShape(lot.shape);
   const heldMs = state.elapsedMs - lotSince(lot);
   const room = { queued, slotsFree: ask.slotsFree, heldMs };
@@ -202,7 +214,7 @@ function warmWorkerFreeAt(state: FarmState, lot: Lot): number | undefined {
   for (const worker of lot.job.pool.residents.get(adapter.digest) ?? []) {
     if (left === 0) break;
     left -= 1;
-    if (worker.leases.size === 0 || !mayTake(lot.job.pool, lot, worker)) continue;
+    if (worker.leases.size === 0 || !suits(state, lot, worker)) continue;
     // One that is late is due any moment.
     const dueAt = Math.max(worker.busyUntil, state.now + limits.schedulerTickMs);
     freeAt = Math.min(freeAt ?? Number.POSITIVE_INFINITY, dueAt);

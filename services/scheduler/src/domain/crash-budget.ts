@@ -1,6 +1,7 @@
 /**
  * How many crashes a project may cause: with more in an hour its tasks run one at a time and
- * alone, so that they take no other project's tasks down with them.
+ * alone, so that they take no other project's tasks down with them. Crashes count that nothing but
+ * its task can have caused: a farm that loses machines must not punish whoever uses it.
  */
 import { limits, type ProjectId } from "@zfarm/contract";
 
@@ -10,7 +11,7 @@ export class CrashBudget {
   /** Times of the newest crashes, as many as isolate a project; newest project last. */
   readonly #crashes = new Map<ProjectId, number[]>();
 
-  /** A task of the project was there when a worker crashed at `now`. */
+  /** A worker crashed at `now` under a task of the project that ran alone. */
   noteCrash(project: ProjectId, now: number): void {
     const times = this.#crashes.get(project) ?? [];
     times.push(now);

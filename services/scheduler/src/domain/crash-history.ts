@@ -5,12 +5,6 @@
  */
 import { type Crashes, limits, type WorkerId } from "@zfarm/contract";
 
-/** The workers of the task's pool that are alive. */
-export interface AliveWorkers {
-  readonly count: number;
-  has(worker: WorkerId): boolean;
-}
-
 export class CrashHistory {
   /** Distinct; a few, since crashes are bounded. */
   readonly #workers: WorkerId[] = [];
@@ -50,16 +44,16 @@ export class CrashHistory {
    * Whether the task is to blame: enough distinct workers died where the pool has so many. A
    * smaller pool cannot show that, and there every crash counts.
    */
-  isPoison(aliveWorkers: number): boolean {
+  isPoison(servingWorkers: number): boolean {
     if (this.#crashes >= limits.taskCrashesMax) return true;
-    const proofs = aliveWorkers >= limits.poisonCrashes ? this.#workers.length : this.#crashes;
+    const proofs = servingWorkers >= limits.poisonCrashes ? this.#workers.length : this.#crashes;
     return proofs >= limits.poisonCrashes;
   }
 
-  /** Whether the task should go to another worker, as long as there is one it has not met. */
-  avoids(worker: WorkerId, alive: AliveWorkers): boolean {
+  /** Whether the task should go to another worker, as long as one serves that it has not met. */
+  avoids(worker: WorkerId, serving: Iterable<{ readonly id: WorkerId }>): boolean {
     if (!this.#workers.includes(worker)) return false;
-    const met = this.#workers.filter((each) => alive.has(each)).length;
-    return met < alive.count;
+    for (const { id } of serving) if (!this.#workers.includes(id)) return true;
+    return false;
   }
 }

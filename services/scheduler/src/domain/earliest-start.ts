@@ -2,8 +2,8 @@
 import { limits, WaitReason } from "@zfarm/contract";
 import type { FarmState } from "./farm-state.ts";
 import type { PoolEntry } from "./pool-entry.ts";
+import { drains } from "./serving.ts";
 import type { TaskEntry } from "./task-entry.ts";
-import { drains } from "./wait-reason.ts";
 
 /** Reasons that only somebody's act ends. */
 const needsAct: ReadonlySet<WaitReason> = new Set([

@@ -4,8 +4,9 @@ import { makesDeadline } from "./choose-grant.ts";
 import { earliestStart } from "./earliest-start.ts";
 import { type FarmState, jobKey } from "./farm-state.ts";
 import type { PoolEntry } from "./pool-entry.ts";
+import { drains } from "./serving.ts";
 import type { TaskEntry } from "./task-entry.ts";
-import { drains, reasonOfTask } from "./wait-reason.ts";
+import { reasonOfTask } from "./wait-reason.ts";
 
 /** Of one task, or of all tasks of the job that wait, the largest group first. */
 export function explain(state: FarmState, job: JobRef, index?: number): Explanation[] {

@@ -14,9 +14,9 @@ import {
 } from "@zfarm/contract";
 import { type FarmState, jobKey } from "./farm-state.ts";
 import { positionsOf } from "./position-rules.ts";
+import { drains } from "./serving.ts";
 import type { TaskEntry } from "./task-entry.ts";
 import { rankVictims } from "./victims.ts";
-import { drains } from "./wait-reason.ts";
 import { countWaiting } from "./waiting-counts.ts";
 import type { WorkerEntry } from "./worker-entry.ts";
 

@@ -108,7 +108,7 @@ class Batch {
 
   #fits(lot: Lot): boolean {
     const { lot: head, ask } = this.#choice;
-    if (lot.kind === "suspected" || !mayTake(this.#pool, lot, ask.worker)) return false;
+    if (lot.runsAlone || !mayTake(this.#state, lot, ask.worker)) return false;
     if (!mayPass(this.#pool, lot, { head, savesMs: Number.POSITIVE_INFINITY })) return false;
     if (lot.adapters.length === 0 || this.#loraStates.has(stackOf(lot))) return true;
     return rankOf(lot) <= this.#rankLeft && ask.worker.shelf?.loadMs(lot.adapters) === 0;
@@ -127,7 +127,7 @@ class Batch {
 
 /** Where several workers ask, the tasks at hand are spread: idle capacity needs no batches. */
 function sizeOf(pool: PoolEntry, { lot, ask }: Choice): number {
-  if (lot.kind === "suspected") return 1;
+  if (lot.runsAlone) return 1;
   const room = Math.min(ask.slotsFree, limits.batchTasksMax);
   return Math.min(room, Math.max(1, Math.ceil(pool.line.size / pool.asks.size)));
 }

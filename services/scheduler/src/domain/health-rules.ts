@@ -20,7 +20,8 @@ export function strikeWorker(
   if (state.health.strike({ ...where, ...what }, state.now) === "quarantined") {
     quarantine(state, worker);
   }
-  if (row.isCrash !== true) return;
+  // Only a task that ran alone can be blamed: any other may have died of its neighbours.
+  if (row.isCrash !== true || !entry.lot.runsAlone) return;
   state.crashBudget.noteCrash(project.id, state.now);
   const isIsolated = state.crashBudget.isIsolated(project.id, state.now);
   if (isIsolated === project.isIsolated) return;

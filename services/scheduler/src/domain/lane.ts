@@ -25,6 +25,8 @@ export class Lane {
   readonly isBefore: (one: Lot, other: Lot) => boolean;
   readonly #rate: number;
   readonly #lots: IndexedHeap<Lot>;
+  /** Apart from the others: many of them that avoid one worker must not hide the rest from it. */
+  readonly #suspects: IndexedHeap<Lot>;
 
   constructor(priority: Priority, hasDeadlines: boolean) {
     const { priorityClass } = priority;
@@ -36,14 +38,17 @@ export class Lane {
     this.turn = new StrideMember<Lane>(this, this.#rate);
     this.isBefore = hasDeadlines ? isDueBefore : isOlder;
     this.#lots = new IndexedHeap<Lot>(this.isBefore);
+    this.#suspects = new IndexedHeap<Lot>(this.isBefore);
   }
 
   get size(): number {
-    return this.#lots.size;
+    return this.#lots.size + this.#suspects.size;
   }
 
   get first(): Lot | undefined {
-    return this.#lots.first;
+    const [lot, suspect] = [this.#lots.first, this.#suspects.first];
+    if (lot === undefined || suspect === undefined) return lot ?? suspect;
+    return this.isBefore(suspect, lot) ? suspect : lot;
   }
 
   /** Doubles with the time that the first lot has waited, so that nothing starves behind rates. */
@@ -54,21 +59,29 @@ export class Lane {
 
   add(lot: Lot): void {
     lot.lane = this;
-    this.#lots.put(lot);
+    this.#heapOf(lot).put(lot);
   }
 
   /** Its first task has changed. */
   reorder(lot: Lot): void {
-    this.#lots.put(lot);
+    this.#heapOf(lot).put(lot);
   }
 
   remove(lot: Lot): void {
-    this.#lots.remove(lot);
+    this.#heapOf(lot).remove(lot);
     lot.lane = undefined;
   }
 
+  /** The first `count` lots in order, suspects not counted: as many of those come on top. */
   peek(count: number): Lot[] {
-    return this.#lots.peek(count);
+    const lots = this.#lots.peek(count);
+    if (this.#suspects.size === 0) return lots;
+    const all = [...this.#suspects.peek(count), ...lots];
+    return all.toSorted((one, other) => (this.isBefore(one, other) ? -1 : 1));
+  }
+
+  #heapOf({ kind }: Lot): IndexedHeap<Lot> {
+    return kind === "suspected" ? this.#suspects : this.#lots;
   }
 }
 

@@ -4,7 +4,7 @@ import { describeLostWorker, judgeAttempt } from "./attempt-verdict.ts";
 import { giveBackCost } from "./cost-rules.ts";
 import type { FarmState } from "./farm-state.ts";
 import { strikeWorker } from "./health-rules.ts";
-import { countStart, countStop } from "./running-rules.ts";
+import { countStart, countStop, freeWorker } from "./running-rules.ts";
 import type { ReleaseReason } from "./scheduler-effect.ts";
 import type { AttemptReported } from "./scheduler-event.ts";
 import type { TaskEntry } from "./task-entry.ts";
@@ -80,7 +80,7 @@ export function endAttempt(state: FarmState, event: AttemptReported): void {
   if (entry === undefined) return;
   const lease = leaseOf(entry, leased.fence);
   if (lease === undefined && !isUnjudged(entry, leased.fence)) return;
-  entry.tried.releasedFence = leased.fence;
+  if (leased.fence > entry.tried.releasedFence) entry.tried.releasedFence = leased.fence;
   const verdict = judgeAttempt(failure);
   if (failure !== undefined) strikeWorker(state, entry, { worker: event.worker, failure });
   const isUnharmed = verdict.kind === "hand-back";
@@ -91,8 +91,10 @@ export function endAttempt(state: FarmState, event: AttemptReported): void {
   });
   // The other try goes on and decides, unless this failure would come everywhere.
   if (!isOver && verdict.kind !== "fail") return;
-  // An attempt of an earlier leader was never leased here, so its task may stand in the line.
+  supersede(state, entry);
+  // An attempt of an earlier leader was never leased here: its task may wait, in line or aside.
   leaveLine(state, entry);
+  comeBack(state, entry);
   if (verdict.kind === "hand-back") takeBack(state, entry, verdict.failure);
   else if (verdict.kind === "spend") spendAttempt(state, entry, verdict.failure);
   else if (verdict.kind === "fail") {
@@ -133,6 +135,7 @@ function makeLease(
     step: 0,
   };
   worker.leases.set(entry.key, entry);
+  if (entry.lot.runsAlone) worker.alone = entry;
   worker.busyUntil = Math.max(worker.busyUntil, state.now) + terms.predictedMs;
   return lease;
 }
@@ -194,13 +197,7 @@ function adoptLease(
   holder: { worker: WorkerEntry; leased: LeasedTask },
 ): void {
   const { worker, leased } = holder;
-  for (const older of [entry.trial?.rival, entry.trial?.lease]) {
-    if (older === undefined) continue;
-    releaseLease(state, entry, { lease: older, reason: "lease-superseded" });
-    const superseded = { ...entry.id, fence: older.fence, step: older.step };
-    const reason = "lease-superseded";
-    state.emit({ kind: "control-cancel", reason, worker: older.worker, leased: superseded });
-  }
+  supersede(state, entry);
   const { fence } = leased;
   const loraState = entry.lot.adapters.length === 0 ? "none" : "warm";
   const pool = entry.job.pool.id;
@@ -211,6 +208,17 @@ function adoptLease(
   lease.step = leased.step;
   const { id } = entry;
   state.emit({ kind: "lease-adopted", reason: "listed-by-worker", id, worker: worker.id, fence });
+}
+
+/** Ends the task's leases, if it has any, and tells their workers to stop. */
+function supersede(state: FarmState, entry: TaskEntry): void {
+  const reason = "lease-superseded";
+  for (const lease of [entry.trial?.rival, entry.trial?.lease]) {
+    if (lease === undefined) continue;
+    releaseLease(state, entry, { lease, reason });
+    const { worker, fence, step } = lease;
+    state.emit({ kind: "control-cancel", reason, worker, leased: { ...entry.id, fence, step } });
+  }
 }
 
 /**
@@ -252,7 +260,7 @@ function releaseLease(
   const { lease, reason } = release;
   const { tried } = entry;
   if (lease === undefined) return tried.lease === undefined;
-  state.workers.get(lease.worker)?.leases.delete(entry.key);
+  freeWorker(state, entry, lease);
   tried.lastLease = lease;
   const { id } = entry;
   const attempts = tried.nextAttempt - 1;

@@ -63,6 +63,11 @@ export class Lot implements HeapMember {
     this.stackNode = new ListNode<Lot>(this);
   }
 
+  /** Whether its tasks share a worker with no other. */
+  get runsAlone(): boolean {
+    return this.kind === "suspected" || this.job.project.isIsolated;
+  }
+
   get adapters(): readonly LoraRef[] {
     return this.template.stack?.adapters ?? [];
   }

@@ -1,8 +1,8 @@
 /** A pool: its line, its workers, those of them that ask, and where adapters are. */
-import type { PoolId, PoolPolicy, WaitReason, WorkerId } from "@zfarm/contract";
+import type { PoolId, PoolPolicy, WaitReason } from "@zfarm/contract";
 import { ArrivalRates } from "./arrival-rates.ts";
-import type { AliveWorkers } from "./crash-history.ts";
 import { LinkedList } from "./linked-list.ts";
+import type { Lot } from "./lot.ts";
 import { PoolLine } from "./pool-line.ts";
 import { Timer } from "./timer-heap.ts";
 import type { Wake } from "./wake.ts";
@@ -24,25 +24,17 @@ export class PoolEntry {
   readonly gated = new Map<WaitReason, number>();
   /** The earliest end of a bounded wait of one of its lots. */
   readonly holdTimer: Timer<Wake>;
+  /** A worker that gets nothing but this lot, whose task runs alone and finds no idle worker. */
+  kept: { readonly lot: Lot; readonly worker: WorkerEntry } | undefined = undefined;
   policy: PoolPolicy | undefined = undefined;
   /** Live tasks by state, delayed and ending ones among the queued. */
   queued = 0;
   leased = 0;
 
-  /** Who is there, for tasks that avoid some of them. */
-  get alive(): AliveWorkers {
-    return { count: this.workers.size, has: (id) => this.#has(id) };
-  }
-
   constructor(id: PoolId) {
     this.id = id;
     this.line = new PoolLine(id);
     this.holdTimer = new Timer<Wake>({ kind: "hold-ends", pool: this });
-  }
-
-  #has(id: WorkerId): boolean {
-    for (const worker of this.workers) if (worker.id === id) return true;
-    return false;
   }
 
   countGated(reason: WaitReason, by: number): void {

@@ -2,6 +2,7 @@
 import type { FarmState } from "./farm-state.ts";
 import type { ProjectEntry } from "./project-entry.ts";
 import type { TaskEntry } from "./task-entry.ts";
+import type { LeaseEntry } from "./trial.ts";
 import { regateJob } from "./waiting-rules.ts";
 
 /** A task was leased. */
@@ -12,6 +13,15 @@ export function countStart(state: FarmState, entry: TaskEntry): void {
 /** A leased task has no lease any more; it is queued again or ends. */
 export function countStop(state: FarmState, entry: TaskEntry): void {
   count(state, entry, -1);
+}
+
+/** The task's lease on its worker is over; what could not run beside it may start there now. */
+export function freeWorker(state: FarmState, entry: TaskEntry, lease: LeaseEntry): void {
+  const worker = state.workers.get(lease.worker);
+  if (worker === undefined) return;
+  worker.leases.delete(entry.key);
+  if (worker.alone === entry) worker.alone = undefined;
+  if (worker.ask?.node.list !== undefined) state.touched.add(worker.pool);
 }
 
 /** What a project may do has changed, in every pool. */

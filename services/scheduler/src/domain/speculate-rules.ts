@@ -26,6 +26,8 @@ export function speculate(state: FarmState, pool: PoolEntry): void {
 function isStraggling(state: FarmState, { job, lot, trial }: TaskEntry, factor: number): boolean {
   const lease = trial?.lease;
   if (lease === undefined || trial?.rival !== undefined || !lease.isListed) return false;
+  // What may be the task's own doing must not take a second worker along.
+  if (lot.runsAlone) return false;
   const key = { pool: job.pool.id, shape: lot.shape, lora: lease.loraState };
   const usualMs = lease.predictedMs * state.costs.spread(key);
   return state.now - lease.grantedAt > factor * Math.max(usualMs, limits.beatMs);
@@ -34,7 +36,7 @@ function isStraggling(state: FarmState, { job, lot, trial }: TaskEntry, factor: 
 function grantRival(state: FarmState, pool: PoolEntry, entry: TaskEntry): void {
   for (const ask of pool.asks) {
     const { worker } = ask;
-    if (!canHelp(pool, entry, worker)) continue;
+    if (!canHelp(state, entry, worker)) continue;
     closeAsk(state, ask);
     const loraState = entry.lot.adapters.length === 0 ? "none" : "cold";
     const key = { pool: pool.id, shape: entry.lot.shape, lora: loraState } as const;
@@ -56,6 +58,6 @@ function grantRival(state: FarmState, pool: PoolEntry, entry: TaskEntry): void {
   }
 }
 
-function canHelp(pool: PoolEntry, entry: TaskEntry, worker: WorkerEntry): boolean {
-  return worker.id !== entry.trial?.lease?.worker && mayTake(pool, entry.lot, worker);
+function canHelp(state: FarmState, entry: TaskEntry, worker: WorkerEntry): boolean {
+  return worker.id !== entry.trial?.lease?.worker && mayTake(state, entry.lot, worker);
 }

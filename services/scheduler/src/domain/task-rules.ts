@@ -20,9 +20,10 @@ import { type FarmState, jobKey } from "./farm-state.ts";
 import { praiseWorker } from "./health-rules.ts";
 import type { JobEntry } from "./job-entry.ts";
 import { announceArrival } from "./position-rules.ts";
-import { countStop } from "./running-rules.ts";
+import { countStop, freeWorker } from "./running-rules.ts";
 import type { OutcomeReason } from "./scheduler-effect.ts";
 import type { SchedulerEvent } from "./scheduler-event.ts";
+import { servingWorkers } from "./serving.ts";
 import { TaskEntry } from "./task-entry.ts";
 import type { LeaseEntry, Trial } from "./trial.ts";
 import { joinLine, leaveLine, openLot, rehome } from "./waiting-rules.ts";
@@ -139,7 +140,8 @@ export function noteCrash(
   const { tried } = entry;
   tried.crashes.noteCrash(crash.worker);
   tried.lastFailure = crash.failure;
-  if (tried.crashes.isPoison(entry.job.pool.workers.size)) {
+  const { workers } = entry.job.pool;
+  if (tried.crashes.isPoison([...servingWorkers(state, workers)].length)) {
     const where = `${tried.crashes.crashes} crashes on ${tried.crashes.workers.length} workers`;
     const failure = describeFailure("POISONED", `${where}; the last one: ${crash.failure.message}`);
     failTask(state, entry, { failure, reason: "poisoned" });
@@ -292,7 +294,7 @@ function endLease(
   end: { lease: LeaseEntry; outcome: Outcome },
 ): void {
   const { worker, fence, step } = end.lease;
-  state.workers.get(worker)?.leases.delete(entry.key);
+  freeWorker(state, entry, end.lease);
   if (fence === end.outcome.fence) return;
   const leased = { ...entry.id, fence, step };
   state.emit({ kind: "control-cancel", reason: "task-ended", worker, leased });

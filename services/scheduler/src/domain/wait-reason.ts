@@ -1,11 +1,11 @@
 /** What keeps a lot's tasks from running: the one binding reason. */
-import { WaitReason, WorkerState } from "@zfarm/contract";
+import { WaitReason } from "@zfarm/contract";
 import type { FarmState } from "./farm-state.ts";
 import type { Lot } from "./lot.ts";
 import type { PoolEntry } from "./pool-entry.ts";
 import type { ProjectLine } from "./project-line.ts";
+import { drains } from "./serving.ts";
 import type { TaskEntry } from "./task-entry.ts";
-import type { WorkerEntry } from "./worker-entry.ts";
 
 /** Of a task that is queued. */
 export function reasonOfTask(state: FarmState, entry: TaskEntry): WaitReason {
@@ -52,8 +52,4 @@ export function reasonOfLine(
   const first = pool.line.nextPass ?? turn.pass;
   const taskMs = state.costs.typical(pool.id) / project.weight;
   return turn.pass - first > taskMs ? WaitReason.FAIR_SHARE : WaitReason.CAPACITY;
-}
-
-export function drains({ policy, info }: WorkerEntry): boolean {
-  return policy?.draining === true || info?.state === WorkerState.DRAINING;
 }

@@ -25,6 +25,8 @@ export class WorkerEntry {
   policy: WorkerPolicy | undefined = undefined;
   /** Whether it was told to drain because of the policy, and not told to go on since. */
   isToldToDrain = false;
+  /** The task that it runs and that shares it with no other. */
+  alone: TaskEntry | undefined = undefined;
   /** Its adapters; undefined for a worker that takes none. */
   shelf: Shelf | undefined = undefined;
   /** The adapters under which it stands among the residents of its pool. */
