@@ -43,7 +43,7 @@ export function tick(state: FarmState): void {
   if (state.now < state.sweptAt + limits.sweepEveryMs) return;
   state.sweptAt = state.now;
   healWithTime(state);
-  for (const pool of state.pools.values()) pool.line.sweep();
+  for (const pool of state.pools.values()) pool.line.sweep(state.elapsedMs);
   sweepProjects(state);
 }
 

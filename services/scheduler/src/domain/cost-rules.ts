@@ -4,7 +4,10 @@ import type { FarmState } from "./farm-state.ts";
 import type { TaskEntry } from "./task-entry.ts";
 import type { LeaseEntry } from "./trial.ts";
 
-/** The project pays what the device worked, not what was predicted; predictions learn from it. */
+/**
+ * The project pays what the device worked, not what was predicted, and also for what an earlier
+ * leader granted; predictions learn from it.
+ */
 export function settleCost(state: FarmState, entry: TaskEntry, outcome: Outcome): void {
   const trial = entry.trial;
   const held = [trial?.lease, trial?.rival, trial?.lastLease];
@@ -16,14 +19,21 @@ export function settleCost(state: FarmState, entry: TaskEntry, outcome: Outcome)
   const error = state.costs.learn(key, actualMs);
   const { id: pool } = job.pool;
   state.emit({ kind: "cost-learned", reason: "outcome-timed", pool, error, actualMs });
-  charge(entry, actualMs - lease.predictedMs, 0);
+  correct(entry, lease, actualMs);
 }
 
 /** A lease ended before the device worked for it. */
 export function giveBackCost(entry: TaskEntry, lease: LeaseEntry): void {
-  if (lease.step === 0) charge(entry, -lease.predictedMs, 0);
+  if (lease.step === 0) correct(entry, lease, 0);
 }
 
+/** What the project has paid for the lease becomes `costMs`, however often that changes. */
+function correct({ job, lot }: TaskEntry, lease: LeaseEntry, costMs: number): void {
+  job.pool.line.charge(lot, costMs - lease.chargedMs);
+  lease.chargedMs = costMs;
+}
+
+/** Books what a task should cost before it starts. */
 export function charge({ job, lot }: TaskEntry, costMs: number, waitedMs: number): void {
   job.pool.line.charge(lot, costMs, waitedMs);
 }

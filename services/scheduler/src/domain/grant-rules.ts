@@ -42,8 +42,9 @@ function grant(state: FarmState, pool: PoolEntry, { lot, ask, reason }: Choice):
     const predictedMs = state.costs.predict({ pool: pool.id, shape, lora: loraState });
     // Charged before it leaves the lane, and so that the next one is chosen by what this one cost.
     charge(next, predictedMs, state.elapsedMs - waitingSince);
-    const terms = { worker, fence: state.nextFence(), predictedMs, loraState };
-    const { fence, attempt } = holdLease(state, next, terms);
+    const fence = state.nextFence();
+    const terms = { worker, fence, predictedMs, chargedMs: predictedMs, loraState };
+    const { attempt } = holdLease(state, next, terms);
     leases.push({ spec, fence, attempt });
   }
   const placements = batch.close();

@@ -51,10 +51,10 @@ export class Lane {
     return this.isBefore(suspect, lot) ? suspect : lot;
   }
 
-  /** Doubles with the time that the first lot has waited, so that nothing starves behind rates. */
-  age(waitedMs: number): void {
+  /** Doubles with the time that the task which is served has waited: no rate is a sentence. */
+  rateAfter(waitedMs: number): number {
     const doublings = Math.floor(waitedMs / limits.ageDoubleMs);
-    this.turn.rate = this.#rate * 2 ** Math.min(Math.max(doublings, 0), limits.ageDoublingsMax);
+    return this.#rate * 2 ** Math.min(Math.max(doublings, 0), limits.ageDoublingsMax);
   }
 
   add(lot: Lot): void {

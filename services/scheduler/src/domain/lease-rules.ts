@@ -13,7 +13,7 @@ import type { LeaseEntry } from "./trial.ts";
 import { leaveLine } from "./waiting-rules.ts";
 import type { WorkerEntry } from "./worker-entry.ts";
 
-type LeaseTerms = Pick<LeaseEntry, "fence" | "predictedMs" | "loraState">;
+type LeaseTerms = Pick<LeaseEntry, "fence" | "predictedMs" | "chargedMs" | "loraState">;
 
 /** Gives a queued task to a worker, freshly granted or adopted. */
 export function holdLease(
@@ -202,7 +202,7 @@ function adoptLease(
   const loraState = entry.lot.adapters.length === 0 ? "none" : "warm";
   const pool = entry.job.pool.id;
   const predictedMs = state.costs.predict({ pool, shape: entry.lot.shape, lora: loraState });
-  const terms = { fence, predictedMs, loraState } as const;
+  const terms = { fence, predictedMs, chargedMs: 0, loraState } as const;
   const lease = holdLease(state, entry, { worker, ...terms });
   lease.isListed = true;
   lease.step = leased.step;

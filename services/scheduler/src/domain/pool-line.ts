@@ -77,8 +77,8 @@ export class PoolLine {
     else this.#owed.delete(line);
   }
 
-  /** What a task costs its project and its lane; a negative cost gives back. */
-  charge(lot: Lot, costMs: number, waitedMs: number): void {
+  /** What a task costs its project and its lane; a correction, without a wait, may be negative. */
+  charge(lot: Lot, costMs: number, waitedMs?: number): void {
     const line = this.lineOf(lot.job.project);
     line.charge(lot, costMs, waitedMs);
     line.turn.rate = line.project.weight;
@@ -147,9 +147,10 @@ export class PoolLine {
     return this.#adapters.has(digest);
   }
 
-  /** Forgets projects without tasks, once they owe nothing. */
-  sweep(): void {
+  /** Lets lanes age; forgets projects without tasks, once they owe nothing. */
+  sweep(elapsedMs: number): void {
     for (const line of this.#projects.values()) {
+      line.age(elapsedMs);
       if (line.live > 0 || (this.size > 0 && line.turn.pass > this.#fair.virtualTime)) continue;
       this.#projects.delete(line.project);
       line.project.lines.delete(line);

@@ -31,8 +31,7 @@ export class ProjectLine {
   add(lot: Lot): void {
     const priority = priorityOf(lot);
     lot.deadlineAt = priority.deadlineAt;
-    const hasDeadlines = priority.deadlineAt !== Number.POSITIVE_INFINITY && !lot.isLate;
-    const lane = this.#openLane(priority, hasDeadlines);
+    const lane = this.#openLane(priority, hasDeadline(lot, priority));
     lane.add(lot);
     this.#turns.add(lane.turn);
     this.waiting += lot.size;
@@ -46,16 +45,21 @@ export class ProjectLine {
     this.waiting -= lot.size;
   }
 
-  /** Serving a lot moves its lane on. */
-  charge(lot: Lot, costMs: number, waitedMs: number): void {
-    const { lane } = lot;
+  /** Serving a lot moves its lane on; a correction finds the lane though the lot has left it. */
+  charge(lot: Lot, costMs: number, waitedMs?: number): void {
+    const lane = lot.lane ?? this.#lanes.get(laneKeyOf(lot));
     if (lane === undefined) return;
-    lane.age(waitedMs);
+    if (waitedMs !== undefined) lane.turn.rate = lane.rateAfter(waitedMs);
     this.#turns.charge(lane.turn, costMs);
   }
 
-  get first(): Lot | undefined {
-    return this.#turns.first?.target.first;
+  /** Lanes whose first task has waited long come sooner: what they had counts less against them. */
+  age(elapsedMs: number): void {
+    for (const lane of this.lanes()) {
+      const since = lane.first?.first?.waitingSince ?? elapsedMs;
+      const rate = lane.rateAfter(elapsedMs - since);
+      if (rate > lane.turn.rate) this.#turns.rerate(lane.turn, rate);
+    }
   }
 
   /** Its lanes, the one that is next first. */
@@ -78,4 +82,14 @@ export class ProjectLine {
     }
     return lane;
   }
+}
+
+function laneKeyOf(lot: Lot): string {
+  const priority = priorityOf(lot);
+  return laneKey(priority, hasDeadline(lot, priority));
+}
+
+/** Whether the lot competes by its deadline: it has one that it can still make. */
+function hasDeadline({ isLate }: Lot, { deadlineAt }: Priority): boolean {
+  return deadlineAt !== Number.POSITIVE_INFINITY && !isLate;
 }

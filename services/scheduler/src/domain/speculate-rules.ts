@@ -42,7 +42,8 @@ function grantRival(state: FarmState, pool: PoolEntry, entry: TaskEntry): void {
     const key = { pool: pool.id, shape: entry.lot.shape, lora: loraState } as const;
     const predictedMs = state.costs.predict(key);
     charge(entry, predictedMs, 0);
-    const terms = { fence: state.nextFence(), predictedMs, loraState } as const;
+    const costs = { predictedMs, chargedMs: predictedMs } as const;
+    const terms = { fence: state.nextFence(), ...costs, loraState } as const;
     const { fence, attempt } = holdRival(state, entry, { worker, ...terms });
     state.emit({
       kind: "grant",

@@ -96,6 +96,15 @@ export class StrideLine<T> {
     if (member.isIn) this.#heap.put(member);
   }
 
+  /** A new rate that also counts for what the member has had beyond those who wait. */
+  rerate(member: StrideMember<T>, rate: number): void {
+    const { virtualTime } = this;
+    const ahead = Math.max(0, member.pass - virtualTime);
+    if (ahead > 0) member.pass = virtualTime + (ahead * member.rate) / rate;
+    member.rate = rate;
+    if (member.isIn) this.#heap.put(member);
+  }
+
   /** The first `count` members in order of their passes as they stand; nothing moves. */
   peek(count: number): StrideMember<T>[] {
     return this.#heap.peek(count);

@@ -11,8 +11,10 @@ export interface LeaseEntry {
   readonly fence: bigint;
   readonly attempt: number;
   readonly grantedAt: number;
-  /** Device milliseconds that the project was charged for it. */
+  /** Device milliseconds that the task should take. */
   readonly predictedMs: number;
+  /** Device milliseconds that its project has paid: nothing for a lease that was adopted. */
+  chargedMs: number;
   readonly loraState: LoraState;
   expiresAt: number;
   /** Whether the worker has ever confirmed that it holds the task. */
