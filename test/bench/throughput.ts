@@ -17,7 +17,7 @@ const load: Load = {
   submitParallel: 4,
   pacedBatchSize: 20,
   pacedEveryMs: 20,
-  pacedMs: 15_000,
+  pacedMs: 5_000,
 };
 
 async function main(): Promise<void> {

@@ -84,6 +84,8 @@ export interface TaskQueue {
   rewrite(task: QueuedTask, revision: Revision): Promise<Revision | "conflict">;
   /** Removes the message at `revision`; harmless when it is gone or was rewritten. */
   remove(revision: Revision): Promise<void>;
+  /** Removes every message older than `revision`: only for who knows that all of them ended. */
+  removeBefore(revision: Revision): Promise<void>;
   find(pool: PoolId, id: TaskId): Promise<StoredTask | undefined>;
   /**
    * Every live task in order, "caught-up", then new and rewritten ones as they come, through

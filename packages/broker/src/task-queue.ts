@@ -28,6 +28,10 @@ export class LogTaskQueue implements TaskQueue {
     return this.#log.remove(revision);
   }
 
+  removeBefore(revision: Revision): Promise<void> {
+    return this.#log.removeBefore(revision);
+  }
+
   async find(pool: PoolId, id: TaskId): Promise<StoredTask | undefined> {
     const message = await this.#log.last(subjects.queue(pool, id));
     return message === undefined ? undefined : storedTask(message);

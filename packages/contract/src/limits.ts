@@ -95,8 +95,8 @@ export const limits = {
   costDefaultMs: 2_000,
   /** Lots near the front of a line whose adapters are fetched ahead of their turn. */
   prewarmLotsMax: 8,
-  /** How often what is idle is forgotten and what is over is noticed. */
-  sweepEveryMs: 1_000,
+  /** How often the leader forgets what is idle and notices what is over. */
+  forgetEveryMs: 1_000,
   /** Lots looked at for one grant, and those of one lane among them: bounds the time of a step. */
   placementScanMax: 32,
   placementLotsMax: 8,
@@ -159,6 +159,11 @@ export const limits = {
   schedulerTickMs: 50,
   /** Writes of the leader to the broker at one time; those of one task are in order. */
   schedulerLanes: 32,
+  /** Ended tasks leave QUEUE in one request once so many wait; it costs as much as a hundred. */
+  sweepTasksMin: 256,
+  /** Within this time so many leave one by one, at once; further ones are gathered. */
+  sweepEveryMs: 100,
+  sweepSinglesMax: 64,
   /** Requests for outcomes that a new leader has under way: it needs those of all live tasks. */
   rebuildChecksMax: 32,
   /** Live tasks of a job from which on one listing costs less than a look at each. */

@@ -28,7 +28,6 @@ export interface LogOptions {
   readonly destination?: { write(line: string): void };
 }
 
-/** Writes are synchronous, so the last line before an exit is never lost. */
 export function createLog({ name, level, destination }: LogOptions): Log {
   const options = {
     level,
@@ -38,7 +37,33 @@ export function createLog({ name, level, destination }: LogOptions): Log {
     formatters: { level: (label: string) => ({ level: label }) },
     serializers: { error: stdSerializers.err },
   };
-  return destination === undefined ? pino(options) : pino(options, destination);
+  return pino(options, destination ?? openStdout());
+}
+
+/** Beyond this a turn's lines are written before its end. */
+const turnCharsMax = 8_192;
+
+/**
+ * Lines of one turn of the event loop leave in one write behind everything else of that turn: a
+ * write each would take longer than the work that many lines tell of. What is left at an exit, be
+ * it by a crash of this process's own making, is written then.
+ */
+function openStdout(): { write(line: string): void } {
+  const stdout = pino.destination({ fd: 1, sync: true });
+  let lines = "";
+  const flush = (): void => {
+    if (lines === "") return;
+    stdout.write(lines);
+    lines = "";
+  };
+  process.on("exit", flush);
+  return {
+    write: (line) => {
+      if (lines === "") setImmediate(flush);
+      lines += line;
+      if (lines.length > turnCharsMax) flush();
+    },
+  };
 }
 
 /** Says nothing; for tests and libraries whose caller does not care. */

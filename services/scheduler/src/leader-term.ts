@@ -62,7 +62,10 @@ async function followQueue(decider: Decider, wishes: Wishes): Promise<void> {
       await rebuildIndex(found ?? [], decider, wishes);
       found = undefined;
       serving = guard(decider, () => followOutcomes(decider, { outcomesBefore, startedAt }));
-    } else if (!isPlaceable(followed.entry.task)) {
+      continue;
+    }
+    decider.writer.sawMessage(followed.entry.revision);
+    if (!isPlaceable(followed.entry.task)) {
       log.error({ revision: String(followed.entry.revision) }, "unusable message in queue");
     } else if (found === undefined) {
       decider.decide({ kind: "task-stored", ...followed.entry });

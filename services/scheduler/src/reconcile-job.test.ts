@@ -331,6 +331,7 @@ function spread(queue: Broker["queue"]): Broker["queue"] {
     add: (task) => queue.add(task),
     rewrite: (task, revision) => queue.rewrite(task, revision),
     remove: (revision) => queue.remove(revision),
+    removeBefore: (revision) => queue.removeBefore(revision),
     find: (pool, id) => queue.find(pool, id),
     follow: (stop) => queue.follow(stop),
   };

@@ -18,6 +18,7 @@ import { backoffMs, type Clock } from "@zfarm/runtime";
 import type { SchedulerEffect } from "./domain/scheduler-effect.ts";
 import type { SchedulerEvent } from "./domain/scheduler-event.ts";
 import type { SchedulerMetrics } from "./metrics.ts";
+import { QueueSweeper } from "./queue-sweeper.ts";
 import { TaskLanes } from "./task-lanes.ts";
 
 type EffectOf<Kind extends SchedulerEffect["kind"]> = Extract<SchedulerEffect, { kind: Kind }>;
@@ -38,12 +39,21 @@ interface TermWriterNeeds {
 export class TermWriter {
   readonly #needs: TermWriterNeeds;
   readonly #lanes = new TaskLanes(limits.schedulerLanes);
+  readonly #sweeper: QueueSweeper;
   /** Requests for work that wait for an answer. */
   readonly #asks = new Map<number, (grant: WorkGrant) => void>();
   #askCount = 0;
 
   constructor(needs: TermWriterNeeds) {
     this.#needs = needs;
+    const { broker, clock, over } = needs;
+    const write = (work: () => Promise<void>): Promise<void> => this.#untilDone(work);
+    this.#sweeper = new QueueSweeper({ queue: broker.queue, clock, over, write });
+  }
+
+  /** A message of QUEUE was read, whatever is in it. */
+  sawMessage(revision: bigint): void {
+    this.#sweeper.saw(revision);
   }
 
   /** Keeps the way to answer a request and names it. */
@@ -90,7 +100,7 @@ export class TermWriter {
       case "rewrite-task":
         return this.#write(effect.id, () => this.#rewrite(effect));
       case "remove-task":
-        return this.#write(effect.id, () => broker.queue.remove(effect.revision));
+        return this.#sweeper.remove(effect.revision);
       case "task-released":
         return this.#checkReleased(effect);
       case "lease-adopted":
@@ -103,6 +113,7 @@ export class TermWriter {
   /** Settles when every write so far is done or given up. */
   async drained(): Promise<void> {
     await this.#lanes.drained();
+    await this.#sweeper.drained();
   }
 
   /** The outcome reaches the core by the log; one that was there before may be older than that. */
@@ -127,18 +138,22 @@ export class TermWriter {
     const result = await this.#needs.broker.queue.rewrite(task, revision);
     // In a conflict the task was removed or rewritten by others: its newest message will tell.
     const next = result === "conflict" ? undefined : result;
+    if (next !== undefined) this.#sweeper.forget(revision);
     this.#needs.decide({ kind: "task-rewritten", id, revision: next });
   }
 
   /** In the background, after earlier writes of the same task. */
   #write(id: TaskId, work: () => Promise<void>): void {
-    this.#lanes.push(taskKey(id), async () => {
-      try {
-        await this.#retry(work);
-      } catch (error) {
-        this.#needs.fail(error);
-      }
-    });
+    this.#lanes.push(taskKey(id), () => this.#untilDone(work));
+  }
+
+  /** Never rejects: what cannot be done ends the term. */
+  async #untilDone(work: () => Promise<void>): Promise<void> {
+    try {
+      await this.#retry(work);
+    } catch (error) {
+      this.#needs.fail(error);
+    }
   }
 
   /** Until it is done, the term is over, or the failure is not one that time heals. */

@@ -29,6 +29,10 @@ export class MemoryLog implements SubjectLog {
     this.#open().remove(revision);
   }
 
+  async removeBefore(revision: Revision): Promise<void> {
+    this.#open().removeBefore(revision);
+  }
+
   async lastRevision(): Promise<Revision> {
     return this.#open().lastRevision;
   }

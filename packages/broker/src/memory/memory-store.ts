@@ -71,6 +71,11 @@ export class MemoryStore {
     if (entry?.live === true && entry.revision === revision) this.#kill(entry);
   }
 
+  removeBefore(revision: Revision): void {
+    const end = this.#indexAfter(revision - 1n);
+    for (const entry of this.#entries.slice(0, end)) if (entry.live) this.#kill(entry);
+  }
+
   /** The oldest live message after a revision whose subject matches. */
   next(after: Revision, matches: (subject: string) => boolean): LogMessage | undefined {
     this.#expire();

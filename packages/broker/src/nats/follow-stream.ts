@@ -138,7 +138,7 @@ async function* readWindow(
     for await (const message of messagesInOrder(window, needs)) {
       if (ended.aborted) return;
       yield* deliver(message, { needs, position });
-      if (position.target === toldRevision) read.abort();
+      if (position.target === toldRevision && !read.signal.aborted) read.abort();
     }
   } finally {
     read.abort();

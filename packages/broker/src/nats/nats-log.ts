@@ -70,6 +70,13 @@ export class NatsLog implements SubjectLog {
     });
   }
 
+  removeBefore(revision: Revision): Promise<void> {
+    const { link } = this.#needs;
+    return link.repeat(`removing from ${this.name}`, (deadline) =>
+      this.#api.removeBefore(revision, deadline),
+    );
+  }
+
   lastRevision(): Promise<Revision> {
     const { link, manager } = this.#needs;
     return link.repeatCall(`reading ${this.name}`, async () => {

@@ -45,12 +45,16 @@ export class StreamApi {
 
   /** The bytes stay on the disk until their block is given up: overwriting them costs a write. */
   async remove(revision: Revision, deadline: number): Promise<void> {
-    await this.#request("DELETE", { seq: Number(revision), no_erase: true }, deadline);
+    await this.#request("MSG.DELETE", { seq: Number(revision), no_erase: true }, deadline);
+  }
+
+  async removeBefore(revision: Revision, deadline: number): Promise<void> {
+    await this.#request("PURGE", { seq: Number(revision) }, deadline);
   }
 
   async #read(query: object, deadline: number): Promise<LogMessage | undefined> {
     try {
-      const { message } = await this.#request("GET", query, deadline);
+      const { message } = await this.#request("MSG.GET", query, deadline);
       if (message === undefined) return undefined;
       const bytes = Buffer.from(message.data ?? "", "base64");
       return { subject: message.subject, bytes, revision: BigInt(message.seq) };
@@ -61,8 +65,12 @@ export class StreamApi {
     }
   }
 
-  async #request(verb: "GET" | "DELETE", query: object, deadline: number): Promise<ApiAnswer> {
-    const subject = `$JS.API.STREAM.MSG.${verb}.${this.#stream}`;
+  async #request(
+    verb: "MSG.GET" | "MSG.DELETE" | "PURGE",
+    query: object,
+    deadline: number,
+  ): Promise<ApiAnswer> {
+    const subject = `$JS.API.STREAM.${verb}.${this.#stream}`;
     const bytes = Buffer.from(JSON.stringify(query));
     return parseAnswer((await this.#link.ask({ subject, bytes }, deadline)).data);
   }

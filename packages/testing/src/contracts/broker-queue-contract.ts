@@ -92,6 +92,21 @@ export function defineQueueContract(open: OpenFarm): void {
       expect((await queue.find(defaultPool, someTaskId()))?.task.attempts).toBe(1);
     });
 
+    test("removes everything older than a revision, and nothing else", async () => {
+      const { queue } = await (await start()).connect();
+      for (const index of [0, 1, 2]) await queue.add(someTask({ index }));
+      const second = (await queue.find(defaultPool, someTaskId(1)))?.revision ?? 0n;
+
+      await queue.removeBefore(second);
+      await queue.removeBefore(second);
+
+      const found = await Promise.all(
+        [0, 1, 2].map((index) => queue.find(defaultPool, someTaskId(index))),
+      );
+      expect(found.map((stored) => stored !== undefined)).toEqual([false, true, true]);
+      expect(await queue.add(someTask({ index: 0 }))).toBe("added");
+    });
+
     test("refuses a task above the bound, and nothing else", async () => {
       const { queue } = await (await start({ queueTasksMax: 2 })).connect();
       await queue.add(someTask({ index: 0 }));

@@ -55,6 +55,7 @@ function beforeAdd(broker: Broker, hook: (adds: number) => Promise<void>): Broke
       },
       rewrite: (task, revision) => queue.rewrite(task, revision),
       remove: (revision) => queue.remove(revision),
+      removeBefore: (revision) => queue.removeBefore(revision),
       find: (pool, id) => queue.find(pool, id),
       follow: (stop) => queue.follow(stop),
     },

@@ -78,6 +78,7 @@ describe("a farm that keeps manifests", () => {
         },
         rewrite: (task, revision) => queue.rewrite(task, revision),
         remove: (revision) => queue.remove(revision),
+        removeBefore: (revision) => queue.removeBefore(revision),
         find: (pool, id) => queue.find(pool, id),
         follow: (stop) => queue.follow(stop),
       },

@@ -40,7 +40,7 @@ export function tick(state: FarmState): void {
     prewarm(state, pool);
     speculate(state, pool);
   }
-  if (state.now < state.sweptAt + limits.sweepEveryMs) return;
+  if (state.now < state.sweptAt + limits.forgetEveryMs) return;
   state.sweptAt = state.now;
   healWithTime(state);
   for (const pool of state.pools.values()) pool.line.sweep(state.elapsedMs);

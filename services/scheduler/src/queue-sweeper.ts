@@ -1,0 +1,91 @@
+/**
+ * Removes ended tasks from QUEUE. A removal is the dearest thing that the farm asks of the broker
+ * for each task, about three times a publish. So only while few tasks end do they go one by one
+ * and at once; else they are gathered, and everything older than the oldest live task goes in one
+ * request. That is safe whoever leads: what is older was seen, and has ended.
+ */
+import type { Revision, TaskQueue } from "@zfarm/broker";
+import { limits } from "@zfarm/contract";
+import type { Clock } from "@zfarm/runtime";
+
+interface QueueSweeperNeeds {
+  readonly queue: Pick<TaskQueue, "remove" | "removeBefore">;
+  readonly clock: Clock;
+  /** Aborts when this leader must not write any more. */
+  readonly over: AbortSignal;
+  /** Does a write until it is done or the term is over. */
+  readonly write: (work: () => Promise<void>) => Promise<void>;
+}
+
+export class QueueSweeper {
+  readonly #needs: QueueSweeperNeeds;
+  /** Messages of tasks that have not ended, oldest first: a follower sees them in order. */
+  readonly #live = new Set<Revision>();
+  readonly #ended = new Set<Revision>();
+  #newest: Revision = 0n;
+  #working: Promise<void> | undefined;
+  #window = { endsAt: 0, removed: 0 };
+
+  constructor(needs: QueueSweeperNeeds) {
+    this.#needs = needs;
+  }
+
+  /** A message was read from the log. */
+  saw(revision: Revision): void {
+    if (revision > this.#newest) this.#newest = revision;
+    if (!this.#ended.has(revision)) this.#live.add(revision);
+  }
+
+  /** A newer message took the place of this one. */
+  forget(revision: Revision): void {
+    this.#live.delete(revision);
+  }
+
+  remove(revision: Revision): void {
+    this.#live.delete(revision);
+    this.#ended.add(revision);
+    this.#working ??= this.#work();
+  }
+
+  /** Settles when nothing is left to remove, or the term is over. */
+  async drained(): Promise<void> {
+    await this.#working;
+  }
+
+  async #work(): Promise<void> {
+    const { clock, over } = this.#needs;
+    while (this.#ended.size > 0 && !over.aborted) {
+      const now = clock.monotonic();
+      if (now >= this.#window.endsAt) {
+        this.#window = { endsAt: now + limits.sweepEveryMs, removed: 0 };
+      }
+      const left = limits.sweepSinglesMax - this.#window.removed;
+      if (left <= 0) await clock.sleep(this.#window.endsAt - now, over);
+      else if (this.#ended.size < limits.sweepTasksMin) await this.#removeSome(left);
+      else await this.#sweep();
+    }
+    this.#working = undefined;
+  }
+
+  /** Where an old task still lives, little may lie before it: then they go one by one after all. */
+  async #sweep(): Promise<void> {
+    const { queue, write } = this.#needs;
+    const [oldestLive = this.#newest + 1n] = this.#live;
+    const before = [...this.#ended].filter((revision) => revision < oldestLive);
+    if (before.length < limits.sweepTasksMin / 2) {
+      await this.#removeSome(limits.schedulerLanes);
+      return;
+    }
+    await write(() => queue.removeBefore(oldestLive));
+    for (const revision of before) this.#ended.delete(revision);
+    this.#window.removed = limits.sweepSinglesMax;
+  }
+
+  async #removeSome(max: number): Promise<void> {
+    const { queue, write } = this.#needs;
+    const some = [...this.#ended.values().take(Math.min(max, limits.schedulerLanes))];
+    await Promise.all(some.map((revision) => write(() => queue.remove(revision))));
+    for (const revision of some) this.#ended.delete(revision);
+    if (this.#ended.size < limits.sweepTasksMin) this.#window.removed += some.length;
+  }
+}
