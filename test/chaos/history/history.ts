@@ -84,6 +84,13 @@ export type FarmEvent = { readonly atMs: number } & (
 export class History {
   readonly entries: HistoryEntry[] = [];
   readonly events: FarmEvent[] = [];
+  #names = 0;
+
+  /** Unique in this history. */
+  name(what: string): string {
+    this.#names += 1;
+    return `${what} ${this.#names}`;
+  }
 
   /** Now, on the clock of the history. */
   now(): number {

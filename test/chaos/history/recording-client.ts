@@ -35,7 +35,6 @@ export class RecordingClient {
   readonly #needs: RecordingClientNeeds;
   /** How often which error reached it; STOPPED where it gave up. */
   readonly errors: Record<string, number> = {};
-  #watches = 0;
 
   constructor(needs: RecordingClientNeeds) {
     this.#needs = needs;
@@ -77,9 +76,8 @@ export class RecordingClient {
 
   /** One watcher, however often its stream breaks; true where it saw the job end. */
   async watch(job: JobId): Promise<boolean> {
-    const { stop } = this.#needs;
-    this.#watches += 1;
-    const state = { name: `watch ${this.#watches} of ${job}`, resumeToken: "", hasEnded: false };
+    const { stop, history } = this.#needs;
+    const state = { name: history.name(`watch of ${job}`), resumeToken: "", hasEnded: false };
     while (!stop.aborted && !state.hasEnded) {
       try {
         await this.#watchOnce(job, state);

@@ -2,6 +2,7 @@
 import { brokerGroup } from "./broker-rows.ts";
 import { clockGroup } from "./clock-rows.ts";
 import { diskGroup } from "./disk-rows.ts";
+import { gatewayGroup } from "./gateway-rows.ts";
 import { linkGroup } from "./link-rows.ts";
 import { partitionGroup } from "./partition-rows.ts";
 import type { RowGroup } from "./row.ts";
@@ -18,4 +19,5 @@ export const rowGroups: readonly RowGroup[] = [
   linkGroup,
   diskGroup,
   storeGroup,
+  gatewayGroup,
 ];

@@ -105,10 +105,11 @@ export class RowContext {
     return { job, requestId: request.requestId, images: request.images, ended };
   }
 
-  /** Ordinary load beside the fault; checked like everything else by the history. */
-  load(tasks: number, options: Partial<LoadOptions> = {}): Promise<LoadReport> {
+  /** Ordinary load beside the fault, all of which must end while the row lasts. */
+  async load(tasks: number, options: Partial<LoadOptions> = {}): Promise<LoadReport> {
     const { history } = this.farm;
-    return runLoad({
+    this.#jobs += 1;
+    const report = await runLoad({
       client: this.#client,
       history,
       random: this.random.fork(`load ${this.#jobs}`),
@@ -117,6 +118,8 @@ export class RowContext {
       stop: this.stop,
       ...options,
     });
+    this.check(report.errors["STOPPED"] === undefined, "every client sees its tasks end in time");
+    return report;
   }
 
   /** Attempts that engines began with at tasks of a job. */

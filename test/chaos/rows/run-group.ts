@@ -26,7 +26,7 @@ export interface GroupOptions {
   readonly say: (line: string) => void;
 }
 
-const rowWithinMs = 240_000;
+const rowWithinMs = 120_000;
 const violationsShown = 20;
 
 export async function runGroup(group: RowGroup, options: GroupOptions): Promise<GroupVerdict> {
