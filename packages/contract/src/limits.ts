@@ -187,7 +187,10 @@ export const limits = {
   leaderRetryMs: 250,
   /** Messages of a log on their way to one follower. */
   followMessagesMax: 500,
-  /** A follower that still catches up and hears nothing this long looks where it stands. */
+  /**
+   * A follower that still catches up and hears nothing this long looks where it stands; it doubles
+   * each time, because a broker far away takes longer to say anything at all.
+   */
   followStallMs: 250,
   /** The broker forgets a follower that died after this long. */
   followForgetMs: 30_000,

@@ -17,6 +17,13 @@ export * from "./contracts/broker-messages.ts";
 export { type ClockUnderTest, defineClockContract } from "./contracts/clock-contract.ts";
 export { createManualClock, type ManualClock } from "./manual-clock.ts";
 export { type CuttingProxy, startCuttingProxy } from "./servers/cutting-proxy.ts";
+export {
+  type Direction,
+  FaultProxy,
+  type FaultProxyOptions,
+  startFaultProxy,
+  type Toxics,
+} from "./servers/fault-proxy.ts";
 export { findFreePort } from "./servers/free-port.ts";
 export { hasMinioForTests, startMinio } from "./servers/minio.ts";
 export { type NatsFarm, openNatsFarm } from "./servers/nats-farm.ts";

@@ -1,8 +1,7 @@
 /** N6, N7: the broker is well, and the way to it is slow or silent. */
 import { limits } from "@zfarm/contract";
-import { findFreePort } from "@zfarm/testing";
+import { type FaultProxy, findFreePort, startFaultProxy } from "@zfarm/testing";
 import { metricOf, problemsOf } from "../farm/probe.ts";
-import { type FaultProxy, startFaultProxy } from "../net/fault-proxy.ts";
 import { writePromptOrder } from "../prompt-order.ts";
 import { createRandom } from "../random.ts";
 import type { Ground, Row, RowGroup } from "./row.ts";

@@ -1,7 +1,6 @@
 /** W9, W11: a worker in a network namespace of its own whose link fails. */
 import { limits } from "@zfarm/contract";
-import { findFreePort } from "@zfarm/testing";
-import { startFaultProxy } from "../net/fault-proxy.ts";
+import { findFreePort, startFaultProxy } from "@zfarm/testing";
 import { createNamespace, type Namespace } from "../net/namespace.ts";
 import { writePromptOrder } from "../prompt-order.ts";
 import type { Ground, Row, RowGroup } from "./row.ts";

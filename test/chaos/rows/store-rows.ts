@@ -1,6 +1,11 @@
 /** O, W10: a real S3 that is down, slow, moody, or loses its answers. */
-import { type S3Server, startMinio } from "@zfarm/testing";
-import { type FaultProxy, startFaultProxy, type Toxics } from "../net/fault-proxy.ts";
+import {
+  type FaultProxy,
+  type S3Server,
+  startFaultProxy,
+  startMinio,
+  type Toxics,
+} from "@zfarm/testing";
 import { type HttpFaultProxy, startHttpFaultProxy } from "../net/http-fault-proxy.ts";
 import { createRandom } from "../random.ts";
 import type { Ground, Row, RowGroup } from "./row.ts";
@@ -56,11 +61,11 @@ const moody: Row<StoreGround> = {
 
 const trickling: Row<StoreGround> = {
   id: "O3",
-  promise: "a store that takes 2 KB a second: slower, and no lease is lost",
+  promise: "a store that takes 400 bytes a second: slower, and no lease is lost",
   run: async (context, { ways }) => {
     context.undo(() => setAll(ways, {}));
-    context.farm.fault("slow-store", "2 KB/s");
-    setAll(ways, { bytesPerSecond: 2_000 });
+    context.farm.fault("slow-store", "400 B/s");
+    setAll(ways, { bytesPerSecond: 400 });
     const { job, ended } = await context.submit({ count: 9 });
     await ended;
     context.check(context.repeats(job) === 0, "every task is drawn once");

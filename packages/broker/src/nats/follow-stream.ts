@@ -17,6 +17,7 @@ import { FarmError, limits } from "@zfarm/contract";
 import { backoffMs } from "@zfarm/runtime";
 import type { Followed, Revision } from "../broker.ts";
 import type { FollowRequest, LogMessage } from "../ports.ts";
+import type { NatsLink } from "./nats-link.ts";
 import type { NatsLogNeeds } from "./nats-log.ts";
 
 interface Position {
@@ -54,7 +55,7 @@ export async function* followStream(
     if (window === undefined) continue;
     const before = position.cursor;
     try {
-      yield* readWindow(window, { needs, position, ended });
+      yield* readWindow(window, { needs, position, ended, idle });
     } finally {
       closeWindow(window, needs);
     }
@@ -119,21 +120,27 @@ interface ReadOptions {
   readonly needs: NatsLogNeeds;
   readonly position: Position;
   readonly ended: AbortSignal;
+  /** Windows before this one that brought nothing. */
+  readonly idle: number;
 }
 
 /** The messages of one window, until it closes or a message is missing in it. */
 async function* readWindow(
   window: Window,
-  { needs, position, ended }: ReadOptions,
+  { needs, position, ended, idle }: ReadOptions,
 ): AsyncIterable<Followed<LogMessage>> {
   const { messages, isEmpty } = window;
+  // A broker far away needs longer for its first answer than any fixed bound.
+  const stallMs = Math.min(limits.followStallMs * 2 ** idle, limits.brokerRequestMs);
   const close = (): void => messages.stop();
   const deaf = needs.link.onInterrupt(close);
   ended.addEventListener("abort", close);
   const read = new AbortController();
   try {
     if (isEmpty) yield* tellCaughtUp(position);
-    if (position.target !== toldRevision) void closeWhenStalled(window, needs, read.signal);
+    if (position.target !== toldRevision) {
+      void closeWhenStalled(window, { link: needs.link, read: read.signal, stallMs });
+    }
     void closeWhenUnserved(messages);
     for await (const message of messagesInOrder(window, needs)) {
       if (ended.aborted) return;
@@ -192,13 +199,13 @@ function* tellCaughtUp(position: Position): Iterable<{ readonly kind: "caught-up
  */
 async function closeWhenStalled(
   window: Window,
-  { link }: NatsLogNeeds,
-  read: AbortSignal,
+  options: { readonly link: NatsLink; readonly read: AbortSignal; readonly stallMs: number },
 ): Promise<void> {
+  const { link, read, stallMs } = options;
   const { messages } = window;
   for (let received = -1; received !== messages.getReceived() || received > window.delivered; ) {
     received = messages.getReceived();
-    await link.clock.sleep(limits.followStallMs, read);
+    await link.clock.sleep(stallMs, read);
     if (read.aborted) return;
   }
   messages.stop();

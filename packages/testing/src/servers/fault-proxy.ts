@@ -149,6 +149,7 @@ export class FaultProxy {
     const { sliceBytes = chunk.length, bytesPerSecond } = this.#toxics;
     for (let start = 0; start < chunk.length; start += sliceBytes) {
       const slice = this.#corrupt(chunk.subarray(start, start + sliceBytes), way);
+      if (bytesPerSecond !== undefined) await sleep((slice.length * 1_000) / bytesPerSecond);
       const { cutAfter } = this.#toxics;
       way.state.passed += slice.length;
       if (cutAfter?.direction === way.direction && way.state.passed >= cutAfter.bytes) {
@@ -158,7 +159,6 @@ export class FaultProxy {
         return;
       }
       if (!way.to.write(slice)) await drainedOrClosed(way.to);
-      if (bytesPerSecond !== undefined) await sleep((slice.length * 1_000) / bytesPerSecond);
     }
   }
 
