@@ -47,6 +47,11 @@ export function auditEnd(world: World, farm: Farm): void {
   checkWatches(world);
   checkLeader(world, farm);
   checkHonesty(world);
+  for (const worker of world.workers) {
+    if (worker.isDraining && !worker.isLeaving) {
+      world.oracle.violate("I11", `${worker.id} drains and nobody wants that any more`);
+    }
+  }
 }
 
 /** Refused means refused: a void job has no visible picture and is nobody's. */

@@ -39,14 +39,7 @@ const faultShapes: Record<FaultKind, { readonly ms: readonly [number, number]; m
   "gateway-crash": { ms: [200, 3_000], most: 4 },
 };
 
-const policyKinds = [
-  "weight",
-  "burst",
-  "drain-pool",
-  "drain-worker",
-  "forgive",
-  "speculate",
-] as const;
+const policyKinds = ["weight", "burst", "drain-pool", "drain-worker", "forgive"] as const;
 
 const natures: readonly TaskNature[] = ["kills-worker", "kills-engine", "bad-numbers", "unusable"];
 
@@ -58,12 +51,55 @@ export interface DrawOptions {
 }
 
 export function drawCase(seed: number, draw: DrawOptions = {}): SimCase {
+  // Every tenth world is a peaceful one in which shares are held to their bound.
+  if (seed % 10 === 0) return drawFairnessCase(seed);
   const options = drawOptions(seed, draw);
   return {
     seed,
     options,
     workload: drawWorkload(seed, options),
     faults: drawFaults(seed, options),
+  };
+}
+
+/** Projects with much to do, of which one comes later, when the others have long been served. */
+function drawFairnessCase(seed: number): SimCase {
+  const rand = new Stream(seed, "fairness");
+  const projects = rand.between(2, 4);
+  const options: SimOptions = {
+    ...drawOptions(seed, {}),
+    chaosMs: 60_000,
+    workers: rand.between(4, 6),
+    slots: rand.between(2, 4),
+    pools: 1,
+    projects,
+    clients: projects,
+    stepMs: 200,
+    queueMax: 100_000,
+    adapters: rand.chance(0.3) ? 6 : 0,
+    isLowLoad: true,
+    isFairnessRun: true,
+    weights: [1, 2, 4, 1].slice(0, projects),
+    faults: [],
+  };
+  const workload: WorkItem[] = [];
+  const frame = { options, sizeMax: 20, poison: 0, endMs: 1 };
+  const jobs = Math.ceil((options.workers * options.slots * 90_000) / (1_000 * 20));
+  for (let project = 0; project < projects; project += 1) {
+    const at = project === projects - 1 ? 30_000 : 0;
+    for (let job = 0; job < jobs; job += 1) {
+      const request = project * 1_000 + job + 1;
+      const submit = drawSubmit(rand, { ...frame, request });
+      const plain = { priorityClass: 0, expireMs: 0, deadlineMs: 0, maxConcurrency: 0 };
+      const free = { maxFailed: 0, sample: 0, tasks: 20 };
+      workload.push({ ...submit, ...plain, ...free, at, project, client: project });
+    }
+  }
+  return {
+    seed,
+    options,
+    workload: workload.toSorted((one, other) => one.at - other.at),
+    faults: [],
   };
 }
 
@@ -79,7 +115,7 @@ function drawOptions(
   return {
     warmMs: 3_000,
     chaosMs: Math.max(10_000, Math.round(events * (isLowLoad ? 3 : 1.5))),
-    liveMs: 900_000,
+    liveMs: 7_500_000,
     schedulers: rand.between(2, 3),
     gateways: 2,
     workers: rand.between(2, isLowLoad ? 8 : 10),

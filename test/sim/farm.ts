@@ -49,7 +49,7 @@ export class Farm {
 
   /** The world is whole again: everybody is up and heard, nothing is held back. */
   heal(): void {
-    const { kernel, broker, workers } = this.#world;
+    const { kernel, workers } = this.#world;
     this.#isHealed = true;
     this.#world.storeDownUntil = 0;
     for (const cure of [...this.#cures]) cure();
@@ -61,18 +61,25 @@ export class Farm {
       if (!scheduler.proc.isUp) scheduler.start();
     }
     for (const gateway of this.gateways) gateway.proc.isUp = true;
+    kernel.note(workers.length);
+  }
+
+  /** What people hold back is let go: jobs that are paused or wait for approval, drains. */
+  liftHolds(): void {
+    const { broker } = this.#world;
     for (const { key, value } of [...broker.controls.values()]) {
-      broker.controls.put(key, { ...value, paused: false, approved: true });
+      if (value.paused || !value.approved) {
+        broker.controls.put(key, { ...value, paused: false, approved: true });
+      }
     }
     for (const { key, value } of [...broker.policies.values()]) {
-      if (value.kind === "pool-policy") {
+      if (value.kind === "pool-policy" && value.policy.draining) {
         broker.policies.put(key, { ...value, policy: { ...value.policy, draining: false } });
       }
-      if (value.kind === "worker-policy") {
+      if (value.kind === "worker-policy" && value.policy.draining) {
         broker.policies.put(key, { ...value, policy: { ...value.policy, draining: false } });
       }
     }
-    kernel.note(workers.length);
   }
 
   #inject(fault: Fault): void {

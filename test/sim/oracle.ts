@@ -178,7 +178,7 @@ export class Oracle {
     this.mark("poison-killed");
     // A leader that dies before its count is stored forgets one crash.
     const terms = 1 + this.terms - truth.termsBefore;
-    const bound = crashesMax + limits.handBacksMax * terms + terms - 1;
+    const bound = (crashesMax + limits.handBacksMax + limits.attemptsMax) * terms;
     if (truth.kills.length > bound) {
       this.violate("I8", `${key} killed ${truth.kills.join(", ")}`);
     }

@@ -61,6 +61,7 @@ function play(world: World, farm: Farm): void {
   const { kernel, broker, oracle } = world;
   const giveUpAt = kernel.now + liveMs;
   while (kernel.now < giveUpAt) {
+    farm.liftHolds();
     runUntil(world, kernel.now + 1_000);
     if (broker.queue.size === 0 && oracle.submitting === 0) break;
   }
@@ -83,6 +84,13 @@ function findVoid(world: World, farm: Farm): string | undefined {
     if (faults.some((fault) => fault.kind === kind) && !farm.hits.has(kind)) {
       return `no ${kind} hit anything`;
     }
+  }
+  if (options.isFairnessRun) {
+    const windows = farm.schedulers.reduce(
+      (sum, { term }) => sum + (term?.ledger.fairWindows ?? 0),
+      0,
+    );
+    if (windows === 0) return "no window was long enough to judge shares";
   }
   const wanted = new Set<number>();
   for (const item of workload) if (item.kind === "submit") wanted.add(item.request);

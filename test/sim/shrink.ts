@@ -57,8 +57,9 @@ function shrinkList<T>(list: readonly T[], attempt: (list: readonly T[]) => bool
 
 function shrinkNumbers(simCase: SimCase, attempt: (candidate: SimCase) => boolean): void {
   let { options } = simCase;
-  for (const name of ["workers", "schedulers", "slots", "pools", "projects"] as const) {
+  for (const name of ["workers", "schedulers", "slots"] as const) {
     for (const value of [1, 2, 3]) {
+      if (name === "workers" && value < options.pools) continue;
       if (value >= options[name]) break;
       const smaller = { ...options, [name]: value };
       if (!attempt({ ...simCase, options: smaller })) continue;

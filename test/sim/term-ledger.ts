@@ -15,6 +15,7 @@ import type {
   SchedulerEffect,
 } from "../../services/scheduler/src/domain/scheduler-effect.ts";
 import type { SchedulerEvent } from "../../services/scheduler/src/domain/scheduler-event.ts";
+import { FairBook } from "./fair-book.ts";
 import type { LeaderModel } from "./leader-model.ts";
 import type { Oracle } from "./oracle.ts";
 
@@ -68,6 +69,7 @@ export class TermLedger {
   readonly #runningOfProject = new Map<string, number>();
   readonly #runningOfJob = new Map<string, number>();
   readonly #term: number;
+  readonly #fair: FairBook | undefined;
   /** A report of an attempt that was judged before. */
   #isRepeated = false;
   #leased = 0;
@@ -78,7 +80,13 @@ export class TermLedger {
     this.#oracle = oracle;
     this.#leader = leader;
     this.#term = oracle.terms;
+    this.#fair = oracle.options.isFairnessRun ? new FairBook(oracle.options) : undefined;
     this.#fence = leader.epoch << 32n;
+  }
+
+  /** Long enough to tell fair shares from unfair ones. */
+  get fairWindows(): number {
+    return this.#fair?.longWindows ?? 0;
   }
 
   get isRebuilt(): boolean {
@@ -148,6 +156,7 @@ export class TermLedger {
     const key = taskKey(taskIdOf(spec));
     if (this.live.has(key) || this.#ended.has(key)) return;
     const expiresAt = spec.expireTime?.getTime() ?? Number.POSITIVE_INFINITY;
+    this.#fair?.stored(spec.project);
     const isOld = this.isRebuilding;
     this.live.set(key, { spec, expiresAt, leases: [], fenceMax: 0n, isEnding: false, isOld });
   }
@@ -219,6 +228,7 @@ export class TermLedger {
     this.#oracle.mark(`grant/${grant.reason}`);
     if (!this.#isRebuilt) this.#fail("I1", "a grant before the index was rebuilt");
     if (worker !== grant.worker) this.#fail("I4", "a grant answers another worker");
+    if (grant.leases.length === 0) this.#fail("I11", "a grant of nothing");
     if (grant.leases.length > Math.min(slots, limits.batchTasksMax)) {
       this.#fail("I13", `${grant.leases.length} tasks for ${slots} slots`);
     }
@@ -237,6 +247,8 @@ export class TermLedger {
       this.#hold(task, { worker: grant.worker, fence, confirmedAt: this.#leader.now });
       this.#oracle.granted(key, fence);
       if (grant.reason !== "straggler") this.#checkCaps(task);
+      const unfair = this.#fair?.granted(spec.project, spec.image?.steps ?? 0);
+      if (unfair !== undefined) this.#fail("I12", unfair);
     }
   }
 
