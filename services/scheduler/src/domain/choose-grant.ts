@@ -5,10 +5,11 @@
 import { limits, WaitReason } from "@zfarm/contract";
 import { keepWorker, letGo, mayJoin } from "./alone-rules.ts";
 import type { FarmState } from "./farm-state.ts";
+import { priorityOf } from "./job-entry.ts";
 import type { Lot } from "./lot.ts";
 import type { PoolEntry } from "./pool-entry.ts";
 import type { GrantReason } from "./scheduler-effect.ts";
-import { servingWorkers } from "./serving.ts";
+import { isServing, servingWorkers } from "./serving.ts";
 import { relane } from "./waiting-rules.ts";
 import type { AskEntry, WorkerEntry } from "./worker-entry.ts";
 
@@ -31,13 +32,7 @@ export function chooseGrant(state: FarmState, pool: PoolEntry): Choice | undefin
 /** The first lot in fair order that some asking worker may take, and the best worker for it. */
 function findHead(state: FarmState, pool: PoolEntry): Choice | undefined {
   const heldShapes = new Set<string>();
-  for (const lot of pool.line.heads(limits.placementScanMax)) {
-    if (lot.lane?.hasDeadlines === true && !makesDeadline(state, lot)) {
-      // It goes on as if it had none; the order has changed, so the look starts anew.
-      lot.isLate = true;
-      relane(state, lot);
-      return findHead(state, pool);
-    }
+  for (const lot of headsInTime(state, pool)) {
     if (heldShapes.has(lot.shape)) continue;
     const isHeld = isHeldForAdapters(state, lot);
     const choice = isHeld ? chooseWarmWorker(state, lot) : chooseWorker(state, lot);
@@ -49,11 +44,34 @@ function findHead(state: FarmState, pool: PoolEntry): Choice | undefined {
   return undefined;
 }
 
-/** Whether a task that started now would be done by its deadline. */
+/**
+ * The first lots of the line. One that cannot make its deadline goes on as if it had none, once in
+ * its life; that changes the order, so the look starts anew.
+ */
+function* headsInTime(state: FarmState, pool: PoolEntry): IterableIterator<Lot> {
+  const seen = new Set<Lot>();
+  for (;;) {
+    let late: Lot | undefined;
+    for (const lot of pool.line.heads(limits.placementScanMax)) {
+      if (seen.has(lot)) continue;
+      late = lot.lane?.hasDeadlines && !makesDeadline(state, lot) ? lot : undefined;
+      if (late !== undefined) break;
+      seen.add(lot);
+      yield lot;
+    }
+    if (late === undefined) return;
+    late.isLate = true;
+    relane(state, late);
+  }
+}
+
+/** Whether a task that started now would be done by its deadline, as its job wants it now. */
 export function makesDeadline(state: FarmState, lot: Lot): boolean {
+  const { deadlineAt } = priorityOf(lot);
+  if (deadlineAt === Number.POSITIVE_INFINITY) return true;
   const { id } = lot.job.pool;
   const lora = lot.adapters.length === 0 ? "none" : "warm";
-  return state.now + state.costs.predict({ pool: id, shape: lot.shape, lora }) <= lot.deadlineAt;
+  return state.now + state.costs.predict({ pool: id, shape: lot.shape, lora }) <= deadlineAt;
 }
 
 /** The asking worker that has least to load for the lot, among those that may take it. */
@@ -200,6 +218,7 @@ function hold(state: FarmState, lot: Lot, wait: { until: number; reason: WaitRea
   lot.holdUntil = wait.until;
   lot.holdReason = wait.reason;
   const { pool } = lot.job;
+  pool.line.setApart(lot);
   const { holdTimer } = pool;
   if (holdTimer.slot < 0 || holdTimer.at > wait.until) state.timers.set(holdTimer, wait.until);
   return true;
@@ -214,7 +233,8 @@ function warmWorkerFreeAt(state: FarmState, lot: Lot): number | undefined {
   for (const worker of lot.job.pool.residents.get(adapter.digest) ?? []) {
     if (left === 0) break;
     left -= 1;
-    if (worker.leases.size === 0 || !suits(state, lot, worker)) continue;
+    if (worker.leases.size === 0 || !isServing(state, worker)) continue;
+    if (!suits(state, lot, worker)) continue;
     // One that is late is due any moment.
     const dueAt = Math.max(worker.busyUntil, state.now + limits.schedulerTickMs);
     freeAt = Math.min(freeAt ?? Number.POSITIVE_INFINITY, dueAt);

@@ -5,6 +5,7 @@ import type { FarmState } from "./farm-state.ts";
 import { healWithTime } from "./health-rules.ts";
 import { expireLeases } from "./lease-rules.ts";
 import type { Lot } from "./lot.ts";
+import type { PoolEntry } from "./pool-entry.ts";
 import { announcePositions } from "./position-rules.ts";
 import { prewarm } from "./shelf-rules.ts";
 import { speculate } from "./speculate-rules.ts";
@@ -72,9 +73,16 @@ function fire(state: FarmState, wake: Wake): void {
       checkWorker(state, wake.worker);
       return;
     case "hold-ends":
-      state.touched.add(wake.pool);
+      endHolds(state, wake.pool);
       return;
   }
+}
+
+/** The timer stands at the earliest end of several waits; the next one needs it again. */
+function endHolds(state: FarmState, pool: PoolEntry): void {
+  state.touched.add(pool);
+  const next = pool.line.nextHoldEnd(state.now);
+  if (next !== undefined) state.timers.set(pool.holdTimer, next);
 }
 
 function expireLot(state: FarmState, lot: Lot): void {

@@ -1,6 +1,7 @@
 /** Estimates when a waiting task may start, from what stands before it and who works. */
 import { limits, WaitReason } from "@zfarm/contract";
 import type { FarmState } from "./farm-state.ts";
+import type { JobEntry } from "./job-entry.ts";
 import type { PoolEntry } from "./pool-entry.ts";
 import { drains } from "./serving.ts";
 import type { TaskEntry } from "./task-entry.ts";
@@ -26,8 +27,20 @@ export function earliestStart(
   const from = Math.max(state.now, Number.isFinite(state.grantsFrom) ? state.grantsFrom : 0);
   const workers = [...pool.workers].filter((worker) => !drains(worker));
   if (workers.length === 0) return undefined;
-  const freeAt = Math.min(...workers.map((worker) => Math.max(from, worker.busyUntil)));
+  let freeAt = Number.POSITIVE_INFINITY;
+  for (const { id, busyUntil } of workers) {
+    const servesAt = state.health.quarantineOf(id, state.now)?.until ?? from;
+    freeAt = Math.min(freeAt, Math.max(from, servesAt, busyUntil));
+  }
+  if (reason === WaitReason.JOB_LIMIT) return Math.max(freeAt, jobFreeAt(state, entry.job));
   return freeAt + workBeforeMs(state, pool, entry) / workers.length;
+}
+
+/** When the first running task of the job should be done. */
+function jobFreeAt(state: FarmState, { tasks }: JobEntry): number {
+  let freeAt = Number.POSITIVE_INFINITY;
+  for (const task of tasks) freeAt = Math.min(freeAt, task?.trial?.lease?.dueAt ?? freeAt);
+  return Number.isFinite(freeAt) ? Math.max(state.now, freeAt) : state.now;
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Says why tasks wait in words that an operator can act on, and when the first may start. */
 import { type Explanation, type JobRef, limits, WaitReason } from "@zfarm/contract";
-import { makesDeadline } from "./choose-grant.ts";
+import { makesDeadline, rankOf } from "./choose-grant.ts";
 import { earliestStart } from "./earliest-start.ts";
 import { type FarmState, jobKey } from "./farm-state.ts";
 import type { PoolEntry } from "./pool-entry.ts";
@@ -39,7 +39,7 @@ function describeGroup(
     detail,
     release,
     earliestStartTime: startsAt === undefined ? undefined : new Date(startsAt),
-    missesDeadline: tasks.some(({ lot }) => lot.isLate || !makesDeadline(state, lot)),
+    missesDeadline: tasks.some(({ lot }) => !makesDeadline(state, lot)),
   };
 }
 
@@ -66,7 +66,7 @@ function wordsFor(state: FarmState, reason: WaitReason, entry: TaskEntry): Words
         release: "one of them ends, or a larger burst_tasks of the project",
       };
     case WaitReason.CAPACITY:
-      return describeCapacity(state, pool);
+      return describeCapacity(state, pool, entry);
     default:
       return wordsForJob(state, reason, entry);
   }
@@ -138,7 +138,14 @@ function describeSuspicion({ job, trial }: TaskEntry): Words {
   };
 }
 
-function describeCapacity(state: FarmState, pool: PoolEntry): Words {
+function describeCapacity(state: FarmState, pool: PoolEntry, { lot }: TaskEntry): Words {
+  if (pool.asks.size > 0) {
+    const needs = `${lot.adapters.length} adapters of rank ${rankOf(lot)}`;
+    return {
+      detail: `${pool.asks.size} workers ask and none can take it beside what it runs: ${needs}`,
+      release: "a worker with more ranks, or one that is idle",
+    };
+  }
   const running = [...pool.workers].filter((worker) => worker.leases.size > 0).length;
   const seconds = Math.ceil((pool.line.size * state.costs.typical(pool.id)) / 1_000);
   const work = `${pool.line.size} tasks, about ${seconds} GPU-seconds, wait in pool ${pool.id}`;

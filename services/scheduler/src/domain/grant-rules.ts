@@ -10,6 +10,7 @@ import type { PoolEntry } from "./pool-entry.ts";
 import type { LoraState } from "./shelf.ts";
 import { noteShelf } from "./shelf-rules.ts";
 import type { TaskEntry } from "./task-entry.ts";
+import type { LeaseEntry } from "./trial.ts";
 
 /** Serves the pools that changed, once grants may be made; until then they stay on the list. */
 export function dispatchTouched(state: FarmState): void {
@@ -34,6 +35,7 @@ function grant(state: FarmState, pool: PoolEntry, { lot, ask, reason }: Choice):
   const batch = new Batch(state, pool, { lot, ask, reason });
   closeAsk(state, ask);
   const leases: Lease[] = [];
+  const held: LeaseEntry[] = [];
   const waitedMs: number[] = [];
   for (let next = batch.next(); next !== undefined; next = batch.next()) {
     const { spec, waitingSince } = next;
@@ -44,9 +46,12 @@ function grant(state: FarmState, pool: PoolEntry, { lot, ask, reason }: Choice):
     charge(next, predictedMs, state.elapsedMs - waitingSince);
     const fence = state.nextFence();
     const terms = { worker, fence, predictedMs, chargedMs: predictedMs, loraState };
-    const { attempt } = holdLease(state, next, terms);
-    leases.push({ spec, fence, attempt });
+    const lease = holdLease(state, next, terms);
+    held.push(lease);
+    leases.push({ spec, fence, attempt: lease.attempt });
   }
+  // The tasks of a batch run side by side and are done together.
+  for (const lease of held) lease.dueAt = worker.busyUntil;
   const placements = batch.close();
   const answer = { ask: ask.ask, worker: worker.id, shape, leases, waitedMs, placements };
   state.emit({ kind: "grant", reason, ...answer });
@@ -122,7 +127,7 @@ class Batch {
     if (lot.adapters.length === 0 || this.#loraStates.has(stack)) return;
     this.#rankLeft -= rankOf(lot);
     this.#loraStates.set(stack, worker.shelf?.loadMs(lot.adapters) === 0 ? "warm" : "cold");
-    noteShelf(this.#state, worker, lot.adapters);
+    noteShelf(worker, lot.adapters);
   }
 }
 

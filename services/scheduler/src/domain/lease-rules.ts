@@ -124,19 +124,20 @@ function makeLease(
   holder: { worker: WorkerEntry; terms: LeaseTerms },
 ): LeaseEntry {
   const { worker, terms } = holder;
+  worker.busyUntil = Math.max(worker.busyUntil, state.now) + terms.predictedMs;
   const lease: LeaseEntry = {
     ...terms,
     worker: worker.id,
     attempt: entry.tried.nextAttempt,
     grantedAt: state.now,
     expiresAt: state.now + limits.leaseMs,
+    dueAt: worker.busyUntil,
     isListed: false,
     unlistedBeats: 0,
     step: 0,
   };
   worker.leases.set(entry.key, entry);
   if (entry.lot.runsAlone) worker.alone = entry;
-  worker.busyUntil = Math.max(worker.busyUntil, state.now) + terms.predictedMs;
   return lease;
 }
 

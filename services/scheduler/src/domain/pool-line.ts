@@ -17,6 +17,8 @@ export class PoolLine {
   readonly #owed = new Set<ProjectLine>();
   readonly #shapes = new LotIndex();
   readonly #adapters = new LotIndex();
+  /** Lots that wait for a reason of their own: suspected, or held for a bounded moment. */
+  readonly #apart = new Set<Lot>();
   /** Tasks in the line. */
   size = 0;
 
@@ -31,6 +33,7 @@ export class PoolLine {
     this.#shapes.add(lot.shape, lot.shapeNode);
     const [adapter] = lot.adapters;
     if (adapter !== undefined) this.#adapters.add(adapter.digest, lot.stackNode);
+    if (lot.kind === "suspected" || lot.holdUntil > 0) this.#apart.add(lot);
     this.refresh(line);
   }
 
@@ -43,7 +46,27 @@ export class PoolLine {
     this.#shapes.remove(lot.shape, lot.shapeNode);
     const [adapter] = lot.adapters;
     if (adapter !== undefined) this.#adapters.remove(adapter.digest, lot.stackNode);
+    this.#apart.delete(lot);
     this.refresh(line);
+  }
+
+  /** The lot in the line waits for a reason of its own from now on. */
+  setApart(lot: Lot): void {
+    this.#apart.add(lot);
+  }
+
+  get apart(): Iterable<Lot> {
+    return this.#apart;
+  }
+
+  /** When the next bounded wait after `now` ends; forgets those that are over. */
+  nextHoldEnd(now: number): number | undefined {
+    let next: number | undefined;
+    for (const lot of this.#apart) {
+      if (lot.holdUntil > now) next = Math.min(next ?? lot.holdUntil, lot.holdUntil);
+      else if (lot.kind !== "suspected") this.#apart.delete(lot);
+    }
+    return next;
   }
 
   /** A lot in the line has grown or shrunk. */

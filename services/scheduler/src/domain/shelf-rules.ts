@@ -2,6 +2,7 @@
 import { type LoraRef, limits, type Shelf as ShelfReport } from "@zfarm/contract";
 import type { FarmState } from "./farm-state.ts";
 import type { PoolEntry } from "./pool-entry.ts";
+import { isServing } from "./serving.ts";
 import type { WorkerEntry } from "./worker-entry.ts";
 
 /** What the worker says it has; absent for a worker that takes no adapters. */
@@ -18,11 +19,7 @@ export function reportShelf(worker: WorkerEntry, report: ShelfReport | undefined
 }
 
 /** The worker will have these on its device for the tasks that it was granted. */
-export function noteShelf(
-  _state: FarmState,
-  worker: WorkerEntry,
-  adapters: readonly LoraRef[],
-): void {
+export function noteShelf(worker: WorkerEntry, adapters: readonly LoraRef[]): void {
   worker.shelf?.note(adapters);
   indexResidencies(worker);
 }
@@ -38,11 +35,11 @@ export function forgetShelf(worker: WorkerEntry): void {
  * need, so that the load is over when its turn comes.
  */
 export function prewarm(state: FarmState, pool: PoolEntry): void {
-  if (pool.asks.size > 0 || pool.residents.size === 0) return;
+  if (pool.asks.size > 0 || pool.policy?.draining === true) return;
   for (const lot of pool.line.heads(limits.prewarmLotsMax)) {
     const cold = lot.adapters.find(({ digest }) => !pool.residents.has(digest));
     if (cold === undefined || isPrewarmed(pool, cold.digest)) continue;
-    const worker = nextFree(pool);
+    const worker = nextFree(state, pool);
     if (worker === undefined) return;
     worker.prewarmed = cold.digest;
     state.emit({ kind: "prewarm", reason: "task-near-front", worker: worker.id, adapter: cold });
@@ -55,11 +52,11 @@ function isPrewarmed(pool: PoolEntry, digest: string): boolean {
 }
 
 /** The worker that should be free first, among those that fetch nothing yet. */
-function nextFree(pool: PoolEntry): WorkerEntry | undefined {
+function nextFree(state: FarmState, pool: PoolEntry): WorkerEntry | undefined {
   let best: WorkerEntry | undefined;
   for (const worker of pool.workers) {
     if (worker.shelf === undefined || worker.prewarmed !== undefined) continue;
-    if (worker.leases.size === 0) continue;
+    if (worker.leases.size === 0 || !isServing(state, worker)) continue;
     if (best === undefined || worker.busyUntil < best.busyUntil) best = worker;
   }
   return best;

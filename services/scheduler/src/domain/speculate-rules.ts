@@ -6,18 +6,20 @@ import { charge } from "./cost-rules.ts";
 import type { FarmState } from "./farm-state.ts";
 import { holdRival } from "./lease-rules.ts";
 import type { PoolEntry } from "./pool-entry.ts";
+import { noteShelf } from "./shelf-rules.ts";
 import type { TaskEntry } from "./task-entry.ts";
-import type { WorkerEntry } from "./worker-entry.ts";
+import type { AskEntry, WorkerEntry } from "./worker-entry.ts";
 
 /** Only idle capacity is used: nothing waits, and a worker asks. */
 export function speculate(state: FarmState, pool: PoolEntry): void {
-  const factor = pool.policy?.speculateAfter ?? 0;
-  if (factor <= 0 || pool.line.size > 0 || pool.asks.size === 0) return;
-  let left: number = limits.placementScanMax;
-  for (const worker of pool.workers) {
+  const factor = pool.policy?.draining === true ? 0 : (pool.policy?.speculateAfter ?? 0);
+  if (factor <= 0 || pool.line.size > 0) return;
+  // A part of the workers at a time, each in its turn: a tick costs the same in any pool.
+  for (const worker of [...pool.workers.values().take(limits.placementScanMax)]) {
+    if (pool.asks.size === 0) return;
+    pool.workers.delete(worker);
+    pool.workers.add(worker);
     for (const entry of worker.leases.values()) {
-      if (left === 0 || pool.asks.size === 0) return;
-      left -= 1;
       if (isStraggling(state, entry, factor)) grantRival(state, pool, entry);
     }
   }
@@ -27,38 +29,43 @@ function isStraggling(state: FarmState, { job, lot, trial }: TaskEntry, factor: 
   const lease = trial?.lease;
   if (lease === undefined || trial?.rival !== undefined || !lease.isListed) return false;
   // What may be the task's own doing must not take a second worker along.
-  if (lot.runsAlone) return false;
+  if (lot.runsAlone || job.control?.paused === true) return false;
   const key = { pool: job.pool.id, shape: lot.shape, lora: lease.loraState };
-  const usualMs = lease.predictedMs * state.costs.spread(key);
+  const usualMs = (lease.dueAt - lease.grantedAt) * state.costs.spread(key);
   return state.now - lease.grantedAt > factor * Math.max(usualMs, limits.beatMs);
 }
 
 function grantRival(state: FarmState, pool: PoolEntry, entry: TaskEntry): void {
   for (const ask of pool.asks) {
-    const { worker } = ask;
-    if (!canHelp(state, entry, worker)) continue;
-    closeAsk(state, ask);
-    const loraState = entry.lot.adapters.length === 0 ? "none" : "cold";
-    const key = { pool: pool.id, shape: entry.lot.shape, lora: loraState } as const;
-    const predictedMs = state.costs.predict(key);
-    charge(entry, predictedMs, 0);
-    const costs = { predictedMs, chargedMs: predictedMs } as const;
-    const terms = { fence: state.nextFence(), ...costs, loraState } as const;
-    const { fence, attempt } = holdRival(state, entry, { worker, ...terms });
-    state.emit({
-      kind: "grant",
-      reason: "straggler",
-      ask: ask.ask,
-      worker: worker.id,
-      shape: entry.lot.shape,
-      leases: [{ spec: entry.spec, fence, attempt }],
-      waitedMs: [],
-      placements: loraState === "none" ? [] : [loraState],
-    });
+    if (!canHelp(state, entry, ask.worker)) continue;
+    giveTo(state, entry, ask);
     return;
   }
 }
 
 function canHelp(state: FarmState, entry: TaskEntry, worker: WorkerEntry): boolean {
   return worker.id !== entry.trial?.lease?.worker && mayTake(state, entry.lot, worker);
+}
+
+function giveTo(state: FarmState, entry: TaskEntry, ask: AskEntry): void {
+  const { worker, pool } = ask;
+  const { shape, adapters } = entry.lot;
+  closeAsk(state, ask);
+  const loraState = worker.shelf?.stateOf(adapters) ?? "none";
+  const predictedMs = state.costs.predict({ pool: pool.id, shape, lora: loraState });
+  charge(entry, predictedMs, 0);
+  const costs = { predictedMs, chargedMs: predictedMs } as const;
+  const terms = { fence: state.nextFence(), ...costs, loraState } as const;
+  const { fence, attempt } = holdRival(state, entry, { worker, ...terms });
+  if (adapters.length > 0) noteShelf(worker, adapters);
+  state.emit({
+    kind: "grant",
+    reason: "straggler",
+    ask: ask.ask,
+    worker: worker.id,
+    shape,
+    leases: [{ spec: entry.spec, fence, attempt }],
+    waitedMs: [],
+    placements: adapters.length === 0 ? [] : [loraState],
+  });
 }

@@ -17,6 +17,8 @@ export interface LeaseEntry {
   chargedMs: number;
   readonly loraState: LoraState;
   expiresAt: number;
+  /** When the worker should be done with all that it held when this was granted. */
+  dueAt: number;
   /** Whether the worker has ever confirmed that it holds the task. */
   isListed: boolean;
   unlistedBeats: number;

@@ -38,6 +38,10 @@ export function reasonOfPool(state: FarmState, pool: PoolEntry): WaitReason | un
   return isQuarantined ? WaitReason.QUARANTINED : WaitReason.DRAINING;
 }
 
+function isHolding({ holdTimer, kept }: PoolEntry): boolean {
+  return holdTimer.slot >= 0 || kept !== undefined;
+}
+
 /** What holds a project's tasks that stand in the line of a pool where something runs. */
 export function reasonOfLine(
   state: FarmState,
@@ -47,7 +51,8 @@ export function reasonOfLine(
   if (waiting > 0 && project.running >= project.burst) {
     return project.isIsolated ? WaitReason.SUSPECTED : WaitReason.PROJECT_LIMIT;
   }
-  if (pool.asks.size > 0) return WaitReason.NEXT;
+  // Whoever asks and gets nothing is held for another task, or can take none of those that wait.
+  if (pool.asks.size > 0) return isHolding(pool) ? WaitReason.NEXT : WaitReason.CAPACITY;
   // Ahead by more than a task: tasks of other projects come first although these came before.
   const first = pool.line.nextPass ?? turn.pass;
   const taskMs = state.costs.typical(pool.id) / project.weight;
