@@ -2,6 +2,7 @@ import { defineConfig } from "vitest/config";
 
 /**
  * `unit` runs beside the sources; `system` spawns real servers and runs one file at a time;
+ * `chaos` breaks a farm of real processes for two or three minutes (`npm run chaos` for longer);
  * `model` checks the protocols of the farm with spin.
  */
 export default defineConfig({
@@ -25,6 +26,14 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: "chaos",
+          include: ["test/chaos/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 180_000,
         },
       },
       {

@@ -75,3 +75,21 @@ export function acceptanceRuns({ tasks, minutes }: AcceptanceScale): AcceptanceR
     },
   ];
 }
+
+/** Everything at once on a small farm, for as long as a test may take. */
+export const shortRun: AcceptanceRun = {
+  name: "short",
+  farm: { workers: 4, schedulers: 2, gateways: 2, natsRestartMs: 100 },
+  faults: [
+    { kind: "kill-worker", everyMs: 3_000 },
+    { kind: "kill-nats", everyMs: 7_000 },
+    { kind: "kill-leader", everyMs: 12_000 },
+    { kind: "kill-gateway", everyMs: 6_000 },
+  ],
+  tasks: Number.MAX_SAFE_INTEGER,
+  enoughMs: 30_000,
+  withinMs: 120_000,
+  measured: "kill-worker",
+  faultsMin: 5,
+  faultsInFlightMin: 3,
+};

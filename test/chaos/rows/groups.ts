@@ -4,6 +4,7 @@ import { clockGroup } from "./clock-rows.ts";
 import { diskGroup } from "./disk-rows.ts";
 import { gatewayGroup } from "./gateway-rows.ts";
 import { linkGroup } from "./link-rows.ts";
+import { manifestGroup } from "./manifest-rows.ts";
 import { partitionGroup } from "./partition-rows.ts";
 import type { RowGroup } from "./row.ts";
 import { schedulerGroup } from "./scheduler-rows.ts";
@@ -20,4 +21,5 @@ export const rowGroups: readonly RowGroup[] = [
   diskGroup,
   storeGroup,
   gatewayGroup,
+  manifestGroup,
 ];
