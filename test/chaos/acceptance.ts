@@ -10,7 +10,7 @@ import { comeToRest } from "./farm/come-to-rest.ts";
 import { observeOutcomes } from "./farm/observe-outcomes.ts";
 import { scanFarm } from "./farm/scan-farm.ts";
 import { checkHistory } from "./history/check-history.ts";
-import type { FarmEvent } from "./history/history.ts";
+import type { FarmEvent, FarmScan } from "./history/history.ts";
 import { type LoadReport, runLoad } from "./history/load.ts";
 import { measureGaps, measureRecovery, percentile, type Recovery } from "./history/recovery.ts";
 import { keepEvidence } from "./keep-evidence.ts";
@@ -39,6 +39,8 @@ export interface AcceptanceRun {
 
 /** What a task may wait after its worker died: its lease, and three seconds. */
 const recoveryMs = limits.leaseMs + 3_000;
+/** Three crashes under one task end it; that many kills of one task are the schedule's doing. */
+const crashReasons: readonly string[] = ["WORKER_LOST", "ENGINE_CRASHED", "POISONED"];
 const violationsShown = 20;
 const lanes = 24;
 
@@ -76,15 +78,14 @@ async function runOn(farm: ChaosFarm, run: AcceptanceRun, seed: string): Promise
   const restMs = await comeToRest(farm);
   await stopObserving();
   client.close();
-  const judgement = checkHistory(history.entries, await scanFarm(farm), {
-    // Three crashes under one task end it; that many kills of one task are the schedule's doing.
-    toleratedFailures: ["WORKER_LOST"],
-  });
+  const scan = await scanFarm(farm);
+  const judgement = checkHistory(history.entries, scan, { toleratedFailures: crashReasons });
   const { counts, violations } = judgement;
   const recovery = measureRecovery(history.events, run.measured);
   const gaps = measureGaps(history.events, run.measured, run.gapMs ?? recoveryMs);
   const gates = [
     exactly("violations", violations.length, 0),
+    exactly("tasks given up before their time", countGivenUp(scan, history.events), 0),
     exactly("tasks that nobody went on with", recovery.unrecovered.length, 0),
     ...judgeLoad(load, run, counts.tasksAcked),
     ...judgeFaults(recovery, gaps, run),
@@ -102,6 +103,18 @@ async function runOn(farm: ChaosFarm, run: AcceptanceRun, seed: string): Promise
     errors: load.errors,
     measures: { ...describeTimes(recovery, gaps), restMs },
   };
+}
+
+/** Tasks that ended as crashed too often, and had been begun less often than that. */
+function countGivenUp({ outcomes }: FarmScan, events: readonly FarmEvent[]): number {
+  const failed = outcomes.filter(({ reason }) => crashReasons.includes(reason));
+  return failed.filter(({ job, index }) => {
+    const task = `default.${job}.${index}/`;
+    const begins = events.filter((event) => {
+      return event.kind === "begin" && event.attempt.startsWith(task);
+    });
+    return begins.length < limits.attemptsMax;
+  }).length;
 }
 
 function judgeLoad(load: LoadReport, run: AcceptanceRun, acked: number): Gate[] {

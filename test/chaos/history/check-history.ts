@@ -175,7 +175,7 @@ function checkOutcomes(
   });
 }
 
-/** Every picture that is pointed to is there as recorded; every other object was at least asked for. */
+/** A picture that is pointed to is there as recorded; other objects were at least asked for. */
 function checkObjects(jobs: ReadonlyMap<string, JobFacts>, scan: FarmScan): Violation[] {
   const objects = new Map(scan.objects.map((object) => [object.key, object.sha256]));
   const pointers = scan.outcomes.flatMap((outcome): Violation[] => {

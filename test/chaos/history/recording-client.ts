@@ -161,7 +161,8 @@ export class RecordingClient {
 
 /** Whether the farm has promised that nothing of the request was kept. */
 export function isRefusal(code: FarmError["code"]): boolean {
-  return code === "QUEUE_FULL" || (!errorTable[code].retry && code !== "DEADLINE_EXCEEDED");
+  if (code === "QUEUE_FULL" || code === "QUOTA_EXCEEDED") return true;
+  return !errorTable[code].retry && code !== "DEADLINE_EXCEEDED";
 }
 
 function endStateOf(state: TaskState): EndState {

@@ -34,7 +34,7 @@ test("a task that nobody goes on with is named", () => {
   expect(measureRecovery(events, "kill-worker").unrecovered).toEqual(["default.job.0"]);
 });
 
-test("a fault of the broker stands in the way of every worker's task, from the first one on", () => {
+test("a fault of the broker stands in the way of every worker's task", () => {
   const events = [
     begin(0, "worker-1", 0),
     begin(0, "worker-2", 1),

@@ -43,7 +43,7 @@ const killedBeforeReply: Row = {
   promise: "killed between storing a job and saying so: the retry names the same job",
   run: async (context) => {
     const endings = [];
-    for (let round = 0; round < 5; round += 1) {
+    for (let round = 0; round < 3; round += 1) {
       const { job, request } = context.prepare({ count: 4 });
       const first = context.clients.submitOnce(job, request);
       await context.wait(context.random.between(2, 30));

@@ -1,5 +1,5 @@
 /** S: what happens to the leader and its standby. */
-import { limits } from "@zfarm/contract";
+import { defaultProject, limits } from "@zfarm/contract";
 import { metricOf, problemsOf } from "../farm/probe.ts";
 import { connectHarness, readQueue } from "../farm/scan-farm.ts";
 import { writePromptOrder } from "../prompt-order.ts";
@@ -127,6 +127,33 @@ const killedExpansion: Row = {
   },
 };
 
+const lowerQuota: Row = {
+  id: "S8",
+  promise: "a project's quota lowered below what it has: that is kept, more is refused",
+  run: async (context) => {
+    const setQuota = async (queuedTasksMax: number): Promise<void> => {
+      const share = { weight: 1, guaranteeTasks: 0, burstTasks: 0, queuedTasksMax };
+      await context.client.updateProjectPolicy({ name: `projects/${defaultProject}`, ...share });
+    };
+    context.undo(() => setQuota(0));
+    const prompt = writePromptOrder("slow", 800);
+    const { job, ended } = await context.submit({ count: 30, prompt });
+    await context.begun(job);
+    context.farm.fault("lower-quota", defaultProject);
+    await setQuota(5);
+    // Gateways and the leader hear of it a moment later.
+    await context.wait(1_500);
+    const more = context.prepare({ count: 10 });
+    const answer = await context.clients.submitOnce(more.job, more.request);
+    context.note("errors", JSON.stringify(context.clients.errors));
+    context.check(answer === "refused", `10 more are ${answer}`);
+    await ended;
+    await setQuota(0);
+    await context.wait(1_500);
+    await (await context.submit({ count: 10 })).ended;
+  },
+};
+
 const missingStream: Row = {
   id: "S6",
   promise: "started over a lost stream: not ready, and nothing is created or deleted",
@@ -153,7 +180,15 @@ const missingStream: Row = {
 export const schedulerGroup: RowGroup<Ground> = {
   name: "schedulers",
   open: async () => ({ farm: { workers: 3, gateways: 2 } }),
-  rows: [killedLeader, frozenLeader, twoLeaders, bigRestart, killedExpansion, missingStream],
+  rows: [
+    killedLeader,
+    frozenLeader,
+    twoLeaders,
+    bigRestart,
+    killedExpansion,
+    lowerQuota,
+    missingStream,
+  ],
 };
 
 async function isLeading(scheduler: Parameters<typeof metricOf>[0]): Promise<boolean> {

@@ -176,7 +176,7 @@ export const workerGroup: RowGroup<Ground> = {
     outOfMemory,
     twins,
   ],
-  toleratedFailures: ["ENGINE_CRASHED", "WORKER_LOST"],
+  toleratedFailures: ["ENGINE_CRASHED", "WORKER_LOST", "POISONED"],
 };
 
 /** Kills a worker for good; gives the moment. */
