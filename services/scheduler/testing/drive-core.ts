@@ -46,7 +46,7 @@ export interface TaskOptions {
   readonly priority?: number;
   readonly deadlineAt?: number;
   readonly isControlled?: boolean;
-  readonly stack?: readonly LoraRef[];
+  readonly adapters?: readonly LoraRef[];
 }
 
 /** A stored task, "default" project and pool, job "j", shape 64x64x4. */
@@ -60,7 +60,7 @@ export function buildTask(index: number, options: TaskOptions = {}): QueuedTask 
     image: { prompt: "a cup", width, height: 64, steps: 4, seed: 1n },
     createTime: new Date(startAt),
     expireTime: expireAt === undefined ? undefined : new Date(expireAt),
-    stack: options.stack === undefined ? undefined : { adapters: [...options.stack] },
+    stack: options.adapters && { adapters: [...options.adapters] },
     priority: priorityOf(options),
   };
   const { crashedOn: workers } = options;

@@ -22,7 +22,7 @@ function shelfOf(...adapters: readonly LoraRef[]): Shelf {
 /** "warm" has the adapter and renders task 0 with it, "cold" waits for work; task 1 has just come. */
 function startBusy() {
   const core = CoreDriver.leading();
-  const [first, second] = [0, 1].map((index) => buildTask(index, { stack: [adapter] }));
+  const [first, second] = [0, 1].map((index) => buildTask(index, { adapters: [adapter] }));
   if (first === undefined || second === undefined) throw new RangeError("no task");
   core.store(first);
   const [grant] = only(core.ask("warm", { shelf: shelfOf(adapter) }), "grant");
