@@ -118,6 +118,8 @@ export const limits = {
   beatMs: 1_000,
   /** The leader holds an unanswered request for work this long. */
   askHoldMs: 5_000,
+  /** A worker that is sent away sooner than this waits as long before it asks again. */
+  askAgainMs: 250,
   /** The worker waits this long for the answer: the hold and a slow network. */
   askTimeoutMs: 8_000,
   /** Leadership: how long the lease lives and how often it is renewed. */

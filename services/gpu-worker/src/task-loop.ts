@@ -58,10 +58,16 @@ async function takeWork(needs: TaskLoopNeeds, signals: LoopSignals): Promise<voi
     await state.bell.until(canTakeWork, stop);
     if (stop.aborted) return;
     const outdated = state.beginAsking();
+    const askedMs = clock.monotonic();
     const grant = await askForWork(needs, { ...signals, outdated });
     failures = grant === undefined ? failures + 1 : 0;
     if (grant !== undefined) takeGrant(needs, grant);
     else await clock.sleep(backoffMs(failures), AbortSignal.any([stop, outdated]));
+    // Sent away at once: asked anew at once it would be so again, as where two workers have one
+    // name and each ends the request of the other.
+    if (grant?.leases.length === 0 && clock.monotonic() - askedMs < limits.askAgainMs) {
+      await clock.sleep(limits.askAgainMs, AbortSignal.any([stop, outdated]));
+    }
     if (outdated.aborted) failures = 0;
   }
 }

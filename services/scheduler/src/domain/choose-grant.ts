@@ -24,9 +24,19 @@ export function chooseGrant(state: FarmState, pool: PoolEntry): Choice | undefin
   const { first } = pool.asks;
   if (first === undefined || pool.line.size === 0) return undefined;
   letGo(state, pool);
+  const kept = chooseKept(state, pool);
+  if (kept !== undefined) return kept;
   const head = findHead(state, pool);
   if (head === undefined) return undefined;
   return chooseWarmer(state, head, first) ?? head;
+}
+
+/** A lot that a worker was kept for has its turn as soon as that worker is idle. */
+function chooseKept(state: FarmState, { kept }: PoolEntry): Choice | undefined {
+  const ask = kept?.worker.ask;
+  if (kept === undefined || ask?.node.list === undefined) return undefined;
+  const { lot, worker } = kept;
+  return mayTake(state, lot, worker) ? { lot, ask, reason: "task-waited" } : undefined;
 }
 
 /** The first lot in fair order that some asking worker may take, and the best worker for it. */

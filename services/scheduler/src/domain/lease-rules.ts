@@ -90,7 +90,10 @@ export function endAttempt(state: FarmState, event: AttemptReported): void {
     reason: isUnharmed ? "handed-back" : "attempt-failed",
   });
   // The other try goes on and decides, unless this failure would come everywhere.
-  if (!isOver && verdict.kind !== "fail") return;
+  if (!isOver && verdict.kind !== "fail") {
+    if (verdict.kind === "crash") countCrash(state, entry, { event, lease, isOver });
+    return;
+  }
   supersede(state, entry);
   // An attempt of an earlier leader was never leased here: its task may wait, in line or aside.
   leaveLine(state, entry);
@@ -99,10 +102,18 @@ export function endAttempt(state: FarmState, event: AttemptReported): void {
   else if (verdict.kind === "spend") spendAttempt(state, entry, verdict.failure);
   else if (verdict.kind === "fail") {
     failTask(state, entry, { failure: verdict.failure, reason: "not-retryable" });
-  } else {
-    const crash = lease ?? { worker: event.worker };
-    noteCrash(state, entry, { worker: crash.worker, failure: verdict.failure });
-  }
+  } else countCrash(state, entry, { event, lease, isOver: true });
+}
+
+function countCrash(
+  state: FarmState,
+  entry: TaskEntry,
+  crash: { event: AttemptReported; lease: LeaseEntry | undefined; isOver: boolean },
+): void {
+  const { event, lease, isOver } = crash;
+  const worker = lease?.worker ?? event.worker;
+  const failure = event.failure ?? describeLostWorker(worker);
+  noteCrash(state, entry, { worker, failure, isOver });
 }
 
 /** The time of the task's leases has come to be looked at. */
@@ -245,8 +256,8 @@ function loseLease(
 ): void {
   const failure = describeLostWorker(loss.lease.worker);
   strikeWorker(state, entry, { worker: loss.lease.worker, failure });
-  if (!releaseLease(state, entry, loss)) return;
-  noteCrash(state, entry, { worker: loss.lease.worker, failure });
+  const isOver = releaseLease(state, entry, loss);
+  noteCrash(state, entry, { worker: loss.lease.worker, failure, isOver });
 }
 
 /**

@@ -1,7 +1,5 @@
 /** What clients and operators want: of jobs, projects, pools and workers. */
-import type { JobControl } from "@zfarm/contract";
-import { taskIdOf } from "@zfarm/contract";
-import { openAsk, shelveAsk } from "./ask-rules.ts";
+import { type JobControl, taskIdOf, WorkerState } from "@zfarm/contract";
 import { type FarmState, jobKey } from "./farm-state.ts";
 import { forgiveWorker } from "./health-rules.ts";
 import type { JobEntry } from "./job-entry.ts";
@@ -60,13 +58,16 @@ export function setWorkerPolicy(state: FarmState, { policy }: EventOf<"worker-po
   tellDrain(state, worker);
 }
 
-/** A worker that is to drain, or to go on, is told with each heartbeat until it has heard it. */
-export function tellDrain(state: FarmState, worker: WorkerEntry): void {
-  const isWanted = worker.policy?.draining === true;
-  if (isWanted === worker.isToldToDrain) return;
-  worker.isToldToDrain = isWanted;
-  const kind = isWanted ? "control-drain" : "control-resume";
-  state.emit({ kind, reason: "policy", worker: worker.id });
+/**
+ * A worker that does not do what its policy wants is told, with each heartbeat until it does: the
+ * command may get lost, and another leader may have given the one before.
+ */
+export function tellDrain(state: FarmState, { id, policy, info }: WorkerEntry): void {
+  if (policy === undefined) return;
+  const isDraining = info?.state === WorkerState.DRAINING;
+  if (policy.draining === isDraining) return;
+  const kind = policy.draining ? "control-drain" : "control-resume";
+  state.emit({ kind, reason: "policy", worker: id });
 }
 
 function sampleOf(control: JobControl): number {

@@ -30,6 +30,7 @@ function isStraggling(state: FarmState, { job, lot, trial }: TaskEntry, factor: 
   if (lease === undefined || trial?.rival !== undefined || !lease.isListed) return false;
   // What may be the task's own doing must not take a second worker along.
   if (lot.runsAlone || job.control?.paused === true) return false;
+  if (trial !== undefined && trial.crashes.crashes > 0) return false;
   const key = { pool: job.pool.id, shape: lot.shape, lora: lease.loraState };
   const usualMs = (lease.dueAt - lease.grantedAt) * state.costs.spread(key);
   return state.now - lease.grantedAt > factor * Math.max(usualMs, limits.beatMs);

@@ -131,15 +131,22 @@ export function spendAttempt(state: FarmState, entry: TaskEntry, failure: TaskFa
   queueTask(state, entry);
 }
 
-/** A worker died under the task or was killed by it; it runs alone and elsewhere from now on. */
+/**
+ * A worker died under the task or was killed by it; it runs alone and elsewhere from now on. Where
+ * another try of it goes on, that one decides what follows.
+ */
 export function noteCrash(
   state: FarmState,
   entry: TaskEntry,
-  crash: { worker: WorkerId; failure: TaskFailure },
+  crash: { worker: WorkerId; failure: TaskFailure; isOver: boolean },
 ): void {
   const { tried } = entry;
   tried.crashes.noteCrash(crash.worker);
   tried.lastFailure = crash.failure;
+  if (!crash.isOver) {
+    rewriteTask(state, entry);
+    return;
+  }
   const { workers } = entry.job.pool;
   if (tried.crashes.isPoison([...servingWorkers(state, workers)].length)) {
     const where = `${tried.crashes.crashes} crashes on ${tried.crashes.workers.length} workers`;

@@ -23,8 +23,6 @@ export class WorkerEntry {
   claims: readonly LeasedTask[] = [];
   ask: AskEntry | undefined = undefined;
   policy: WorkerPolicy | undefined = undefined;
-  /** Whether it was told to drain because of the policy, and not told to go on since. */
-  isToldToDrain = false;
   /** The task that it runs and that shares it with no other. */
   alone: TaskEntry | undefined = undefined;
   /** Its adapters; undefined for a worker that takes none. */
