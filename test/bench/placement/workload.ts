@@ -54,7 +54,7 @@ const adapters: readonly Adapter[] = Array.from({ length: adapterCount }, (_, ra
   digest: rank.toString(16).padStart(64, "0"),
 }));
 
-/** Zipf with exponent 1: the adapter of rank r is wanted 1 / (r + 1) times as often as the first. */
+/** Zipf with exponent 1: rank r is wanted 1 / (r + 1) times as often as rank 0. */
 const cumulative = adapters.reduce<number[]>((sums, { rank }) => {
   sums.push((sums.at(-1) ?? 0) + 1 / (rank + 1));
   return sums;

@@ -19,7 +19,7 @@ function shelfOf(...adapters: readonly LoraRef[]): Shelf {
   return { items, deviceBytes: 8n * adapter.sizeBytes, rankBudget: 0 };
 }
 
-/** "warm" has the adapter and renders task 0 with it, "cold" waits for work; task 1 has just come. */
+/** "warm" renders task 0 with its adapter, "cold" waits for work; task 1 has just come. */
 function startBusy() {
   const core = CoreDriver.leading();
   const [first, second] = [0, 1].map((index) => buildTask(index, { adapters: [adapter] }));
@@ -51,7 +51,7 @@ describe("a task whose adapter is on the device of a busy worker", () => {
     expect(grant?.reason).toBe("adapters-warm");
   });
 
-  test("waits on while the worker takes longer than foretold, but not longer than two loads", () => {
+  test("waits on while the worker is late, but not longer than two loads", () => {
     const { core, lease } = startBusy();
     const grantedAfter: number[] = [];
 
