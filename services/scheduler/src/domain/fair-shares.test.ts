@@ -112,7 +112,7 @@ describe("a guarantee", () => {
     const order = Array.from({ length: 6 }, (_, n) => core.takeOne(`w${n}`).spec?.project);
 
     expect(order.filter((project) => project === "b")).toHaveLength(2);
-    expect(order.slice(0, 3).toSorted()).toEqual(["a", "a", "b"]);
+    expect(order.slice(0, 3).filter((project) => project === "b")).toHaveLength(1);
   });
 });
 

@@ -171,7 +171,7 @@ describe("waiting for the worker that has the adapters", () => {
       note(core.step({ kind: "tick" }));
     }
 
-    expect(granted.toSorted()).toEqual([2, 3]);
+    expect(new Set(granted)).toEqual(new Set([2, 3]));
   });
 
   test("is not for a worker that drains", () => {

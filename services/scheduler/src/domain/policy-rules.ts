@@ -1,5 +1,6 @@
 /** What clients and operators want: of jobs, projects, pools and workers. */
 import { type JobControl, taskIdOf, WorkerState } from "@zfarm/contract";
+import { openAsk, shelveAsk } from "./ask-rules.ts";
 import { type FarmState, jobKey } from "./farm-state.ts";
 import { forgiveWorker } from "./health-rules.ts";
 import type { JobEntry } from "./job-entry.ts";

@@ -15,7 +15,7 @@ export function speculate(state: FarmState, pool: PoolEntry): void {
   const factor = pool.policy?.draining === true ? 0 : (pool.policy?.speculateAfter ?? 0);
   if (factor <= 0 || pool.line.size > 0) return;
   // A part of the workers at a time, each in its turn: a tick costs the same in any pool.
-  for (const worker of [...pool.workers.values().take(limits.placementScanMax)]) {
+  for (const worker of Array.from(pool.workers.values().take(limits.placementScanMax))) {
     if (pool.asks.size === 0) return;
     pool.workers.delete(worker);
     pool.workers.add(worker);
