@@ -162,10 +162,10 @@ export const limits = {
   /** Writes of the leader to the broker at one time; those of one task are in order. */
   schedulerLanes: 32,
   /** Ended tasks leave QUEUE in one request once so many wait; it costs as much as a hundred. */
-  sweepTasksMin: 256,
+  queueSweepMin: 256,
   /** Within this time so many leave one by one, at once; further ones are gathered. */
-  sweepEveryMs: 100,
-  sweepSinglesMax: 64,
+  queueSweepEveryMs: 100,
+  queueSinglesMax: 64,
   /** Requests for outcomes that a new leader has under way: it needs those of all live tasks. */
   rebuildChecksMax: 32,
   /** Live tasks of a job from which on one listing costs less than a look at each. */
@@ -208,6 +208,8 @@ export const limits = {
   readMs: 10_000,
   /** How often a gateway that waits for a farm to be restored looks whether it is. */
   restoredLookMs: 250,
+  /** Outcomes that a gateway keeps at hand for jobs it took in itself; a kilobyte each. */
+  feedOutcomesMax: 50_000,
   /** A gateway uses what it knows of a pool this long: it changes only when workers start. */
   poolKnownMs: 1_000,
   /** Tasks of one create on their way to the broker at once. */

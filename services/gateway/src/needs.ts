@@ -7,6 +7,7 @@ import type { JobManifests } from "./admission/job-manifests.ts";
 import type { KnownPools } from "./admission/known-pools.ts";
 import type { ProjectQuotas } from "./admission/project-quotas.ts";
 import type { GatewayMetrics } from "./metrics.ts";
+import type { OutcomeFeed } from "./outcome-feed.ts";
 
 export interface GatewayNeeds {
   readonly broker: Pick<
@@ -18,6 +19,7 @@ export interface GatewayNeeds {
   /** Where DURABILITY=manifest keeps jobs; undefined where the broker alone keeps them. */
   readonly manifests: JobManifests | undefined;
   readonly drain: Pick<DrainEstimate, "estimateMs">;
+  readonly feed: Pick<OutcomeFeed, "open" | "outcomesOf" | "follow">;
   readonly blobs: Pick<BlobStore, "get" | "url">;
   readonly clock: Clock;
   readonly log: Log;

@@ -8,6 +8,7 @@ import { KnownPools } from "./admission/known-pools.ts";
 import { ProjectQuotas } from "./admission/project-quotas.ts";
 import type { GatewayConfig } from "./config.ts";
 import { createGatewayMetrics } from "./metrics.ts";
+import { OutcomeFeed } from "./outcome-feed.ts";
 import { openServer } from "./server.ts";
 import { untilRestored } from "./until-restored.ts";
 
@@ -28,7 +29,11 @@ export async function wireGateway(
   const manifests = keeps ? new JobManifests(blobs, broker.outcomes) : undefined;
   if (keeps) await untilRestored({ farm: broker.farm, clock, log }, app.stop);
   const drain = new DrainEstimate(broker.outcomes, clock);
-  const serving = { broker, pools, quotas, manifests, drain, blobs, clock, log, metrics };
+  // Opened before the server, so that it outlives the calls of a drain.
+  const collecting = OutcomeFeed.start({ outcomes: broker.outcomes, log });
+  const feed = await app.open("outcome-feed", collecting, (open) => open.close());
+  const stores = { broker, blobs, manifests };
+  const serving = { ...stores, pools, quotas, drain, feed, clock, log, metrics };
   const opening = openServer(serving, config);
   const server = await app.open("gateway-server", opening, (opened) => opened.stop());
   app.ready(() => broker.problem() ?? quotas.problem());

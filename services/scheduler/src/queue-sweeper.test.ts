@@ -3,7 +3,7 @@ import { createManualClock } from "@zfarm/testing";
 import { expect, test } from "vitest";
 import { QueueSweeper } from "./queue-sweeper.ts";
 
-const many = limits.sweepTasksMin * 2;
+const many = limits.queueSweepMin * 2;
 
 /** A sweeper that has seen messages 1 to `count`, and what it asked the queue to remove. */
 function sweeperOver(count: number) {
@@ -57,7 +57,7 @@ test("behind an old live task they leave one by one", async () => {
   const { sweeper, singles, sweeps, removeAll, clock } = sweeperOver(many + 1);
 
   removeAll(2, many + 1);
-  await clock.advance(limits.sweepEveryMs * 20);
+  await clock.advance(limits.queueSweepEveryMs * 20);
   await sweeper.drained();
 
   expect(sweeps).toEqual([]);

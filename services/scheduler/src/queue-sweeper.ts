@@ -57,11 +57,11 @@ export class QueueSweeper {
     while (this.#ended.size > 0 && !over.aborted) {
       const now = clock.monotonic();
       if (now >= this.#window.endsAt) {
-        this.#window = { endsAt: now + limits.sweepEveryMs, removed: 0 };
+        this.#window = { endsAt: now + limits.queueSweepEveryMs, removed: 0 };
       }
-      const left = limits.sweepSinglesMax - this.#window.removed;
+      const left = limits.queueSinglesMax - this.#window.removed;
       if (left <= 0) await clock.sleep(this.#window.endsAt - now, over);
-      else if (this.#ended.size < limits.sweepTasksMin) await this.#removeSome(left);
+      else if (this.#ended.size < limits.queueSweepMin) await this.#removeSome(left);
       else await this.#sweep();
     }
     this.#working = undefined;
@@ -72,13 +72,13 @@ export class QueueSweeper {
     const { queue, write } = this.#needs;
     const [oldestLive = this.#newest + 1n] = this.#live;
     const before = [...this.#ended].filter((revision) => revision < oldestLive);
-    if (before.length < limits.sweepTasksMin / 2) {
+    if (before.length < limits.queueSweepMin / 2) {
       await this.#removeSome(limits.schedulerLanes);
       return;
     }
     await write(() => queue.removeBefore(oldestLive));
     for (const revision of before) this.#ended.delete(revision);
-    this.#window.removed = limits.sweepSinglesMax;
+    this.#window.removed = limits.queueSinglesMax;
   }
 
   async #removeSome(max: number): Promise<void> {
@@ -86,6 +86,6 @@ export class QueueSweeper {
     const some = [...this.#ended.values().take(Math.min(max, limits.schedulerLanes))];
     await Promise.all(some.map((revision) => write(() => queue.remove(revision))));
     for (const revision of some) this.#ended.delete(revision);
-    if (this.#ended.size < limits.sweepTasksMin) this.#window.removed += some.length;
+    if (this.#ended.size < limits.queueSweepMin) this.#window.removed += some.length;
   }
 }

@@ -13,6 +13,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { fillScheduling } from "../domain/scheduling-rules.ts";
 import { createGatewayMetrics } from "../metrics.ts";
+import { OutcomeFeed } from "../outcome-feed.ts";
 import { type Admission, admitJob } from "./admit-job.ts";
 import type { JobManifests } from "./job-manifests.ts";
 import { ProjectQuotas } from "./project-quotas.ts";
@@ -36,6 +37,7 @@ const needsOf = (broker: Broker, manifests?: JobManifests) => ({
   quotas: new ProjectQuotas({ broker, log: silentLog }),
   manifests,
   drain: { estimateMs: async () => 2_000 },
+  feed: new OutcomeFeed({ outcomes: broker.outcomes, log: silentLog }),
   clock: systemClock,
   log: silentLog,
   metrics: createGatewayMetrics(new Registry()),

@@ -49,7 +49,7 @@ export interface Admission {
 
 type AdmitNeeds = Pick<
   GatewayNeeds,
-  "broker" | "quotas" | "clock" | "metrics" | "log" | "manifests" | "drain"
+  "broker" | "quotas" | "feed" | "clock" | "metrics" | "log" | "manifests" | "drain"
 >;
 
 /** A record whose submission was refused halfway; it stands for nothing any more. */
@@ -85,6 +85,7 @@ async function tryAdmit(
   if (record.requestDigest !== admission.digest) {
     throw new FarmError("REQUEST_ID_REUSED", "this request_id came before with other content");
   }
+  if (created) needs.feed.open(refOf(record), record.taskCount);
   await admission.beforePublish?.(refOf(record));
   if (record.admitted) return record;
   const attempt = { stored, created, added: new Set<number>() };

@@ -17,6 +17,7 @@ import { Registry, silentLog, systemClock } from "@zfarm/runtime";
 import { beforeEach, describe, expect, test } from "vitest";
 import { fillScheduling } from "../domain/scheduling-rules.ts";
 import { createGatewayMetrics } from "../metrics.ts";
+import { OutcomeFeed } from "../outcome-feed.ts";
 import { type Admission, admitJob } from "./admit-job.ts";
 import { cancelUnfinished } from "./cancel-tasks.ts";
 import { JobManifests } from "./job-manifests.ts";
@@ -45,6 +46,7 @@ describe("a farm that keeps manifests", () => {
     quotas: new ProjectQuotas({ broker: gateway, log: silentLog }),
     manifests: new JobManifests({ ...bound(blobs), ...store }, gateway.outcomes),
     drain: { estimateMs: async () => 2_000 },
+    feed: new OutcomeFeed({ outcomes: gateway.outcomes, log: silentLog }),
     clock: systemClock,
     log: silentLog,
     metrics: createGatewayMetrics(new Registry()),

@@ -34,8 +34,9 @@ export const createJob: UnaryMethod<CreateJobRequest, CreateJobResponse> = {
     if (request.validateOnly) return { job: unstoredJob(submission) };
     const record = await admitJob(needs, { submission, digest });
     scope.note({ job_id: record.job });
-    const job = await viewJob(needs, { ref: taskIdOf({ ...record, index: 0 }), record });
-    return { job };
+    const ref = taskIdOf({ ...record, index: 0 });
+    const outcomes = needs.feed.outcomesOf(ref);
+    return { job: await viewJob(needs, { ref, record }, outcomes && { outcomes }) };
   },
 };
 

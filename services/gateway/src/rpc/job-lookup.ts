@@ -73,12 +73,13 @@ export async function viewJob(
   { ref, record }: FoundJob,
   known: Known = {},
 ): Promise<Job> {
-  const [stored, wanted] = await Promise.all([
-    known.outcomes ?? needs.broker.outcomes.list(ref),
-    known.wanted ?? needs.broker.controls.find(ref),
+  const finding = known.wanted ?? needs.broker.controls.find(ref);
+  const stored = known.outcomes ?? (await needs.broker.outcomes.list(ref));
+  const [running, wanted] = await Promise.all([
+    runningTasks(needs, ref, isEnded(record, stored)),
+    finding,
   ]);
   const outcomes = stored.map(({ outcome }) => outcome);
-  const running = await runningTasks(needs, ref, isEnded(record, stored));
   const hold = holdOf(wanted?.control, outcomes);
   return jobView(record, countTasks(record.taskCount, outcomes, running), { wanted, hold });
 }

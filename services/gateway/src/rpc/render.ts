@@ -92,11 +92,11 @@ async function awaitOutcome(
  * costs at the broker is paid behind the caller's back.
  */
 async function firstOutcome(
-  { broker, log }: GatewayNeeds,
+  { feed, log }: GatewayNeeds,
   job: JobRef,
   stop: AbortSignal,
 ): Promise<Outcome | undefined> {
-  const followed = broker.outcomes.follow({ job, after: 0n, stop })[Symbol.asyncIterator]();
+  const followed = feed.follow(job, stop)[Symbol.asyncIterator]();
   for (;;) {
     const next = await followed.next();
     if (next.done === true) return undefined;

@@ -44,15 +44,19 @@ export const watchJob: StreamMethod<WatchJobRequest, WatchJobResponse> = {
     scope.note({ job_id: found.ref.job, resumed: request.resumeToken !== "" });
     const after = await resumePoint(needs, found, request.resumeToken);
     const watch: Watch = { found, after, scope, events, ended: new Set() };
-    const unsubscribe = await needs.broker.progress.subscribe(found.ref, (progress) => {
+    // Outcomes do not wait for it: progress may be dropped.
+    const subscribing = needs.broker.progress.subscribe(found.ref, (progress) => {
       offerProgress(watch, progress);
     });
     needs.metrics.watchers.inc();
     try {
-      await sendOutcomes(needs, watch);
+      await Promise.all([subscribing, sendOutcomes(needs, watch)]);
     } finally {
-      unsubscribe();
       needs.metrics.watchers.dec();
+      void subscribing.then(
+        (unsubscribe) => unsubscribe(),
+        (error: unknown) => needs.log.debug({ error }, "progress was not subscribed to"),
+      );
     }
   },
 };
@@ -80,8 +84,7 @@ async function sendOutcomes(needs: GatewayNeeds, watch: Watch): Promise<void> {
   const stored: StoredOutcome[] = [];
   if (found.record.taskCount === 0) return;
   // From the start even when resuming: how many have ended is what says when the job has.
-  const options = { job: found.ref, after: 0n, stop: scope.signal };
-  for await (const followed of needs.broker.outcomes.follow(options)) {
+  for await (const followed of needs.feed.follow(found.ref, scope.signal)) {
     if (followed.kind === "caught-up") continue;
     const { outcome, revision } = followed.entry;
     const index = outcome.spec?.index ?? -1;
