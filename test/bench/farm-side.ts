@@ -42,9 +42,9 @@ async function watch(client: FarmClient, name: string, onDone: () => void): Prom
   }
 }
 
-/** Workers of ten slots, as many as it takes. */
+/** Workers of two slots, as many as it takes. */
 async function startFleetProcess(farm: BenchFarm, concurrency: number): Promise<ChildProcess> {
-  const slots = Number(process.env["SLOTS"] ?? 2);
+  const slots = 2;
   const args = [farm.nats.url, String(concurrency / slots), String(slots)];
   const child = fork(join(repositoryRoot, "test/bench/fleet-process.ts"), args);
   await once(child, "message");

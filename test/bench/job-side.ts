@@ -9,7 +9,8 @@ export interface JobSide {
   stop(): Promise<void>;
 }
 
-export interface SideFigures {
+/** One round of one side. */
+export interface RoundFigures {
   readonly drainPerSecond: number;
   readonly pacedPerSecond: number;
   readonly submitToOutcomeMs: Percentiles;
@@ -25,9 +26,12 @@ export interface Load {
   readonly pacedMs: number;
 }
 
-export async function measureSide(side: JobSide, load: Load): Promise<SideFigures> {
-  // The first batches pay for code that was never run before.
-  for (let round = 0; round < 3; round += 1) await drain(side, { ...load, drainBatches: 2 });
+/** The first batches pay for code that was never run before. */
+export async function warmUp(side: JobSide, load: Load): Promise<void> {
+  for (let round = 0; round < 3; round += 1) await drain(side, { ...load, drainBatches: 4 });
+}
+
+export async function measureRound(side: JobSide, load: Load): Promise<RoundFigures> {
   const drainPerSecond = await drain(side, load);
   return { drainPerSecond, ...(await pace(side, load)) };
 }
@@ -50,7 +54,7 @@ async function drain(side: JobSide, load: Load): Promise<number> {
 }
 
 /** A batch now and then, whatever became of the ones before it. */
-async function pace(side: JobSide, load: Load): Promise<Omit<SideFigures, "drainPerSecond">> {
+async function pace(side: JobSide, load: Load): Promise<Omit<RoundFigures, "drainPerSecond">> {
   const batches = Math.round(load.pacedMs / load.pacedEveryMs);
   const done = countDone(batches * load.pacedBatchSize);
   const times: number[] = [];

@@ -17,7 +17,7 @@ import { openBenchFarm, type Service } from "./bench-farm.ts";
 import { type Percentiles, percentiles } from "./percentiles.ts";
 import { type Fleet, startFleet } from "./simulated-fleet.ts";
 
-const backlogTasks = Number(process.env["BL"] ?? 100_000);
+const backlogTasks = 100_000;
 const projects = 500;
 const workers = 5_000;
 /** Tasks on their way to the broker at once, while the backlog is laid. */

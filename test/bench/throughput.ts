@@ -1,18 +1,18 @@
 /**
  * No-op pictures from submit to stored outcome, through the whole farm and through BullMQ on
- * Redis, one after the other on one machine in one run: `npm run bench:throughput` prints one JSON
- * object as its last line. Both sides keep their results and write them to disk about once a
- * second or less; both have the same payload, the same concurrency and a worker process of their
- * own.
+ * Redis, in turn on one machine in one run: `npm run bench:throughput [-- --rounds N]` prints one
+ * JSON object as its last line; figures are medians over the rounds, ratios are farm to BullMQ.
+ * Both sides keep their results, write them to disk about once a second or less, and have the
+ * same payload, the same concurrency and a worker process of their own.
  */
 import { parseArgs } from "node:util";
 import { findRedis, openBullMqSide } from "./bullmq-side.mjs";
 import { openFarmSide } from "./farm-side.ts";
-import { type JobSide, type Load, measureSide, type SideFigures } from "./job-side.ts";
+import { type JobSide, type Load, measureRound, type RoundFigures, warmUp } from "./job-side.ts";
 
 const concurrency = 50;
 const load: Load = {
-  drainBatches: 60,
+  drainBatches: 40,
   drainBatchSize: 500,
   submitParallel: 4,
   pacedBatchSize: 20,
@@ -20,29 +20,62 @@ const load: Load = {
   pacedMs: 5_000,
 };
 
+interface Measured {
+  readonly name: string;
+  readonly side: JobSide;
+  readonly rounds: RoundFigures[];
+}
+
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { only: { type: "string" } } });
-  const redis = values.only === "farm" ? undefined : await findRedis();
-  const bullmq = redis && (await measure("bullmq", () => openBullMqSide(redis, concurrency)));
-  const farm =
-    values.only === "bullmq" ? undefined : await measure("farm", () => openFarmSide(concurrency));
+  const { values } = parseArgs({
+    options: { rounds: { type: "string", default: "3" }, only: { type: "string" } },
+  });
+  const sides = await openSides(values.only);
+  try {
+    for (const { side } of sides) await warmUp(side, load);
+    for (let round = 0; round < Number(values.rounds); round += 1) {
+      for (const { name, side, rounds } of sides) {
+        const figures = await measureRound(side, load);
+        process.stderr.write(`${name}: ${JSON.stringify(figures)}\n`);
+        rounds.push(figures);
+      }
+    }
+  } finally {
+    for (const { side } of sides) await side.stop();
+  }
+  const figures = Object.fromEntries(sides.map(({ name, rounds }) => [name, summary(rounds)]));
+  const { farm, bullmq } = figures;
   const ratio = farm &&
     bullmq && {
       drain: round(farm.drainPerSecond / bullmq.drainPerSecond),
-      p50: round(farm.submitToOutcomeMs.p50 / bullmq.submitToOutcomeMs.p50),
+      p50: round(farm.p50Ms / bullmq.p50Ms),
     };
-  process.stdout.write(`${JSON.stringify({ concurrency, load, farm, bullmq, ratio })}\n`);
+  process.stdout.write(`${JSON.stringify({ concurrency, load, ...figures, ratio })}\n`);
 }
 
-async function measure(name: string, open: () => Promise<JobSide>): Promise<SideFigures> {
-  const side = await open();
-  try {
-    const figures = await measureSide(side, load);
-    process.stderr.write(`${name}: ${JSON.stringify(figures)}\n`);
-    return figures;
-  } finally {
-    await side.stop();
+async function openSides(only: string | undefined): Promise<Measured[]> {
+  const sides: Measured[] = [];
+  const redis = only === "farm" ? undefined : await findRedis();
+  if (redis !== undefined) {
+    sides.push({ name: "bullmq", side: await openBullMqSide(redis, concurrency), rounds: [] });
   }
+  if (only !== "bullmq") {
+    sides.push({ name: "farm", side: await openFarmSide(concurrency), rounds: [] });
+  }
+  return sides;
+}
+
+function summary(rounds: readonly RoundFigures[]) {
+  return {
+    drainPerSecond: median(rounds.map(({ drainPerSecond }) => drainPerSecond)),
+    pacedPerSecond: median(rounds.map(({ pacedPerSecond }) => pacedPerSecond)),
+    p50Ms: median(rounds.map(({ submitToOutcomeMs }) => submitToOutcomeMs.p50)),
+    p99Ms: median(rounds.map(({ submitToOutcomeMs }) => submitToOutcomeMs.p99)),
+  };
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
 function round(ratio: number): number {

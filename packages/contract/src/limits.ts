@@ -167,7 +167,7 @@ export const limits = {
   queueSweepEveryMs: 100,
   queueSinglesMax: 64,
   /** Requests for outcomes that a new leader has under way: it needs those of all live tasks. */
-  rebuildChecksMax: 32,
+  rebuildChecksMax: 256,
   /** Live tasks of a job from which on one listing costs less than a look at each. */
   rebuildListMin: 16,
   /** How often positions of waiting tasks are announced, and for how many. */
