@@ -99,7 +99,8 @@ export class Decider {
         continue;
       this.#shownAtMs = this.#decidedAtMs;
       const pools = this.scheduler.countPools();
-      showFarm(metrics, { pools, workers: this.scheduler.listWorkers("") });
+      const tables = this.scheduler.countTables();
+      showFarm(metrics, { pools, workers: this.scheduler.listWorkers(""), tables });
     }
   }
 

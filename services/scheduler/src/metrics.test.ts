@@ -14,6 +14,7 @@ async function showOneWorker() {
   showFarm(metrics, {
     pools: core.scheduler.countPools(),
     workers: core.scheduler.listWorkers(""),
+    tables: core.scheduler.countTables(),
   });
   return { registry, metrics };
 }
@@ -28,6 +29,7 @@ describe("the gauges of the farm", () => {
     expect(text).toContain(`zfarm_requests_waiting{pool="${pool}"} 1`);
     expect(text).toContain(`zfarm_requests_running{pool="${pool}"} 1`);
     expect(text).toContain('zfarm_workers{state="ready"} 1');
+    expect(text).toContain('zfarm_scheduler_table_entries{table="tasks"} 2');
   });
 
   test("show nothing on a standby", async () => {

@@ -50,6 +50,12 @@ function createFarmGauges(registry: Registry) {
       labelNames: ["state"],
       registers,
     }),
+    tables: new Gauge({
+      name: "zfarm_scheduler_table_entries",
+      help: "What the leader keeps in memory, by table: most of it empties with the farm.",
+      labelNames: ["table"],
+      registers,
+    }),
     leader: new Gauge({
       name: "zfarm_scheduler_leader",
       help: "1 while this process leads, else 0.",
@@ -162,7 +168,11 @@ const workerStates = {
 /** Sets the gauges that describe the farm. */
 export function showFarm(
   metrics: SchedulerMetrics,
-  farm: { pools: readonly PoolCounts[]; workers: readonly Worker[] },
+  farm: {
+    readonly pools: readonly PoolCounts[];
+    readonly workers: readonly Worker[];
+    readonly tables: Readonly<Record<string, number>>;
+  },
 ): void {
   metrics.waitingByReason.reset();
   for (const { pool, queued, leased, waiting, backlogMs } of farm.pools) {
@@ -173,6 +183,9 @@ export function showFarm(
       metrics.waitingByReason.set({ pool, reason: waitReasonName(reason) }, tasks);
     }
   }
+  for (const [table, entries] of Object.entries(farm.tables)) {
+    metrics.tables.set({ table }, entries);
+  }
   for (const [state, value] of Object.entries(workerStates)) {
     const count = farm.workers.filter((worker) => worker.state === value).length;
     metrics.workers.set({ state }, count);
@@ -181,7 +194,7 @@ export function showFarm(
 
 /** A standby knows nothing of the farm, so it shows nothing instead of old numbers. */
 export function hideFarm(metrics: SchedulerMetrics): void {
-  const { waiting, waitingByReason, backlog, running, workers } = metrics;
-  for (const gauge of [waiting, waitingByReason, backlog, running, workers]) gauge.reset();
+  const { waiting, waitingByReason, backlog, running, workers, tables } = metrics;
+  for (const gauge of [waiting, waitingByReason, backlog, running, workers, tables]) gauge.reset();
   metrics.leader.set(0);
 }

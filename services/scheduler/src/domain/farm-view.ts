@@ -13,6 +13,7 @@ import {
   workerName,
 } from "@zfarm/contract";
 import { type FarmState, jobKey } from "./farm-state.ts";
+import type { PoolEntry } from "./pool-entry.ts";
 import { positionsOf } from "./position-rules.ts";
 import { drains } from "./serving.ts";
 import type { TaskEntry } from "./task-entry.ts";
@@ -37,6 +38,41 @@ export function countPools(state: FarmState): PoolCounts[] {
     return { pool: id, queued, leased, waiting, backlogMs: queued * state.costs.typical(id) };
   });
 }
+
+/** What the leader keeps in memory, by table: what is not bounded by itself must empty with the farm. */
+export function countTables(state: FarmState): Record<FarmTable, number> {
+  const pools = [...state.pools.values()];
+  const sumOf = (count: (pool: PoolEntry) => number): number =>
+    pools.reduce((sum, pool) => sum + count(pool), 0);
+  return {
+    tasks: state.liveTasks,
+    jobs: state.jobs.size,
+    projects: state.projects.size,
+    lines: sumOf(({ line }) => line.sizes.projects),
+    shapes: sumOf(({ line }) => line.sizes.shapes),
+    adapters: sumOf(({ line }) => line.sizes.adapters),
+    lots_apart: sumOf(({ line }) => line.sizes.apart),
+    askers: sumOf(({ askers }) => askers.size),
+    residents: sumOf(({ residents }) => residents.size),
+    timers: state.timers.size,
+    workers: state.workers.size,
+    controls: state.controls.size,
+  };
+}
+
+export type FarmTable =
+  | "tasks"
+  | "jobs"
+  | "projects"
+  | "lines"
+  | "shapes"
+  | "adapters"
+  | "lots_apart"
+  | "askers"
+  | "residents"
+  | "timers"
+  | "workers"
+  | "controls";
 
 /** Where a task is: "ending" means that its outcome is being published. */
 export type TaskSituation = "unknown" | "waiting" | "delayed" | "leased" | "ending" | "ended";

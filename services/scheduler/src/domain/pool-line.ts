@@ -170,6 +170,13 @@ export class PoolLine {
     return this.#adapters.has(digest);
   }
 
+  /** Entries of its tables. */
+  get sizes(): { projects: number; shapes: number; adapters: number; apart: number } {
+    const { size: shapes } = this.#shapes;
+    const { size: adapters } = this.#adapters;
+    return { projects: this.#projects.size, shapes, adapters, apart: this.#apart.size };
+  }
+
   /** Lets lanes age; forgets projects without tasks, once they owe nothing. */
   sweep(elapsedMs: number): void {
     for (const line of this.#projects.values()) {
@@ -199,6 +206,10 @@ class LotIndex {
     const { list } = node;
     list?.remove(node);
     if (list?.size === 0) this.#lists.delete(word);
+  }
+
+  get size(): number {
+    return this.#lists.size;
   }
 
   has(word: string): boolean {

@@ -18,7 +18,9 @@ import { explain } from "./explain.ts";
 import { FarmState } from "./farm-state.ts";
 import {
   countPools,
+  countTables,
   describeJob,
+  type FarmTable,
   listWorkers,
   nameVictims,
   type PoolCounts,
@@ -67,6 +69,11 @@ export class Scheduler {
 
   countPools(): PoolCounts[] {
     return countPools(this.#state);
+  }
+
+  /** Entries of the tables in memory. */
+  countTables(): Record<FarmTable, number> {
+    return countTables(this.#state);
   }
 
   /** A project's live tasks in all pools. */
