@@ -126,7 +126,7 @@ export class FarmModel {
 
   /** Honest workers and a working broker: everything that is live must end. */
   heal(): void {
-    this.wishes.lift();
+    this.#check(this.wishes.lift());
     for (let round = 0; this.live.size > 0; round += 1) {
       assert.ok(round < 2_000, "every live task ends");
       const shelf = this.#isPlain ? undefined : [];
@@ -142,8 +142,8 @@ export class FarmModel {
   /** Long after everything ended: what the leader still remembers. */
   remembered(): Record<string, number> {
     for (let hours = 0; hours < 3; hours += 1) this.core.wait(3_600_000);
-    const { controls, ...tables } = this.core.scheduler.countTables();
-    assert.ok(controls >= 0);
+    const { controls, projects, ...tables } = this.core.scheduler.countTables();
+    assert.ok(controls >= 0 && projects <= this.wishes.policies, "only what is wanted stays");
     return Object.fromEntries(Object.entries(tables).filter(([, entries]) => entries > 0));
   }
 

@@ -1,7 +1,7 @@
 /** What clients and operators of a model farm want, and whether a grant is one they allow. */
 import assert from "node:assert/strict";
 import { type JobControl, type TaskSpec, WorkerState } from "@zfarm/contract";
-import type { Grant } from "../src/domain/scheduler-effect.ts";
+import type { Grant, SchedulerEffect } from "../src/domain/scheduler-effect.ts";
 import { buildControl, type ControlOptions, type CoreDriver } from "./drive-core.ts";
 
 export type WishMove =
@@ -71,19 +71,31 @@ export class FarmWishes {
     }
   }
 
+  /** Projects with a policy, which are remembered for good. */
+  get policies(): number {
+    return this.#bursts.size;
+  }
+
   /** Nothing is held back any more. */
-  lift(): void {
-    for (const { project, job } of this.#controls.values()) {
-      const control = { ...buildControl({ job, approved: true }), project };
-      this.#core.step({ kind: "job-controlled", control });
-    }
+  lift(): SchedulerEffect[] {
+    const core = this.#core;
+    const controls = [...this.#controls.values()].map(({ project, job }) => ({
+      ...buildControl({ job, approved: true }),
+      project,
+    }));
+    const draining = [...this.#draining];
     this.#controls.clear();
-    for (const project of this.#bursts.keys()) this.#core.projectPolicy(project, {});
-    this.#bursts.clear();
-    for (const worker of this.#draining) this.#core.workerPolicy(worker, {});
     this.#draining.clear();
-    this.#core.poolPolicy({});
     this.#isPoolDraining = false;
+    for (const project of this.#bursts.keys()) {
+      this.#bursts.set(project, Number.POSITIVE_INFINITY);
+    }
+    return [
+      ...controls.flatMap((control) => core.step({ kind: "job-controlled", control })),
+      ...[...this.#bursts.keys()].flatMap((project) => core.projectPolicy(project, {})),
+      ...draining.flatMap((worker) => core.workerPolicy(worker, {})),
+      ...core.poolPolicy({}),
+    ];
   }
 
   checkGrant({ worker }: Grant): void {
