@@ -6,7 +6,7 @@
 import { registerHooks } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { mutants } from "./mutants.ts";
+import { huntEvents, mutants } from "./mutants.ts";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const seedsMax = 200;
@@ -30,7 +30,7 @@ async function main(): Promise<void> {
   const { runCase } = await import("./run-case.ts");
   if (!isPlanted) throw new RangeError(`${mutant.file} is not part of the simulation`);
   for (let seed = 1; seed <= seedsMax; seed += 1) {
-    const { violation } = runCase(drawCase(seed));
+    const { violation } = runCase(drawCase(seed, { events: huntEvents }));
     if (violation === undefined) continue;
     process.stdout.write(`${JSON.stringify({ seed, invariant: violation.invariant })}\n`);
     return;

@@ -11,6 +11,9 @@ export interface Mutant {
   readonly replace: string;
 }
 
+/** Hunts play short cases: a mutant shows early or not at all. */
+export const huntEvents = 4_000;
+
 const domain = "services/scheduler/src/domain";
 
 export const mutants: readonly Mutant[] = [
