@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 /**
  * `unit` runs beside the sources; `system` spawns real servers and runs one file at a time;
  * `chaos` breaks a farm of real processes for two or three minutes (`npm run chaos` for longer);
+ * `sim` plays the scheduler's core in virtual time, under faults;
  * `model` checks the protocols of the farm with spin.
  */
 export default defineConfig({
@@ -34,6 +35,14 @@ export default defineConfig({
           include: ["test/chaos/*.test.ts"],
           fileParallelism: false,
           testTimeout: 180_000,
+        },
+      },
+      {
+        test: {
+          name: "sim",
+          include: ["test/sim/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 120_000,
         },
       },
       {

@@ -52,8 +52,8 @@ export class Farm {
     const { kernel, workers } = this.#world;
     this.#isHealed = true;
     this.#world.storeDownUntil = 0;
-    for (const cure of Array.from(this.#cures)) cure();
-    for (const worker of Array.from(workers)) {
+    for (const cure of this.#cures) cure();
+    for (const worker of workers) {
       if (!worker.proc.isUp) worker.start();
     }
     for (const scheduler of this.schedulers) {
@@ -67,12 +67,12 @@ export class Farm {
   /** What people hold back is let go: jobs that are paused or wait for approval, drains. */
   liftHolds(): void {
     const { broker } = this.#world;
-    for (const { key, value } of Array.from(broker.controls.values())) {
+    for (const { key, value } of broker.controls.values().toArray()) {
       if (value.paused || !value.approved) {
         broker.controls.put(key, { ...value, paused: false, approved: true });
       }
     }
-    for (const { key, value } of Array.from(broker.policies.values())) {
+    for (const { key, value } of broker.policies.values().toArray()) {
       if (value.kind === "pool-policy" && value.policy.draining) {
         broker.policies.put(key, { ...value, policy: { ...value.policy, draining: false } });
       }

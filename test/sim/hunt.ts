@@ -20,7 +20,8 @@ async function main(): Promise<void> {
     load(url, context, nextLoad) {
       const loaded = nextLoad(url, context);
       if (url !== target) return loaded;
-      const parts = String(loaded.source).split(mutant.find);
+      const source = Buffer.from(loaded.source ?? "").toString();
+      const parts = source.split(mutant.find);
       if (parts.length !== 2) throw new RangeError(`${mutant.file}: ${parts.length - 1} matches`);
       isPlanted = true;
       return { ...loaded, source: parts.join(mutant.replace) };

@@ -88,7 +88,7 @@ export class LeaderModel {
   /** A graceful end: waiting workers are sent on, writes may finish. */
   *resign(): Routine {
     this.#close();
-    for (const ask of Array.from(this.#asks.keys())) this.#answer(ask, []);
+    for (const ask of this.#asks.keys()) this.#answer(ask, []);
     const { kernel } = this.#world;
     for (let left = limits.brokerRequestMs; left > 0 && this.#lanes.size > 0; left -= 50) {
       yield* kernel.sleep(this.proc, 50);

@@ -105,7 +105,7 @@ export class LogModel<V> {
   loseSuffix(count: number): Stored<V>[] {
     const from = this.#last - BigInt(count);
     const gone: Stored<V>[] = [];
-    for (const stored of Array.from(this.#byRevision.values())) {
+    for (const stored of this.#byRevision.values()) {
       if (stored.revision <= from) continue;
       gone.push(stored);
       this.remove(stored.revision);

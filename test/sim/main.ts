@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import type { SimCase } from "./case.ts";
 import { drawCase } from "./draw-case.ts";
+import { mix } from "./random.ts";
 import { runCase, type SimResult } from "./run-case.ts";
 import { shrinkCase, writeCase } from "./shrink.ts";
 
@@ -31,12 +32,14 @@ function main(): void {
   const marks = new Map<string, number>();
   const startedMs = performance.now();
   let events = 0;
+  let hash = 0;
   let voids = 0;
   const from = Number(values.from);
   for (let seed = from; seed < from + Number(values.seeds); seed += 1) {
     const simCase = drawCase(seed, { events: Number(values.events) });
     const result = runCase(simCase);
     events += result.events;
+    hash = mix(hash ^ result.hash);
     for (const [mark, count] of result.marks) marks.set(mark, (marks.get(mark) ?? 0) + count);
     if (result.voidBecause !== undefined) {
       voids += 1;
@@ -50,13 +53,9 @@ function main(): void {
     return;
   }
   const seconds = (performance.now() - startedMs) / 1_000;
-  for (const [mark, count] of [...marks].toSorted()) say(`${mark}: ${count}`);
-  const summary = {
-    seeds: Number(values.seeds),
-    events,
-    voids,
-    seconds: Number(seconds.toFixed(1)),
-  };
+  for (const [mark, count] of [...marks].toSorted(([one], [other]) => (one < other ? -1 : 1)))
+    say(`${mark}: ${count}`);
+  const summary = { seeds: Number(values.seeds), events, voids, hash, seconds: round(seconds) };
   process.stdout.write(`${JSON.stringify(summary)}\n`);
 }
 
@@ -64,6 +63,10 @@ function describe(seed: number, result: SimResult): string {
   const { events, virtualMs, violation, voidBecause, acked } = result;
   const verdict = violation?.detail ?? voidBecause ?? "good";
   return `seed ${seed}: ${verdict} (${acked} tasks, ${events} events, ${virtualMs} ms)`;
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10;
 }
 
 function say(text: string): void {

@@ -48,6 +48,9 @@ interface Listing {
   readonly at: number;
 }
 
+/** Without an effect these have changed nothing. */
+const quietEvents = new Set<SchedulerEvent["kind"]>(["tick", "beat-heard", "work-asked"]);
+
 /** A try may end as the task's own failure or as a crash; each has a bound. */
 const triesMax = limits.attemptsMax + limits.taskCrashesMax;
 
@@ -101,7 +104,8 @@ export class TermLedger {
     if (this.#oracle.trace !== undefined) this.#trace(event, effects);
     this.#hear(event);
     for (const effect of effects) this.#judge(effect, event);
-    if (event.kind === "tick" && effects.length === 0) return;
+    // Whatever changes a count says so.
+    if (effects.length === 0 && quietEvents.has(event.kind)) return;
     this.#checkCounts();
   }
 

@@ -113,8 +113,7 @@ export class WorkerModel {
   /** The leader wants it, until it wants otherwise. */
   drain(): void {
     this.isDraining = true;
-    for (const held of Array.from(this.held.values()))
-      if (this.#isWaiting(held)) this.#handBack(held);
+    for (const held of this.held.values()) if (this.#isWaiting(held)) this.#handBack(held);
   }
 
   resume(): void {
@@ -250,7 +249,7 @@ export class WorkerModel {
         return;
       case "kills-engine":
         oracle.killed(held.key, this.id);
-        for (const other of Array.from(this.held.values())) {
+        for (const other of this.held.values()) {
           if (!other.isDelivering) this.#fail(other, "ENGINE_CRASHED");
         }
         return;

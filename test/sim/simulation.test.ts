@@ -1,0 +1,97 @@
+/** Hundreds of worlds, drawn from seeds: none may break an invariant, and together they must have
+ * seen what is rare. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { faultKinds, type SimCase } from "./case.ts";
+import { drawCase } from "./draw-case.ts";
+import { runCase, type SimResult } from "./run-case.ts";
+import { casesFolder } from "./shrink.ts";
+
+const seeds = 200;
+
+/** Branches that few steps take; a batch in which one is never taken proves less than it seems. */
+const rareBranches = [
+  "admission-overtaken",
+  "busy-worker-crashed",
+  "cancel/lease-superseded",
+  "control-drain",
+  "control-resume",
+  "empty/asked-anew",
+  "empty/newer-ask",
+  "empty/newer-leader",
+  "empty/worker-draining",
+  "grant-came-late",
+  "grant/adapters-warm",
+  "grant/task-waited",
+  "grant/worker-waited",
+  "job-refused",
+  "leader-froze",
+  "lease-adopted",
+  "lease-renewed-at-worker",
+  "old-leader-refused",
+  "outcome-found-at-rebuild",
+  "outcome-lost-race",
+  "outcome/attempts-exhausted",
+  "outcome/expired",
+  "outcome/not-retryable",
+  "outcome/poisoned",
+  "picture-lost-race",
+  "prewarm",
+  "release/attempt-failed",
+  "release/grant-lost",
+  "release/handed-back",
+  "release/lease-dropped",
+  "release/lease-expired",
+  "remove-came-late",
+  "remove-task/ended-before",
+  "request-reused",
+  "submit-repeated",
+  "submit-retried",
+  "verb/cancel",
+  "verb/pause",
+  "verb/watch",
+  "void-job-met",
+  "zombie-write",
+];
+
+describe("drawn worlds", () => {
+  const results = new Map<number, SimResult>();
+  const marks = new Map<string, number>();
+
+  test(`${seeds} seeds break no invariant`, { timeout: 240_000 }, () => {
+    for (let seed = 1; seed <= seeds; seed += 1) {
+      const result = runCase(drawCase(seed));
+      expect(result.violation, `npm run sim -- --from ${seed} --seeds 1`).toBeUndefined();
+      results.set(seed, result);
+      for (const [mark, count] of result.marks) marks.set(mark, (marks.get(mark) ?? 0) + count);
+    }
+  });
+
+  test("hardly any run is void", () => {
+    const voids = [...results].filter(([, { voidBecause }]) => voidBecause !== undefined);
+
+    expect(results.size).toBe(seeds);
+    expect(voids.length).toBeLessThan(seeds / 20);
+  });
+
+  test("every kind of fault has hit something", () => {
+    const enabled = faultKinds.filter((kind) => kind !== "lost-suffix");
+
+    expect(enabled.filter((kind) => !marks.has(`fault/${kind}`))).toEqual([]);
+  });
+
+  test("every rare branch was taken", () => {
+    expect(rareBranches.filter((mark) => !marks.has(mark))).toEqual([]);
+  });
+});
+
+describe("kept cases", () => {
+  const files = readdirSync(casesFolder).filter((name) => name.endsWith(".json"));
+
+  test.each(files)("%s breaks no invariant any more", (name) => {
+    const simCase = JSON.parse(readFileSync(join(casesFolder, name), "utf8")) as SimCase;
+
+    expect(runCase(simCase).violation).toBeUndefined();
+  });
+});
