@@ -67,12 +67,12 @@ export class Farm {
   /** What people hold back is let go: jobs that are paused or wait for approval, drains. */
   liftHolds(): void {
     const { broker } = this.#world;
-    for (const { key, value } of broker.controls.values().toArray()) {
+    for (const { key, value } of Array.from(broker.controls.values())) {
       if (value.paused || !value.approved) {
         broker.controls.put(key, { ...value, paused: false, approved: true });
       }
     }
-    for (const { key, value } of broker.policies.values().toArray()) {
+    for (const { key, value } of Array.from(broker.policies.values())) {
       if (value.kind === "pool-policy" && value.policy.draining) {
         broker.policies.put(key, { ...value, policy: { ...value.policy, draining: false } });
       }

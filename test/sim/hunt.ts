@@ -3,6 +3,7 @@
  * memory while Node loads the module, in a process of its own; no file is touched. Prints one JSON
  * object: the seed and the invariant, or null where the mutant survives.
  */
+import { readFileSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -20,7 +21,7 @@ async function main(): Promise<void> {
     load(url, context, nextLoad) {
       const loaded = nextLoad(url, context);
       if (url !== target) return loaded;
-      const source = Buffer.from(loaded.source ?? "").toString();
+      const source = readFileSync(fileURLToPath(url), "utf8");
       const parts = source.split(mutant.find);
       if (parts.length !== 2) throw new RangeError(`${mutant.file}: ${parts.length - 1} matches`);
       isPlanted = true;

@@ -1,5 +1,5 @@
 /** Puts a broker together from its logs and its messenger. */
-import type { Clock, Log } from "@zfarm/runtime";
+import { type Clock, invariant, type Log } from "@zfarm/runtime";
 import type { BrokerBounds } from "./bounds.ts";
 import type { Broker } from "./broker.ts";
 import { LogJobControls } from "./job-controls.ts";
@@ -10,6 +10,7 @@ import type { Messenger, SubjectLog } from "./ports.ts";
 import { MessengerProgress } from "./progress-bus.ts";
 import { LogFarmRecords, LogJobRecords, LogPoolRecords } from "./records.ts";
 import { MessengerQueries } from "./scheduler-queries.ts";
+import type { ShardView } from "./shard-view.ts";
 import { LogTaskQueue } from "./task-queue.ts";
 import { untilLost } from "./until-lost.ts";
 import { MessengerLink } from "./worker-link.ts";
@@ -23,12 +24,14 @@ export interface BrokerLogs<Each = SubjectLog> {
   readonly jobs: Each;
   readonly pools: Each;
   readonly farm: Each;
-  readonly lease: Each;
+  /** One for each shard. */
+  readonly leases: readonly Each[];
 }
 
 export interface BrokerParts {
   readonly kind: Broker["kind"];
   readonly logs: BrokerLogs;
+  readonly shards: number;
   readonly messenger: Messenger;
   readonly bounds: BrokerBounds;
   readonly clock: Clock;
@@ -40,22 +43,32 @@ export interface BrokerParts {
 }
 
 export function assembleBroker(parts: BrokerParts): Broker {
+  return showBroker(parts, { shards: parts.shards, only: undefined });
+}
+
+function showBroker(parts: BrokerParts, view: ShardView): Broker {
   const { logs, messenger, bounds, clock, log, closing } = parts;
-  return {
+  const shard = view.only ?? 0;
+  const lease = logs.leases[shard];
+  invariant(lease !== undefined, `shard ${shard} is one of ${view.shards}`);
+  const broker: Broker = {
     kind: parts.kind,
-    queue: new LogTaskQueue(logs.queue),
-    outcomes: new LogOutcomes(logs.outcomes, clock),
-    controls: new LogJobControls(logs.controls),
+    shards: view.shards,
+    shard: (index) => (view.shards === 1 ? broker : showBroker(parts, { ...view, only: index })),
+    queue: new LogTaskQueue(logs.queue, view),
+    outcomes: new LogOutcomes(logs.outcomes, { clock, view }),
+    controls: new LogJobControls(logs.controls, view),
     policies: new LogPolicies(logs.policies),
     jobs: new LogJobRecords(logs.jobs),
     pools: new LogPoolRecords(logs.pools),
-    farm: new LogFarmRecords(logs.farm),
-    link: new MessengerLink({ messenger, bounds, log }),
+    farm: new LogFarmRecords(logs.farm, view),
+    link: new MessengerLink({ messenger, bounds, log, view }),
     progress: new MessengerProgress(messenger, log),
-    queries: new MessengerQueries({ messenger, bounds, log }),
-    leadership: new LeaseLeadership({ lease: logs.lease, bounds, clock, log, closing }),
+    queries: new MessengerQueries({ messenger, bounds, log, view }),
+    leadership: new LeaseLeadership({ lease, shard, bounds, clock, log, closing }),
     problem: parts.problem,
     untilLost: (stop) => untilLost(closing, stop),
     drain: parts.drain,
   };
+  return broker;
 }

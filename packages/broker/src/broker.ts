@@ -10,7 +10,6 @@
 import type {
   AttemptReport,
   Control,
-  FarmRecord,
   Heartbeat,
   JobControl,
   JobRecord,
@@ -36,6 +35,10 @@ export type Revision = bigint;
 
 export interface Broker {
   readonly kind: "nats" | "memory";
+  /** Parts of the farm with a leader each; projects are spread over them. */
+  readonly shards: number;
+  /** The same broker as the leader of one shard sees it. Of one shard it is the whole. */
+  shard(index: number): Broker;
   readonly queue: TaskQueue;
   readonly outcomes: OutcomeLog;
   readonly controls: JobControls;
@@ -170,10 +173,12 @@ export interface PoolRecords {
   find(pool: PoolId): Promise<PoolRecord | undefined>;
 }
 
-/** What holds for the farm as a whole; lost and restored with the streams. */
+/** Whether what the object store knows was put back; lost with the streams that it is about. */
 export interface FarmRecords {
-  find(): Promise<FarmRecord | undefined>;
-  put(record: FarmRecord): Promise<void>;
+  /** Of every shard that this broker shows. */
+  isRestored(): Promise<boolean>;
+  /** Leader: of its shard. */
+  markRestored(time: Date): Promise<void>;
 }
 
 /** Ends a subscription; harmless when repeated. */
@@ -182,10 +187,10 @@ export type Unsubscribe = () => void;
 /** Between workers and the leader. Handlers must not throw; what they throw stops the process. */
 export interface WorkerLink {
   /**
-   * Worker: asks for work and waits up to limits.askTimeoutMs. NO_LEADER, BROKER_UNAVAILABLE, or
-   * the stop signal's reason.
+   * Worker: asks the leader of a shard, the first by default, for work and waits up to
+   * limits.askTimeoutMs. NO_LEADER, BROKER_UNAVAILABLE, or the stop signal's reason.
    */
-  ask(request: WorkRequest, stop: AbortSignal): Promise<WorkGrant>;
+  ask(request: WorkRequest, stop: AbortSignal, shard?: number): Promise<WorkGrant>;
   /** Worker: best effort. */
   beat(heartbeat: Heartbeat): void;
   /** Worker: delivered to the leader, or NO_LEADER / BROKER_UNAVAILABLE. */

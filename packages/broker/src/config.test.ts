@@ -17,6 +17,7 @@ describe("readBrokerConfig", () => {
       credentials: undefined,
       streams: "create",
       replicas: 1,
+      shards: 1,
     });
   });
 

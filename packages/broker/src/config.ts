@@ -1,4 +1,5 @@
 /** Where a service finds its broker, from its environment. */
+import { limits } from "@zfarm/contract";
 import type { Clock, EnvReader, Log, Secret } from "@zfarm/runtime";
 import type { Broker } from "./broker.ts";
 import { connectNatsBroker } from "./nats/connect-nats-broker.ts";
@@ -9,6 +10,7 @@ export interface BrokerConfig {
   readonly credentials: Secret | undefined;
   readonly streams: StreamsMode;
   readonly replicas: number;
+  readonly shards: number;
 }
 
 /**
@@ -48,6 +50,7 @@ export function readBrokerConfig(
     credentials: reader.has("NATS_CREDS") ? reader.secret("NATS_CREDS") : undefined,
     streams: streams === "recreate" && !restores ? "require" : streams,
     replicas: reader.integer("NATS_REPLICAS", { default: 1, min: 1, max: 5 }),
+    shards: reader.integer("FARM_SHARDS", { default: 1, min: 1, max: limits.shardsMax }),
   };
 }
 

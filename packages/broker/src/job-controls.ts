@@ -3,12 +3,15 @@ import { JobControl, type JobRef, subjects, taskIdOf } from "@zfarm/contract";
 import type { Followed, JobControls, Revision, StoredControl } from "./broker.ts";
 import { decodeStored, encode } from "./codec.ts";
 import type { LogMessage, SubjectLog } from "./ports.ts";
+import { type ShardView, showsProject } from "./shard-view.ts";
 
 export class LogJobControls implements JobControls {
   readonly #log: SubjectLog;
+  readonly #view: ShardView;
 
-  constructor(log: SubjectLog) {
+  constructor(log: SubjectLog, view: ShardView) {
     this.#log = log;
+    this.#view = view;
   }
 
   async find(job: JobRef): Promise<StoredControl | undefined> {
@@ -26,7 +29,10 @@ export class LogJobControls implements JobControls {
     const filter = subjects.jobControlsAll;
     for await (const followed of this.#log.follow({ filter, after: 0n, stop })) {
       if (followed.kind === "caught-up") yield followed;
-      else yield { kind: "entry", entry: storedControl(followed.entry) };
+      else {
+        const entry = storedControl(followed.entry);
+        if (showsProject(this.#view, entry.control.project)) yield { kind: "entry", entry };
+      }
     }
   }
 }

@@ -3,7 +3,7 @@
  * revision of the first write is the epoch, so epochs grow whoever leads.
  */
 import { randomUUID } from "node:crypto";
-import { buckets, FarmError, leaderKey } from "@zfarm/contract";
+import { FarmError, leaderBucket, leaderKey } from "@zfarm/contract";
 import type { Clock, Log } from "@zfarm/runtime";
 import type { BrokerBounds } from "./bounds.ts";
 import type { Leadership, LeaderTerm, Revision } from "./broker.ts";
@@ -13,6 +13,7 @@ import { bucketSubject } from "./records.ts";
 export interface LeadershipNeeds {
   /** Its messages expire `bounds.leaderLeaseMs` after they were written. */
   readonly lease: SubjectLog;
+  readonly shard: number;
   readonly bounds: BrokerBounds;
   readonly clock: Clock;
   readonly log: Log;
@@ -20,7 +21,9 @@ export interface LeadershipNeeds {
   readonly closing: AbortSignal;
 }
 
-const subject = bucketSubject(buckets.leader, leaderKey);
+function subjectOf(shard: number): string {
+  return bucketSubject(leaderBucket(shard), leaderKey);
+}
 
 export class LeaseLeadership implements Leadership {
   readonly #needs: LeadershipNeeds;
@@ -50,6 +53,7 @@ export class LeaseLeadership implements Leadership {
   /** The epoch where nobody holds the lease; a standby sits out an outage of the broker. */
   async #take(bytes: Uint8Array): Promise<Revision | undefined> {
     try {
+      const subject = subjectOf(this.#needs.shard);
       const put = await this.#needs.lease.put({ subject, bytes, expected: 0n });
       return put.kind === "stored" ? put.revision : undefined;
     } catch (error) {
@@ -106,7 +110,8 @@ class LeaseTerm implements LeaderTerm {
   readonly #onClosing = (): void => this.#lose("the broker is being drained");
 
   async #renew(): Promise<void> {
-    const { bounds, clock, lease } = this.#needs;
+    const { bounds, clock, lease, shard } = this.#needs;
+    const subject = subjectOf(shard);
     while (!this.#over.signal.aborted) {
       await clock.sleep(bounds.leaderRenewMs, this.#over.signal);
       if (this.#over.signal.aborted) return;

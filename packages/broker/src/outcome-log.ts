@@ -12,14 +12,17 @@ import { type Clock, invariant } from "@zfarm/runtime";
 import type { Followed, FollowOutcomes, OutcomeLog, Revision, StoredOutcome } from "./broker.ts";
 import { decodeStored, encode } from "./codec.ts";
 import type { LogMessage, SubjectLog } from "./ports.ts";
+import { type ShardView, showsProject } from "./shard-view.ts";
 
 export class LogOutcomes implements OutcomeLog {
   readonly #log: SubjectLog;
   readonly #clock: Clock;
+  readonly #view: ShardView;
 
-  constructor(log: SubjectLog, clock: Clock) {
+  constructor(log: SubjectLog, { clock, view }: { clock: Clock; view: ShardView }) {
     this.#log = log;
     this.#clock = clock;
+    this.#view = view;
   }
 
   async publish(outcome: Outcome): Promise<"won" | "lost"> {
@@ -66,9 +69,16 @@ export class LogOutcomes implements OutcomeLog {
     const filter = job === undefined ? subjects.outcomesAll : subjects.outcomesOfJob(job);
     for await (const followed of this.#log.follow({ filter, after, stop })) {
       if (followed.kind === "caught-up") yield followed;
-      else yield { kind: "entry", entry: storedOutcome(followed.entry) };
+      else if (showsProject(this.#view, projectOf(followed.entry))) {
+        yield { kind: "entry", entry: storedOutcome(followed.entry) };
+      }
     }
   }
+}
+
+/** From the subject, so that what another shard's leader reads need not be decoded here. */
+function projectOf({ subject }: LogMessage): string {
+  return subject.split(".")[1] ?? "";
 }
 
 /** A fence belongs to one attempt, so the same fence and kind are the same news told again. */

@@ -7,10 +7,13 @@ import {
   type JobRef,
   type PoolId,
   PoolRecord,
+  ShardRecord,
+  shardKey,
 } from "@zfarm/contract";
 import type { FarmRecords, JobRecords, PoolRecords, Revision, StoredJob } from "./broker.ts";
 import { decodeStored, encode } from "./codec.ts";
 import type { LogMessage, SubjectLog } from "./ports.ts";
+import { assertSameShards, ledShard, type ShardView } from "./shard-view.ts";
 
 /** The subject of a key in a bucket, as NATS key-value stores have it (ADR-8). */
 export function bucketSubject(bucket: string, key: string): string {
@@ -70,20 +73,45 @@ export class LogPoolRecords implements PoolRecords {
 
 export class LogFarmRecords implements FarmRecords {
   readonly #log: SubjectLog;
+  readonly #view: ShardView;
 
-  constructor(log: SubjectLog) {
+  constructor(log: SubjectLog, view: ShardView) {
     this.#log = log;
+    this.#view = view;
   }
 
-  async find(): Promise<FarmRecord | undefined> {
-    const message = await this.#log.last(bucketSubject(buckets.farm, farmKey));
-    return message === undefined ? undefined : decodeStored(FarmRecord, message);
+  async isRestored(): Promise<boolean> {
+    const { only, shards } = this.#view;
+    const asked = only === undefined ? Array.from({ length: shards }, (_, shard) => shard) : [only];
+    const records = await Promise.all(asked.map((shard) => this.#log.last(shardSubject(shard))));
+    return records.every(
+      (stored) =>
+        stored !== undefined && decodeStored(ShardRecord, stored).restoredTime !== undefined,
+    );
   }
 
-  async put(record: FarmRecord): Promise<void> {
-    const subject = bucketSubject(buckets.farm, farmKey);
-    await this.#log.put({ subject, bytes: encode(FarmRecord, record) });
+  async markRestored(restoredTime: Date): Promise<void> {
+    const bytes = encode(ShardRecord, { restoredTime });
+    await this.#log.put({ subject: shardSubject(ledShard(this.#view)), bytes });
   }
+}
+
+/**
+ * Notes how many shards the farm has, or makes sure that it is so many. STATE_LOST where not:
+ * tasks would be looked for where nobody puts them.
+ */
+export async function settleShards(log: SubjectLog, shards: number): Promise<void> {
+  const subject = bucketSubject(buckets.farm, farmKey);
+  const put = await log.put({ subject, bytes: encode(FarmRecord, { shards }), expected: 0n });
+  if (put.kind === "stored") return;
+  const standing = await log.last(subject);
+  if (standing !== undefined) {
+    assertSameShards(shards, decodeStored(FarmRecord, standing).shards);
+  }
+}
+
+function shardSubject(shard: number): string {
+  return bucketSubject(buckets.farm, shardKey(shard));
 }
 
 function jobSubject(job: { readonly project: string; readonly job: string }): string {

@@ -1,26 +1,29 @@
 /** The live tasks: one message each, under the task's own subject. */
-import { type PoolId, QueuedTask, subjects, type TaskId, taskIdOf } from "@zfarm/contract";
+import { type PoolId, QueuedTask, shardOf, subjects, type TaskId, taskIdOf } from "@zfarm/contract";
 import { invariant } from "@zfarm/runtime";
 import type { Followed, Revision, StoredTask, TaskQueue } from "./broker.ts";
 import { decodeStored, encode } from "./codec.ts";
 import type { LogMessage, SubjectLog } from "./ports.ts";
+import type { ShardView } from "./shard-view.ts";
 
 export class LogTaskQueue implements TaskQueue {
   readonly #log: SubjectLog;
+  readonly #view: ShardView;
 
-  constructor(log: SubjectLog) {
+  constructor(log: SubjectLog, view: ShardView) {
     this.#log = log;
+    this.#view = view;
   }
 
   async add(task: QueuedTask): Promise<"added" | "exists"> {
     const bytes = encode(QueuedTask, task);
-    const put = await this.#log.put({ subject: subjectOf(task), bytes, expected: 0n });
+    const put = await this.#log.put({ subject: this.#subjectOf(task), bytes, expected: 0n });
     return put.kind === "stored" ? "added" : "exists";
   }
 
   async rewrite(task: QueuedTask, revision: Revision): Promise<Revision | "conflict"> {
     const bytes = encode(QueuedTask, task);
-    const put = await this.#log.put({ subject: subjectOf(task), bytes, expected: revision });
+    const put = await this.#log.put({ subject: this.#subjectOf(task), bytes, expected: revision });
     return put.kind === "stored" ? put.revision : "conflict";
   }
 
@@ -33,22 +36,27 @@ export class LogTaskQueue implements TaskQueue {
   }
 
   async find(pool: PoolId, id: TaskId): Promise<StoredTask | undefined> {
-    const message = await this.#log.last(subjects.queue(pool, id));
+    const message = await this.#log.last(this.#subject(pool, id));
     return message === undefined ? undefined : storedTask(message);
   }
 
   async *follow(stop: AbortSignal): AsyncIterable<Followed<StoredTask>> {
-    const filter = subjects.queueAll;
+    const { only } = this.#view;
+    const filter = only === undefined ? subjects.queueAll : subjects.queueOfShard(only);
     for await (const followed of this.#log.follow({ filter, after: 0n, stop })) {
       if (followed.kind === "caught-up") yield followed;
       else yield { kind: "entry", entry: storedTask(followed.entry) };
     }
   }
-}
 
-function subjectOf(task: QueuedTask): string {
-  invariant(task.spec !== undefined, "a queued task has a spec");
-  return subjects.queue(task.spec.pool as PoolId, taskIdOf(task.spec));
+  #subjectOf(task: QueuedTask): string {
+    invariant(task.spec !== undefined, "a queued task has a spec");
+    return this.#subject(task.spec.pool as PoolId, taskIdOf(task.spec));
+  }
+
+  #subject(pool: PoolId, id: TaskId): string {
+    return subjects.queue(shardOf(id.project, this.#view.shards), pool, id);
+  }
 }
 
 function storedTask(message: LogMessage): StoredTask {

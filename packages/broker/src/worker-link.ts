@@ -4,8 +4,10 @@ import {
   AttemptReportReply,
   Control,
   Heartbeat,
+  type LeasedTask,
   type PoolId,
   parseWorkerId,
+  shardOf,
   subjects,
   type WorkerId,
   WorkGrant,
@@ -16,27 +18,31 @@ import type { BrokerBounds } from "./bounds.ts";
 import type { Unsubscribe, WorkerLink } from "./broker.ts";
 import { type Codec, decodeAnswer, decodePassing, encode } from "./codec.ts";
 import type { IncomingMessage, Messenger } from "./ports.ts";
+import { ledShard, type ShardView, showsProject } from "./shard-view.ts";
 
 interface MessengerLinkNeeds {
   readonly messenger: Messenger;
   readonly bounds: BrokerBounds;
   readonly log: Log;
+  readonly view: ShardView;
 }
 
 export class MessengerLink implements WorkerLink {
   readonly #messenger: Messenger;
   readonly #bounds: BrokerBounds;
   readonly #log: Log;
+  readonly #view: ShardView;
 
-  constructor({ messenger, bounds, log }: MessengerLinkNeeds) {
+  constructor({ messenger, bounds, log, view }: MessengerLinkNeeds) {
     this.#messenger = messenger;
     this.#bounds = bounds;
     this.#log = log;
+    this.#view = view;
   }
 
-  async ask(request: WorkRequest, stop: AbortSignal): Promise<WorkGrant> {
+  async ask(request: WorkRequest, stop: AbortSignal, shard = 0): Promise<WorkGrant> {
     const answer = await this.#messenger.exchange({
-      subject: subjects.work(request.pool as PoolId),
+      subject: subjects.work(shard, request.pool as PoolId),
       bytes: encode(WorkRequest, request),
       timeoutMs: this.#bounds.askTimeoutMs,
       stop,
@@ -52,7 +58,7 @@ export class MessengerLink implements WorkerLink {
 
   async report(report: AttemptReport): Promise<void> {
     await this.#messenger.exchange({
-      subject: subjects.report,
+      subject: subjects.report(shardOf(report.task?.project ?? "", this.#view.shards)),
       bytes: encode(AttemptReport, report),
       timeoutMs: this.#bounds.brokerRequestMs,
     });
@@ -65,24 +71,34 @@ export class MessengerLink implements WorkerLink {
   serveAsks(
     handle: (request: WorkRequest, respond: (grant: WorkGrant) => void) => void,
   ): Unsubscribe {
-    return this.#listen(subjects.workAll, WorkRequest, (request, message) => {
-      handle(request, (grant) => message.reply(encode(WorkGrant, grant)));
+    const subject = subjects.workOfShard(ledShard(this.#view));
+    return this.#listen(subject, WorkRequest, (request, message) => {
+      handle(this.#shown(request), (grant) => message.reply(encode(WorkGrant, grant)));
     });
   }
 
   onBeat(handle: (heartbeat: Heartbeat) => void): Unsubscribe {
-    return this.#listen(subjects.beatAll, Heartbeat, handle);
+    return this.#listen(subjects.beatAll, Heartbeat, (heartbeat) => handle(this.#shown(heartbeat)));
   }
 
   serveReports(handle: (report: AttemptReport) => void): Unsubscribe {
-    return this.#listen(subjects.report, AttemptReport, (report, message) => {
+    return this.#listen(subjects.report(ledShard(this.#view)), AttemptReport, (report, message) => {
       handle(report);
       message.reply(encode(AttemptReportReply, {}));
     });
   }
 
   control(worker: WorkerId, control: Control): void {
-    this.#messenger.publish(subjects.control(worker), encode(Control, control));
+    const { only } = this.#view;
+    const told = only === undefined ? control : { ...control, shard: only };
+    this.#messenger.publish(subjects.control(worker), encode(Control, told));
+  }
+
+  /** What a worker holds of other shards is other leaders' business. */
+  #shown<Message extends { readonly running: LeasedTask[] }>(message: Message): Message {
+    if (this.#view.only === undefined) return message;
+    const running = message.running.filter(({ project }) => showsProject(this.#view, project));
+    return { ...message, running };
   }
 
   #listen<Message>(

@@ -13,6 +13,7 @@ export * from "./limits.ts";
 export * from "./object-keys.ts";
 export * from "./resource-names.ts";
 export * from "./shape.ts";
+export * from "./shards.ts";
 export * from "./status-details.ts";
 export * from "./subjects.ts";
 export * from "./task-state.ts";

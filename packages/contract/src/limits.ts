@@ -120,6 +120,11 @@ export const limits = {
   askHoldMs: 5_000,
   /** A worker that is sent away sooner than this waits as long before it asks again. */
   askAgainMs: 250,
+  /** With several shards: how long the home shard holds it, before the others are asked in turn. */
+  shardHoldMs: 500,
+  /** How long the others hold it: not at all. */
+  shardGlanceMs: 1,
+  shardsMax: 64,
   /** The worker waits this long for the answer: the hold and a slow network. */
   askTimeoutMs: 8_000,
   /** Leadership: how long the lease lives and how often it is renewed. */

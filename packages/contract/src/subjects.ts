@@ -15,15 +15,20 @@ export const streams = {
 
 export const buckets = { jobs: "jobs", pools: "pools", leader: "leader", farm: "farm" } as const;
 
-/** The key of the farm's own record in its bucket. */
+/** Keys of the farm's own records in their bucket: what holds for it, and for each shard. */
 export const farmKey = "farm";
+export const shardKey = (shard: number): string => `shard-${shard}`;
 
-/** The key of the leadership lease in its bucket. */
+/** The key of the lease of leadership in its bucket; each shard has a bucket of its own. */
 export const leaderKey = "scheduler";
+export const leaderBucket = (shard: number): string =>
+  shard === 0 ? buckets.leader : `${buckets.leader}-${shard}`;
 
 export const subjects = {
   /** One message per live task. */
-  queue: (pool: PoolId, id: TaskId) => `queue.${pool}.${id.project}.${id.job}.${id.index}`,
+  queue: (shard: number, pool: PoolId, id: TaskId) =>
+    `queue.${shard}.${pool}.${id.project}.${id.job}.${id.index}`,
+  queueOfShard: (shard: number) => `queue.${shard}.>`,
   queueAll: "queue.>",
   /** At most one message per task, ever. */
   outcome: (id: TaskId) => `outcome.${id.project}.${id.job}.${id.index}`,
@@ -37,16 +42,16 @@ export const subjects = {
   poolPolicy: (pool: PoolId) => `policy.pool.${pool}`,
   workerPolicy: (worker: WorkerId) => `policy.worker.${worker}`,
   policiesAll: "policy.*.*",
-  /** Requests for work; the leader answers. */
-  work: (pool: PoolId) => `work.${pool}`,
-  workAll: "work.*",
+  /** Requests for work; the leader of the shard answers. */
+  work: (shard: number, pool: PoolId) => `work.${shard}.${pool}`,
+  workOfShard: (shard: number) => `work.${shard}.*`,
   beat: (worker: WorkerId) => `beat.${worker}`,
   beatAll: "beat.*",
   /** Attempts that ended without an outcome. */
-  report: "report",
+  report: (shard: number) => `report.${shard}`,
   control: (worker: WorkerId) => `control.${worker}`,
   progress: (id: TaskId) => `progress.${id.project}.${id.job}.${id.index}`,
   progressOfJob: (ref: JobRef) => `progress.${ref.project}.${ref.job}.*`,
-  /** Questions to the leader. */
-  query: "scheduler.query",
+  /** Questions to the leader of a shard. */
+  query: (shard: number) => `scheduler.query.${shard}`,
 } as const;

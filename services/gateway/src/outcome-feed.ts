@@ -77,16 +77,21 @@ export class OutcomeFeed {
         if (entry !== undefined) {
           next += 1;
           yield { kind: "entry", entry };
-        } else if (this.#ended) {
-          if (this.#ended.error !== undefined) throw this.#ended.error;
-          return;
-        } else {
-          await untilTold(feed, stop);
+          continue;
         }
+        if (this.#hasEnded()) return;
+        await untilTold(feed, stop);
       }
     } finally {
       feed.watchers -= 1;
     }
+  }
+
+  /** Whether nothing more will come; throws what ended it. */
+  #hasEnded(): boolean {
+    if (!this.#ended) return false;
+    if (this.#ended.error !== undefined) throw this.#ended.error;
+    return true;
   }
 
   /** What fails here fails for those who wait: calls say it one by one, and readiness does. */

@@ -10,24 +10,29 @@ describe("a gateway of a farm with manifests", () => {
     const { farm } = createMemoryBroker();
     const clock = createManualClock();
     let isAway = true;
-    const find = async () => {
+    const isRestored = async () => {
       if (isAway) throw new FarmError("BROKER_UNAVAILABLE", "away");
-      return await farm.find();
+      return await farm.isRestored();
     };
     let isOpen = false;
     const never = new AbortController().signal;
-    const opening = untilRestored({ farm: { ...farm, find }, clock, log: silentLog }, never).then(
-      () => {
-        isOpen = true;
+    const opening = untilRestored(
+      {
+        farm: { markRestored: (time) => farm.markRestored(time), isRestored },
+        clock,
+        log: silentLog,
       },
-    );
+      never,
+    ).then(() => {
+      isOpen = true;
+    });
 
     await clock.advance(10_000);
     isAway = false;
     await clock.advance(10_000);
     expect(isOpen).toBe(false);
 
-    await farm.put({ restoredTime: new Date(1) });
+    await farm.markRestored(new Date(1));
     await clock.advance(1_000);
     await opening;
     expect(isOpen).toBe(true);

@@ -25,7 +25,7 @@ export async function untilRestored({ farm, clock, log }: Needs, stop: AbortSign
 /** An outage is no answer; the next look may get one. */
 async function isRestored(farm: Broker["farm"]): Promise<boolean> {
   try {
-    return (await farm.find())?.restoredTime !== undefined;
+    return await farm.isRestored();
   } catch (error) {
     if (!(error instanceof FarmError) || !errorTable[error.code].retry) throw error;
     return false;

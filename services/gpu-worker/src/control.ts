@@ -15,9 +15,10 @@ export interface ControlNeeds {
 /** Refuses leaders of an older epoch than the newest one heard. */
 export function obeyControl(needs: ControlNeeds, control: Control): void {
   const { state, runner, log, metrics } = needs;
-  if (!state.epochs.obeys(control.epoch)) {
+  const { epoch, shard = 0 } = control;
+  if (!state.epochs.obeys(epoch, shard)) {
     metrics.staleEpochsTotal.inc();
-    log.warn(describeEpochs(state, control.epoch), "command of an old leader is refused");
+    log.warn(describeEpochs(state, epoch, shard), "command of an old leader is refused");
     return;
   }
   switch (control.command?.$case) {
@@ -32,7 +33,7 @@ export function obeyControl(needs: ControlNeeds, control: Control): void {
       for (const held of state.held.all()) if (held.phase === "waiting") runner.handBack(held);
       return;
     case "announce":
-      state.meetLeader(control.epoch);
+      state.meetLeader(epoch, shard);
       return;
     case "resume":
       if (state.resume()) log.info({}, "leader ended the drain");
@@ -47,6 +48,6 @@ export function obeyControl(needs: ControlNeeds, control: Control): void {
   }
 }
 
-export function describeEpochs(state: WorkerState, epoch: bigint): object {
-  return { epoch: epoch.toString(), epoch_seen: state.epochs.seen.toString() };
+export function describeEpochs(state: WorkerState, epoch: bigint, shard: number): object {
+  return { epoch: epoch.toString(), epoch_seen: state.epochs.seen(shard).toString(), shard };
 }

@@ -5,12 +5,15 @@ import { backoffMs, type Clock, type Log } from "@zfarm/runtime";
 import type { AttemptRunner } from "./attempt-runner.ts";
 import { describeEpochs } from "./control.ts";
 import { chooseHandBacks } from "./domain/drain-plan.ts";
+import { ShardRound } from "./domain/shard-round.ts";
 import type { WorkerMetrics } from "./metrics.ts";
 import type { WorkerState } from "./worker-state.ts";
 
 export interface TaskLoopNeeds {
   readonly state: WorkerState;
   readonly link: Pick<Broker["link"], "ask">;
+  /** Parts of the farm with a leader each. */
+  readonly shards: number;
   readonly engine: { problem(): string | undefined };
   readonly runner: Pick<AttemptRunner, "begin" | "handBack" | "settle">;
   readonly clock: Clock;
@@ -27,7 +30,10 @@ interface LoopSignals {
   readonly giveUp: AbortSignal;
 }
 
-interface AskSignals extends LoopSignals {
+interface Ask extends LoopSignals {
+  readonly shard: number;
+  /** How long its leader may hold the request; undefined: as long as it likes. */
+  readonly holdMs: number | undefined;
   /** Aborts when a newer leader is there to be asked. */
   readonly outdated: AbortSignal;
 }
@@ -53,40 +59,58 @@ async function takeWork(needs: TaskLoopNeeds, signals: LoopSignals): Promise<voi
   const { state, engine, clock } = needs;
   const { stop } = signals;
   const canTakeWork = (): boolean => state.slotsFree > 0 && engine.problem() === undefined;
+  const round = new ShardRound(state.worker, needs.shards);
   let failures = 0;
   while (!stop.aborted) {
     await state.bell.until(canTakeWork, stop);
     if (stop.aborted) return;
-    const outdated = state.beginAsking();
+    const { shard, holdMs } = round.next();
+    const outdated = state.beginAsking(shard);
     const askedMs = clock.monotonic();
-    const grant = await askForWork(needs, { ...signals, outdated });
-    failures = grant === undefined ? failures + 1 : 0;
-    if (grant !== undefined) takeGrant(needs, grant);
-    else await clock.sleep(backoffMs(failures), AbortSignal.any([stop, outdated]));
-    // Sent away at once: asked anew at once it would be so again, as where two workers have one
-    // name and each ends the request of the other.
-    if (grant?.leases.length === 0 && clock.monotonic() - askedMs < limits.askAgainMs) {
-      await clock.sleep(limits.askAgainMs, AbortSignal.any([stop, outdated]));
+    const grant = await askForWork(needs, { ...signals, shard, holdMs, outdated });
+    if (grant !== undefined) {
+      failures = 0;
+      takeGrant(needs, grant, shard);
+      if (grant.leases.length > 0) round.restart();
+      else if (holdMs !== limits.shardGlanceMs) await calmDown(needs, { askedMs, stop, outdated });
+      continue;
     }
+    // A shard without a leader must not keep the worker from the others.
+    failures += 1;
+    const waitMs = round.isOver ? backoffMs(failures) : 0;
+    await clock.sleep(waitMs, AbortSignal.any([stop, outdated]));
     if (outdated.aborted) failures = 0;
   }
+}
+
+/**
+ * Who was sent away at once would be so again, as where two workers have one name and each ends
+ * the request of the other: it waits a little before it asks again.
+ */
+async function calmDown(
+  { clock }: TaskLoopNeeds,
+  ask: { askedMs: number; stop: AbortSignal; outdated: AbortSignal },
+): Promise<void> {
+  if (clock.monotonic() - ask.askedMs >= limits.askAgainMs) return;
+  await clock.sleep(limits.askAgainMs, AbortSignal.any([ask.stop, ask.outdated]));
 }
 
 /** The leader's answer; undefined where there is none now and asking again later may help. */
 async function askForWork(
   needs: TaskLoopNeeds,
-  { stop, giveUp, outdated }: AskSignals,
+  { stop, giveUp, outdated, shard, holdMs }: Ask,
 ): Promise<WorkGrant | undefined> {
   const { state, link, log } = needs;
   const request = {
     worker: state.worker,
     pool: state.pool,
-    epochSeen: state.epochs.seen,
+    epochSeen: state.epochs.seen(shard),
     slotsFree: Math.min(state.slotsFree, limits.batchTasksMax),
     running: state.held.leased(),
+    ...(holdMs === undefined ? {} : { holdMs }),
   };
   try {
-    return await link.ask(request, AbortSignal.any([giveUp, outdated]));
+    return await link.ask(request, AbortSignal.any([giveUp, outdated]), shard);
   } catch (error) {
     if (stop.aborted || outdated.aborted) return undefined;
     if (!(error instanceof FarmError) || !errorTable[error.code].retry) throw error;
@@ -95,11 +119,11 @@ async function askForWork(
   }
 }
 
-function takeGrant(needs: TaskLoopNeeds, grant: WorkGrant): void {
+function takeGrant(needs: TaskLoopNeeds, grant: WorkGrant, shard: number): void {
   const { state, runner, log, metrics } = needs;
-  if (!state.epochs.obeys(grant.epoch)) {
+  if (!state.epochs.obeys(grant.epoch, shard)) {
     metrics.staleEpochsTotal.inc();
-    log.warn(describeEpochs(state, grant.epoch), "grant of an old leader is refused");
+    log.warn(describeEpochs(state, grant.epoch, shard), "grant of an old leader is refused");
     return;
   }
   if (grant.leases.length === 0) return;

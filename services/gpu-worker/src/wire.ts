@@ -71,9 +71,10 @@ export async function wireGpuWorker(
   );
   const lastStepMs = (): number => run.lastStepMs;
   app.spawn("tasks", (stop) =>
-    runTaskLoop({ state, link, engine, runner, clock, log, metrics, lastStepMs }, stop).finally(
-      () => drained.abort(),
-    ),
+    runTaskLoop(
+      { state, link, shards: broker.shards, engine, runner, clock, log, metrics, lastStepMs },
+      stop,
+    ).finally(() => drained.abort()),
   );
   return { engine };
 }

@@ -16,7 +16,7 @@ export class WorkerState {
   /** Aborts when there is something to tell at once. */
   #news = new AbortController();
   /** The newest request for work: what it knew, and how to give it up. */
-  #asking = { epochSeen: 0n, outdated: new AbortController() };
+  #asking = { shard: 0, epochSeen: 0n, outdated: new AbortController() };
 
   constructor(identity: {
     readonly worker: WorkerId;
@@ -63,17 +63,20 @@ export class WorkerState {
   }
 
   /**
-   * Begins a round of asking for work. The signal aborts when a leader makes itself known that is
-   * newer than any heard of until now: the request is then open with a leader that is gone.
+   * Begins to ask a shard's leader for work. The signal aborts when a leader of it makes itself
+   * known that is newer than any heard of until now: the request is then open with one that is
+   * gone.
    */
-  beginAsking(): AbortSignal {
-    this.#asking = { epochSeen: this.epochs.seen, outdated: new AbortController() };
+  beginAsking(shard: number): AbortSignal {
+    const epochSeen = this.epochs.seen(shard);
+    this.#asking = { shard, epochSeen, outdated: new AbortController() };
     return this.#asking.outdated.signal;
   }
 
   /** A leader has said that it leads. */
-  meetLeader(epoch: bigint): void {
-    if (epoch > this.#asking.epochSeen) this.#asking.outdated.abort();
+  meetLeader(epoch: bigint, shard: number): void {
+    const asking = this.#asking;
+    if (shard === asking.shard && epoch > asking.epochSeen) asking.outdated.abort();
   }
 
   /** Tasks that could begin now. None while too many pictures wait for the store. */

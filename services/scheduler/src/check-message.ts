@@ -3,6 +3,7 @@ import {
   type AttemptReport,
   type Heartbeat,
   type LeasedTask,
+  limits,
   type Outcome,
   parseJobId,
   parsePoolId,
@@ -21,9 +22,9 @@ export function readAsk(request: WorkRequest, ask: number): WorkAsked | undefine
   const worker = readWorker(request.worker);
   const pool = parsePoolId(request.pool);
   if (worker === undefined || pool === undefined) return undefined;
-  const { slotsFree, epochSeen, running, shelf } = request;
+  const { slotsFree, epochSeen, running, shelf, holdMs = limits.askHoldMs } = request;
   const what = { ask, worker, pool, slotsFree, epochSeen, shelf, running: usable(running) };
-  return { kind: "work-asked", ...what };
+  return { kind: "work-asked", ...what, holdMs: Math.min(holdMs, limits.askHoldMs) };
 }
 
 /** Who lives, and what it holds. */

@@ -76,7 +76,7 @@ describe("a leader with an object store", () => {
     await expect
       .poll(() => app.problems())
       .toEqual(["the farm is being restored from its manifests"]);
-    expect(await broker.farm.find()).toBeUndefined();
+    expect(await broker.farm.isRestored()).toBe(false);
 
     isAway = false;
     await expect.poll(() => app.problems(), { timeout: 10_000 }).toEqual([]);
@@ -89,7 +89,7 @@ describe("a leader with an object store", () => {
 
     const app = await start(blobs);
 
-    await expect.poll(() => broker.farm.find()).toBeDefined();
+    await expect.poll(() => broker.farm.isRestored()).toBe(true);
     expect(await app.problems()).toEqual([]);
     expect(await leads()).toBe(true);
   });

@@ -12,15 +12,24 @@ import { reconcileRound } from "./reconcile-round.ts";
 import type { StoreMetrics } from "./store-metrics.ts";
 import { sweepObjects, sweepStart } from "./sweep-objects.ts";
 
+interface StoreKeeperNeeds {
+  readonly blobs: BlobStore;
+  readonly metrics: StoreMetrics;
+  /** Whether a project lies in the leader's shard. */
+  readonly isOwn: (project: string) => boolean;
+}
+
 /** Lives as long as the process: what its probes say about the store work of the current term. */
 export class StoreKeeper {
   readonly #blobs: BlobStore;
   readonly #metrics: StoreMetrics;
+  readonly #isOwn: StoreKeeperNeeds["isOwn"];
   #isRestoring = false;
 
-  constructor(blobs: BlobStore, metrics: StoreMetrics) {
+  constructor({ blobs, metrics, isOwn }: StoreKeeperNeeds) {
     this.#blobs = blobs;
     this.#metrics = metrics;
+    this.#isOwn = isOwn;
   }
 
   /** A leader that still puts back what was lost is not ready; a standby has no part in it. */
@@ -49,7 +58,7 @@ export class StoreKeeper {
     const { ended } = decider;
     const reconcile = this.#createReconcile(decider);
     await this.#attempt("reconcile", decider, async () => {
-      this.#isRestoring = (await broker.farm.find())?.restoredTime === undefined;
+      this.#isRestoring = !(await broker.farm.isRestored());
     });
     for (let tries = 1; !(await reconcile()) && !ended.aborted; tries += 1) {
       await clock.sleep(backoffMs(tries), ended);
@@ -76,6 +85,7 @@ export class StoreKeeper {
     const needs: ReconcileNeeds = {
       broker,
       blobs: this.#blobs,
+      isOwn: this.#isOwn,
       live: (job) => new Set(decider.scheduler.describeJob(job).map(({ index }) => index)),
       clock,
       log,
@@ -87,7 +97,7 @@ export class StoreKeeper {
 
   #sweepNeeds(decider: Decider) {
     const { broker, clock } = decider.needs;
-    return { broker, blobs: this.#blobs, clock, metrics: this.#metrics };
+    return { broker, blobs: this.#blobs, isOwn: this.#isOwn, clock, metrics: this.#metrics };
   }
 
   /** Whether the round came through; throws what no later round would heal. */

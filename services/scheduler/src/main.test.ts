@@ -50,7 +50,7 @@ async function knows(name: string): Promise<boolean> {
 describe.skipIf(!hasServer)("a scheduler process", () => {
   beforeAll(async () => {
     nats = await startNatsServer();
-    const config = { servers: [nats.url], credentials: undefined, replicas: 1 };
+    const config = { servers: [nats.url], credentials: undefined, replicas: 1, shards: 1 };
     const needs = { name: "test", log: silentLog };
     broker = await openBroker({ ...config, streams: "create" }, needs);
   }, 60_000);

@@ -58,7 +58,7 @@ function createFarmGauges(registry: Registry) {
     }),
     leader: new Gauge({
       name: "zfarm_scheduler_leader",
-      help: "1 while this process leads, else 0.",
+      help: "Shards that this process leads: of one shard 1 or 0.",
       registers,
     }),
     epoch: new Gauge({

@@ -28,6 +28,8 @@ import type { StoreMetrics } from "./store-metrics.ts";
 export interface ReconcileNeeds {
   readonly broker: Pick<Broker, "queue" | "outcomes" | "controls" | "jobs" | "farm">;
   readonly blobs: Pick<BlobStore, "get" | "list" | "remove">;
+  /** Whether a project lies in the leader's shard. */
+  readonly isOwn: (project: string) => boolean;
   /** Indexes of the job's tasks that the leader knows to be live. */
   readonly live: (job: JobRef) => ReadonlySet<number>;
   readonly clock: Clock;

@@ -1,6 +1,6 @@
 /** One comparison of all manifests with the streams; the farm is restored once it came through. */
 
-import { limits, manifestPrefix } from "@zfarm/contract";
+import { limits, manifestPrefix, parseManifestKey } from "@zfarm/contract";
 import { forEachBounded } from "@zfarm/runtime";
 import { type ReconcileNeeds, reconcileJob } from "./reconcile-job.ts";
 
@@ -14,6 +14,8 @@ export async function reconcileRound(
   const { blobs, broker, clock } = needs;
   await forEachBounded(blobs.list(manifestPrefix), limits.reconcileParallel, async (found) => {
     ended.throwIfAborted();
+    const job = parseManifestKey(found.key);
+    if (job !== undefined && !needs.isOwn(job.project)) return;
     const isOld = clock.now() - found.modifiedMs > limits.outcomeRetentionMs;
     if (endedBefore.has(found.key) && !isOld) return;
     const result = await reconcileJob(needs, found);
@@ -23,8 +25,7 @@ export async function reconcileRound(
       endedBefore.delete(found.key);
     }
   });
-  const record = await broker.farm.find();
-  if (record?.restoredTime !== undefined) return;
-  await broker.farm.put({ ...record, restoredTime: new Date(clock.now()) });
+  if (await broker.farm.isRestored()) return;
+  await broker.farm.markRestored(new Date(clock.now()));
   needs.log.info({}, "farm is restored: every manifest was compared with the streams");
 }

@@ -92,7 +92,7 @@ describe.skipIf(!hasServer)("a farm with manifests that lost its broker's state"
   }
 
   async function expectWhole(broker: Broker): Promise<void> {
-    await expect.poll(() => broker.farm.find(), { timeout: 20_000 }).toBeDefined();
+    await expect.poll(() => broker.farm.isRestored(), { timeout: 20_000 }).toBe(true);
     const ended = await broker.outcomes.list(ref);
     expect(ended).toHaveLength(tasksOfJob / 4);
     expect((await broker.jobs.find(ref))?.record.admitted).toBe(true);
@@ -152,7 +152,7 @@ describe.skipIf(!hasServer)("a farm with manifests that lost its broker's state"
 
   test("has lost nothing when an older state of its server was put back", async () => {
     const before = await farm.connect();
-    await before.farm.put({ restoredTime: new Date(1) });
+    await before.farm.markRestored(new Date(1));
     await farm.server.snapshot();
     await fill(before);
     await before.drain();
@@ -161,7 +161,8 @@ describe.skipIf(!hasServer)("a farm with manifests that lost its broker's state"
 
     startScheduler({});
     const broker = await farm.connect();
-    await expect.poll(() => broker.outcomes.list(ref).then((all) => all.length)).toBe(10);
+    const endedTasks = () => broker.outcomes.list(ref).then((all) => all.length);
+    await expect.poll(endedTasks, { timeout: 20_000 }).toBe(10);
     await expect.poll(() => broker.jobs.find(ref), { timeout: 20_000 }).toBeDefined();
     await expectWhole(broker);
   }, 60_000);

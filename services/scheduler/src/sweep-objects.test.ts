@@ -32,7 +32,7 @@ describe("the sweep", () => {
   async function sweep(agedMs: number, after = sweepStart): Promise<string> {
     const clock = { ...systemClock, now: () => Date.now() + agedMs };
     const metrics = createStoreMetrics(new Registry());
-    return await sweepObjects({ broker, blobs, clock, metrics }, after);
+    return await sweepObjects({ isOwn: () => true, broker, blobs, clock, metrics }, after);
   }
 
   async function end(fence: bigint, kind: OutcomeKind = OutcomeKind.SUCCEEDED): Promise<void> {

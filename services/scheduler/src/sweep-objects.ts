@@ -12,6 +12,8 @@ import type { StoreMetrics } from "./store-metrics.ts";
 export interface SweepNeeds {
   readonly broker: { readonly outcomes: Pick<Broker["outcomes"], "find"> };
   readonly blobs: Pick<BlobStore, "list" | "remove">;
+  /** Whether a project lies in the leader's shard. */
+  readonly isOwn: (project: string) => boolean;
   readonly clock: Clock;
   readonly metrics: StoreMetrics;
 }
@@ -29,7 +31,8 @@ export async function sweepObjects(needs: SweepNeeds, after: string): Promise<st
     const ageMs = clock.now() - modifiedMs;
     // Older than outcomes are kept: no outcome could tell whether it is garbage.
     const isOfAge = ageMs > limits.objectSweepAgeMs && ageMs < limits.outcomeRetentionMs;
-    if (object !== undefined && isOfAge && isGarbage({ ...object, key }, await find(object))) {
+    const isOurs = object !== undefined && needs.isOwn(object.task.project);
+    if (isOurs && isOfAge && isGarbage({ ...object, key }, await find(object))) {
       await blobs.remove(key);
       metrics.swept.inc();
     }

@@ -1,8 +1,10 @@
 /** Puts the scheduler together inside an app. */
 import type { BlobStore } from "@zfarm/blobs";
 import { type Broker, copyOutcomes } from "@zfarm/broker";
+import { shardOf } from "@zfarm/contract";
 import { type App, invariant } from "@zfarm/runtime";
 import type { SchedulerConfig } from "./config.ts";
+import { shareGauges } from "./gauge-share.ts";
 import { StoreKeeper } from "./keep-store.ts";
 import { leadLoop } from "./lead-loop.ts";
 import { createSchedulerMetrics } from "./metrics.ts";
@@ -19,20 +21,27 @@ export async function wireScheduler(
   config: SchedulerConfig,
   { broker, blobs }: SchedulerNeeds,
 ): Promise<void> {
-  const metrics = createSchedulerMetrics(app.registry);
-  const needs = {
-    broker: copying(config, { broker, blobs }),
-    clock: app.clock,
-    log: app.log,
-    metrics,
-  };
-  const store = blobs && new StoreKeeper(blobs, createStoreMetrics(app.registry));
+  const { clock, log, registry } = app;
+  const { shards } = broker;
+  const metrics = createSchedulerMetrics(registry);
+  const storeMetrics = createStoreMetrics(registry);
   app.ready(() => broker.problem());
-  app.ready(() => store?.problem());
   app.spawn("broker-state", (stop) => broker.untilLost(stop));
-  app.spawn("lead", (stop) =>
-    leadLoop({ ...needs, ...(store === undefined ? {} : { store }) }, config.candidate, stop),
-  );
+  // Every process stands for every shard: which of them leads which is decided by chance.
+  for (let shard = 0; shard < shards; shard += 1) {
+    const isOwn = (project: string): boolean => shardOf(project, shards) === shard;
+    const store = blobs && new StoreKeeper({ blobs, metrics: storeMetrics, isOwn });
+    const seen = shards === 1 ? broker : broker.shard(shard);
+    const needs = {
+      broker: copying(config, { broker: seen, blobs }),
+      clock,
+      log: shards === 1 ? log : log.child({ shard }),
+      metrics: shards === 1 ? metrics : shareGauges(metrics),
+      ...(store === undefined ? {} : { store }),
+    };
+    app.ready(() => store?.problem());
+    app.spawn(`lead-${shard}`, (stop) => leadLoop(needs, config.candidate, stop));
+  }
 }
 
 /** The broker, whose outcomes are copied where the farm keeps manifests. */

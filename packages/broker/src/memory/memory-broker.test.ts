@@ -2,8 +2,8 @@ import type { Broker } from "@zfarm/broker";
 import { defineBrokerContract } from "@zfarm/testing";
 import { createMemoryFarm } from "./memory-broker.ts";
 
-defineBrokerContract("memory", async (bounds) => {
-  const farm = createMemoryFarm({ bounds });
+defineBrokerContract("memory", async (bounds, shards = 1) => {
+  const farm = createMemoryFarm({ bounds, shards });
   const open: Broker[] = [];
   return {
     connect: async () => {

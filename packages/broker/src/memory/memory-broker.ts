@@ -1,5 +1,5 @@
 /** The broker of one process: NATS's twin in semantics, with nothing that survives a restart. */
-import { buckets, streams } from "@zfarm/contract";
+import { buckets, leaderBucket, streams } from "@zfarm/contract";
 import { type Clock, type Log, silentLog, systemClock } from "@zfarm/runtime";
 import { assembleBroker } from "../assemble-broker.ts";
 import { type BrokerBounds, boundsWith } from "../bounds.ts";
@@ -13,6 +13,8 @@ export interface MemoryBrokerOptions {
   readonly bounds?: Partial<BrokerBounds>;
   readonly clock?: Clock;
   readonly log?: Log;
+  /** 1 by default. */
+  readonly shards?: number;
 }
 
 /** What a nats-server would keep; every broker that connects to it sees the same. */
@@ -25,7 +27,7 @@ export function createMemoryBroker(options: MemoryBrokerOptions = {}): Broker {
 }
 
 export function createMemoryFarm(options: MemoryBrokerOptions = {}): MemoryFarm {
-  const { clock = systemClock, log = silentLog } = options;
+  const { clock = systemClock, log = silentLog, shards = 1 } = options;
   const bounds = boundsWith(options.bounds);
   const stores = {
     queue: new MemoryStore({ name: streams.queue, clock, messagesMax: bounds.queueTasksMax }),
@@ -48,8 +50,10 @@ export function createMemoryFarm(options: MemoryBrokerOptions = {}): MemoryFarm 
     jobs: new MemoryStore({ name: buckets.jobs, clock, maxAgeMs: bounds.jobRetentionMs }),
     pools: new MemoryStore({ name: buckets.pools, clock }),
     farm: new MemoryStore({ name: buckets.farm, clock }),
-    lease: new MemoryStore({ name: buckets.leader, clock, maxAgeMs: bounds.leaderLeaseMs }),
   };
+  const leases = Array.from({ length: shards }, (_, shard) => {
+    return new MemoryStore({ name: leaderBucket(shard), clock, maxAgeMs: bounds.leaderLeaseMs });
+  });
   const listeners: MemoryListeners = new Set();
 
   return {
@@ -67,8 +71,9 @@ export function createMemoryFarm(options: MemoryBrokerOptions = {}): MemoryFarm 
           jobs: open(stores.jobs),
           pools: open(stores.pools),
           farm: open(stores.farm),
-          lease: open(stores.lease),
+          leases: leases.map(open),
         },
+        shards,
         messenger: new MemoryMessenger({ listeners, clock, closing }),
         bounds,
         clock,

@@ -1,13 +1,15 @@
 /** Opens the broker on a NATS server or cluster with JetStream. */
-import { jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, credsAuthenticator, type NatsConnection } from "@nats-io/transport-node";
-import { FarmError, limits } from "@zfarm/contract";
+import { buckets, FarmError, FarmRecord, farmKey, limits } from "@zfarm/contract";
 import { backoffMs, type Clock, type Log, type Secret, systemClock } from "@zfarm/runtime";
 import { assembleBroker, type BrokerLogs } from "../assemble-broker.ts";
 import { type BrokerBounds, boundsWith } from "../bounds.ts";
 import type { Broker } from "../broker.ts";
 import { drainedReason } from "../drained.ts";
-import { declareStreams, type StreamsMode } from "./declare-streams.ts";
+import { bucketSubject, settleShards } from "../records.ts";
+import { assertSameShards } from "../shard-view.ts";
+import { declareStreams, findStream, type StreamsMode } from "./declare-streams.ts";
 import { natsFarmError } from "./errors.ts";
 import { NatsLink } from "./nats-link.ts";
 import { NatsLog } from "./nats-log.ts";
@@ -28,6 +30,8 @@ export interface NatsBrokerOptions {
   readonly streams?: StreamsMode;
   /** Copies of each stream that this process creates; 1 by default. */
   readonly replicas?: number;
+  /** Parts of the farm with a leader each; 1 by default, and the same for every process. */
+  readonly shards?: number;
   readonly bounds?: Partial<BrokerBounds>;
 }
 
@@ -42,6 +46,7 @@ export async function connectNatsBroker(options: NatsBrokerOptions): Promise<Bro
     return assembleBroker({
       kind: "nats",
       logs,
+      shards: options.shards ?? 1,
       messenger: new NatsMessenger(link),
       bounds,
       clock,
@@ -84,10 +89,12 @@ async function openLogs(link: NatsLink, options: NatsBrokerOptions): Promise<Bro
   const jetStreamOptions = { timeout: bounds.brokerRequestMs };
   const client = jetstream(connection, jetStreamOptions);
   const manager = await jetstreamManager(connection, jetStreamOptions);
-  const specs = streamSpecs(bounds, options.replicas ?? 1);
+  const { replicas = 1, shards = 1 } = options;
+  await checkShards(manager, shards);
+  const { leases, ...specs } = streamSpecs(bounds, { replicas, shards });
   const infos = await declareStreams({
     manager,
-    specs: Object.values(specs),
+    specs: [...Object.values(specs), ...leases],
     mode: options.streams ?? "create",
     clock,
     log,
@@ -96,6 +103,8 @@ async function openLogs(link: NatsLink, options: NatsBrokerOptions): Promise<Bro
   link.watch(() => guard.verify());
   const open = ({ config }: StreamSpec): NatsLog =>
     new NatsLog({ name: config.name, link, client, manager, guard });
+  const farm = open(specs.farm);
+  await settleShards(farm, shards);
   return {
     queue: open(specs.queue),
     outcomes: open(specs.outcomes),
@@ -103,9 +112,18 @@ async function openLogs(link: NatsLink, options: NatsBrokerOptions): Promise<Bro
     policies: open(specs.policies),
     jobs: open(specs.jobs),
     pools: open(specs.pools),
-    farm: open(specs.farm),
-    lease: open(specs.lease),
+    farm,
+    leases: leases.map(open),
   };
+}
+
+/** Before anything is made: what a process with another number would miss is not lost. */
+async function checkShards(manager: JetStreamManager, shards: number): Promise<void> {
+  const bucket = `KV_${buckets.farm}`;
+  if ((await findStream(manager, bucket)) === undefined) return;
+  const subject = bucketSubject(buckets.farm, farmKey);
+  const stored = await manager.streams.getMessage(bucket, { last_by_subj: subject });
+  if (stored !== null) assertSameShards(shards, FarmRecord.decode(stored.data).shards);
 }
 
 /** Sends what is buffered where there is a connection; without one nothing can be saved. */

@@ -75,11 +75,16 @@ function lossOf(
 ): string | undefined {
   const names = missing.map(({ config }) => config.name).join(", ");
   if (mode === "require") return `streams missing: ${names}; this process may not create them`;
-  const used = present.find(({ config, state }) => state.last_seq >= firstOf(config));
+  const used = present.find(isUsed);
   if (used === undefined || mode === "recreate") return undefined;
   const layout = layoutOf(present);
   if (layout !== undefined && missing.every((spec) => spec.layout > layout)) return undefined;
   return `streams missing: ${names}, while ${used.config.name} has been in use`;
+}
+
+/** Whether it ever held anything of a farm's work; its own record is there from the start. */
+function isUsed({ config, state }: StreamInfo): boolean {
+  return config.name !== `KV_${buckets.farm}` && state.last_seq >= firstOf(config);
 }
 
 /** The layout of the farm that made these streams; undefined where QUEUE, which knows, is lost. */

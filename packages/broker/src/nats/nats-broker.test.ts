@@ -2,5 +2,5 @@ import { defineBrokerContract, findServerForTests, openNatsFarm } from "@zfarm/t
 import { describe } from "vitest";
 
 describe.runIf((await findServerForTests()) !== undefined)("on a real nats-server", () => {
-  defineBrokerContract("nats", (bounds) => openNatsFarm({ bounds }));
+  defineBrokerContract("nats", (bounds, shards = 1) => openNatsFarm({ bounds, shards }));
 });

@@ -182,25 +182,26 @@ describe.runIf(server !== undefined)("the broker's state", () => {
     async (lost) => {
       const first = await farm.connect();
       await first.queue.add(someTask());
-      await first.farm.put({ restoredTime: new Date() });
+      await first.outcomes.publish(someOutcome({ index: 1 }));
+      await first.farm.markRestored(new Date());
       await first.drain();
       await manager.streams.delete(lost);
       expect(await codeOf(farm.connect())).toBe("STATE_LOST");
 
       const restorer = await farm.connect({ streams: "recreate" });
 
-      expect(await restorer.farm.find()).toBeUndefined();
+      expect(await restorer.farm.isRestored()).toBe(false);
       expect(await codeOf(farm.connect({ streams: "require" }))).toMatch("no FarmError");
     },
   );
 
   test("a farm that has all its streams stays restored", async () => {
     const first = await farm.connect();
-    await first.farm.put({ restoredTime: new Date(5_000) });
+    await first.farm.markRestored(new Date());
 
     const restorer = await farm.connect({ streams: "recreate" });
 
-    expect(await restorer.farm.find()).toEqual({ restoredTime: new Date(5_000) });
+    expect(await restorer.farm.isRestored()).toBe(true);
   });
 
   test("epochs and positions of outcomes grow even over the loss of everything", async () => {
@@ -221,6 +222,22 @@ describe.runIf(server !== undefined)("the broker's state", () => {
     expect(second.epoch < 2n ** 32n).toBe(true);
     await after.outcomes.publish(someOutcome());
     expect((await after.outcomes.lastRevision()) > position).toBe(true);
+  });
+
+  test("a process that counts other shards is refused and changes nothing", async () => {
+    const first = await farm.connect({ shards: 2 });
+    await first.queue.add(someTask());
+
+    for (const shards of [1, 3]) {
+      for (const mode of ["create", "recreate"] as const) {
+        await expect(farm.connect({ shards, streams: mode })).rejects.toThrow(
+          `this farm has 2 shard(s), and this process is set to ${shards}`,
+        );
+      }
+    }
+
+    const again = await farm.connect({ shards: 2 });
+    expect(again.problem()).toBeUndefined();
   });
 
   test("whoever waits for it learns that the state is lost, and of nothing else", async () => {
@@ -284,7 +301,7 @@ describe.runIf(server !== undefined)("the broker's state", () => {
 
   test("a message that nobody can read stops whoever follows", async () => {
     const broker = await farm.connect();
-    connection.publish("queue.default.default.job.0", new Uint8Array([255, 255, 255]));
+    connection.publish("queue.0.default.default.job.0", new Uint8Array([255, 255, 255]));
 
     const follow = new FollowReader(broker.queue.follow(never));
 

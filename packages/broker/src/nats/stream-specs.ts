@@ -5,7 +5,7 @@
  */
 import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/transport-node";
-import { buckets, streams, subjects } from "@zfarm/contract";
+import { buckets, leaderBucket, streams, subjects } from "@zfarm/contract";
 import type { BrokerLogs } from "../assemble-broker.ts";
 import type { BrokerBounds } from "../bounds.ts";
 
@@ -50,7 +50,10 @@ const vital = [
 ] as const;
 
 /** One specification per log, in the order in which they are created. */
-export function streamSpecs(bounds: BrokerBounds, replicas: number): BrokerLogs<StreamSpec> {
+export function streamSpecs(
+  bounds: BrokerBounds,
+  { replicas, shards }: { readonly replicas: number; readonly shards: number },
+): BrokerLogs<StreamSpec> {
   const common = {
     retention: RetentionPolicy.Limits,
     storage: StorageType.File,
@@ -61,7 +64,7 @@ export function streamSpecs(bounds: BrokerBounds, replicas: number): BrokerLogs<
     num_replicas: replicas,
   };
   return {
-    ...bucketSpecs(common, bounds),
+    ...bucketSpecs(common, { ...bounds, shards }),
     queue: {
       config: {
         ...common,
@@ -108,11 +111,11 @@ export function streamSpecs(bounds: BrokerBounds, replicas: number): BrokerLogs<
   };
 }
 
-type Buckets = "jobs" | "pools" | "farm" | "lease";
+type Buckets = "jobs" | "pools" | "farm" | "leases";
 
 function bucketSpecs(
   common: Omit<StreamSettings, "name">,
-  bounds: BrokerBounds,
+  bounds: BrokerBounds & { readonly shards: number },
 ): Pick<BrokerLogs<StreamSpec>, Buckets> {
   const bucket = (name: string, ageMs: number): StreamSettings => ({
     ...common,
@@ -126,11 +129,11 @@ function bucketSpecs(
     pools: { config: bucket(buckets.pools, 0), vital, layout: 1 },
     farm: { config: bucket(buckets.farm, 0), vital, layout: 3 },
     // A leader counts on the lease living exactly this long.
-    lease: {
-      config: bucket(buckets.leader, bounds.leaderLeaseMs),
+    leases: Array.from({ length: bounds.shards }, (_, shard) => ({
+      config: bucket(leaderBucket(shard), bounds.leaderLeaseMs),
       vital: [...vital, "max_age"],
-      layout: 1,
+      layout: shard === 0 ? 1 : 3,
       firstRevision: firstEpoch,
-    },
+    })),
   };
 }

@@ -8,6 +8,7 @@ import { defineOutcomeContract } from "./broker-outcome-contract.ts";
 import { defineQueueContract } from "./broker-queue-contract.ts";
 import { defineQueueFollowContract } from "./broker-queue-follow-contract.ts";
 import { defineRecordContract } from "./broker-record-contract.ts";
+import { defineShardContract } from "./broker-shard-contract.ts";
 import { defineWishesContract } from "./broker-wishes-contract.ts";
 
 export function defineBrokerContract(name: string, open: OpenFarm): void {
@@ -20,5 +21,6 @@ export function defineBrokerContract(name: string, open: OpenFarm): void {
     defineLinkContract(open);
     defineLeadershipContract(open);
     defineLifeContract(open);
+    defineShardContract(open);
   });
 }

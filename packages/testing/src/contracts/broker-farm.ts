@@ -11,18 +11,19 @@ export interface FarmUnderTest {
   close(): Promise<void>;
 }
 
-export type OpenFarm = (bounds: Partial<BrokerBounds>) => Promise<FarmUnderTest>;
+/** Shards: 1 where they are not given. */
+export type OpenFarm = (bounds: Partial<BrokerBounds>, shards?: number) => Promise<FarmUnderTest>;
 
 /** Starts farms for tests and closes each after its test. */
 export function useFarm(
   open: OpenFarm,
-): (bounds?: Partial<BrokerBounds>) => Promise<FarmUnderTest> {
+): (bounds?: Partial<BrokerBounds>, shards?: number) => Promise<FarmUnderTest> {
   const farms: FarmUnderTest[] = [];
   afterEach(async () => {
     for (const farm of farms.splice(0)) await farm.close();
   });
-  return async (bounds = {}) => {
-    const farm = await open(bounds);
+  return async (bounds = {}, shards = 1) => {
+    const farm = await open(bounds, shards);
     farms.push(farm);
     return farm;
   };

@@ -53,14 +53,13 @@ export function defineRecordContract(open: OpenFarm): void {
       expect(await jobs.update(someJobRecord(), 5n)).toBe("conflict");
     });
 
-    test("keeps the newest record of the farm, and has none at first", async () => {
+    test("knows whether the farm was restored", async () => {
       const { farm } = await (await start()).connect();
-      expect(await farm.find()).toBeUndefined();
+      expect(await farm.isRestored()).toBe(false);
 
-      await farm.put({ restoredTime: new Date(1_000) });
-      await farm.put({ restoredTime: new Date(2_000) });
+      await farm.markRestored(new Date(1_000));
 
-      expect(await farm.find()).toEqual({ restoredTime: new Date(2_000) });
+      expect(await farm.isRestored()).toBe(true);
     });
 
     test("keeps the newest record of each pool", async () => {

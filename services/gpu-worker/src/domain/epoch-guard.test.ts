@@ -9,7 +9,7 @@ test("obeys an epoch exactly when none newer was heard", () => {
 
       for (const [at, epoch] of epochs.entries()) {
         const isNewest = epochs.slice(0, at).every((older) => older <= epoch);
-        expect(guard.obeys(epoch)).toBe(isNewest);
+        expect(guard.obeys(epoch, 0)).toBe(isNewest);
       }
     }),
   );
@@ -18,8 +18,15 @@ test("obeys an epoch exactly when none newer was heard", () => {
 test("names the newest epoch it heard", () => {
   const guard = new EpochGuard();
 
-  guard.obeys(7n);
-  guard.obeys(3n);
+  guard.obeys(7n, 0);
+  guard.obeys(3n, 0);
 
-  expect(guard.seen).toBe(7n);
+  expect(guard.seen(0)).toBe(7n);
+});
+
+test("compares no epochs of different shards", () => {
+  const guard = new EpochGuard();
+  guard.obeys(7n, 0);
+
+  expect([guard.seen(1), guard.obeys(3n, 1), guard.obeys(5n, 0)]).toEqual([0n, true, false]);
 });

@@ -78,7 +78,8 @@ describe("a pool that is to drain", () => {
 });
 
 /** The worker fails so many tasks in a way that may be its own fault, each a while after the other. */
-function failOn(core: CoreDriver, worker: string, times: number, from = 100) {
+function failOn(core: CoreDriver, worker: string, tasks: { times: number; from?: number }) {
+  const { times, from = 100 } = tasks;
   const effects = [];
   for (let n = 0; n < times; n += 1) {
     const task = buildTask(from + n, { job: `f${worker}` });
@@ -95,7 +96,7 @@ describe("a worker in quarantine", () => {
     const core = CoreDriver.leading();
     for (const worker of ["w1", "w2"]) core.beat(worker, []);
 
-    const effects = failOn(core, "w1", limits.strikesMax);
+    const effects = failOn(core, "w1", { times: limits.strikesMax });
     core.store(buildTask(0));
     core.ask("w1");
 
@@ -108,14 +109,14 @@ describe("a worker in quarantine", () => {
       core.waitBeating(limits.askHoldMs, beats);
       if (ms + limits.askHoldMs < limits.quarantineMs) expect(core.ask("w1")).toEqual([]);
     }
-    core.wait(limits.sweepEveryMs);
+    core.wait(limits.forgetEveryMs);
     expect(core.askFor("w1")?.leases).toHaveLength(1);
   });
 
   test("is served at once when it is forgiven", () => {
     const core = CoreDriver.leading();
     for (const worker of ["w1", "w2"]) core.beat(worker, []);
-    failOn(core, "w1", limits.strikesMax);
+    failOn(core, "w1", { times: limits.strikesMax });
     core.store(buildTask(0));
     core.ask("w1");
 
@@ -129,7 +130,7 @@ describe("a worker in quarantine", () => {
     const workers = ["w1", "w2", "w3", "w4"];
     for (const worker of workers) core.beat(worker, []);
 
-    const effects = workers.flatMap((worker) => failOn(core, worker, limits.strikesMax));
+    const effects = workers.flatMap((worker) => failOn(core, worker, { times: limits.strikesMax }));
 
     expect(only(effects, "worker-quarantined").map(({ worker }) => worker)).toEqual(["w1", "w2"]);
   });
@@ -138,7 +139,7 @@ describe("a worker in quarantine", () => {
     const core = CoreDriver.leading();
     core.beat("w1", []);
 
-    expect(only(failOn(core, "w1", 9), "worker-quarantined")).toEqual([]);
+    expect(only(failOn(core, "w1", { times: 9 }), "worker-quarantined")).toEqual([]);
   });
 
   test("is let go when the tasks turn out to be bad everywhere, and its request counts again", () => {
@@ -160,7 +161,7 @@ describe("a worker in quarantine", () => {
     core.store(buildTask(50));
     core.report("w2", last, taskFault);
 
-    core.wait(limits.sweepEveryMs);
+    core.wait(limits.forgetEveryMs);
     expect(core.askFor("w1")?.leases).toHaveLength(1);
   });
 });
@@ -187,13 +188,10 @@ describe("a project whose tasks crash too much", () => {
     const projects = first.leases.map(({ spec }) => spec?.project);
     const second = core.take("w2", 8);
 
-    expect([...projects, ...second.leases.map(({ spec }) => spec?.project)].toSorted()).toEqual([
-      "p",
-      "q",
-      "q",
-      "q",
-    ]);
-    expect([first, second].map(({ leases }) => leases.length).toSorted()).toEqual([1, 3]);
+    const all = [...projects, ...second.leases.map(({ spec }) => spec?.project)];
+    expect(all.filter((project) => project === "p")).toHaveLength(1);
+    expect(all.filter((project) => project === "q")).toHaveLength(3);
+    expect(new Set([first.leases.length, second.leases.length])).toEqual(new Set([1, 3]));
     expect(core.reasonsOf("j", "p")).toEqual({ suspected: 2 });
     core.finishAll(first);
     core.finishAll(second);

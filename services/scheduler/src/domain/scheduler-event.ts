@@ -50,6 +50,8 @@ export interface WorkAsked {
   readonly running: readonly LeasedTask[];
   /** The adapters at hand; absent for a worker that takes none. */
   readonly shelf?: Shelf | undefined;
+  /** How long it may be held; absent: `limits.askHoldMs`. */
+  readonly holdMs?: number;
 }
 
 export interface BeatHeard {

@@ -61,7 +61,7 @@ export function takeAsk(state: FarmState, event: WorkAsked): void {
     answerEmpty(state, entry, "asked-anew");
     return;
   }
-  state.timers.set(entry.timer, state.now + limits.askHoldMs);
+  state.timers.set(entry.timer, state.now + (event.holdMs ?? limits.askHoldMs));
   openAsk(state, entry);
 }
 

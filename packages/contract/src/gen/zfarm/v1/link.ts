@@ -44,7 +44,11 @@ export interface WorkRequest {
   slotsFree: number;
   running: LeasedTask[];
   /** Absent: a worker that takes no adapters. */
-  shelf?: Shelf | undefined;
+  shelf?:
+    | Shelf
+    | undefined;
+  /** How long the leader may hold the request while it has nothing; absent: as long as it likes. */
+  holdMs?: number | undefined;
 }
 
 /** The adapters that a worker has at hand, and how many it can take. */
@@ -105,6 +109,8 @@ export interface Control {
     | { $case: "prewarm"; value: PrewarmCommand }
     | { $case: "resume"; value: ResumeCommand }
     | undefined;
+  /** Whose leader says so: epochs of different shards are not compared. */
+  shard?: number | undefined;
 }
 
 export interface DrainCommand {
@@ -333,7 +339,7 @@ export const LeasedTask: MessageFns<LeasedTask> = {
 };
 
 function createBaseWorkRequest(): WorkRequest {
-  return { worker: "", pool: "", epochSeen: 0n, slotsFree: 0, running: [], shelf: undefined };
+  return { worker: "", pool: "", epochSeen: 0n, slotsFree: 0, running: [], shelf: undefined, holdMs: undefined };
 }
 
 export const WorkRequest: MessageFns<WorkRequest> = {
@@ -358,6 +364,9 @@ export const WorkRequest: MessageFns<WorkRequest> = {
     }
     if (message.shelf !== undefined) {
       Shelf.encode(message.shelf, writer.uint32(50).fork()).join();
+    }
+    if (message.holdMs !== undefined) {
+      writer.uint32(56).uint32(message.holdMs);
     }
     return writer;
   },
@@ -423,6 +432,14 @@ export const WorkRequest: MessageFns<WorkRequest> = {
             message.shelf = Shelf.decode(reader, reader.uint32());
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.holdMs = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -446,6 +463,7 @@ export const WorkRequest: MessageFns<WorkRequest> = {
     message.slotsFree = object.slotsFree ?? 0;
     message.running = object.running?.map((e) => LeasedTask.fromPartial(e)) || [];
     message.shelf = (object.shelf !== undefined && object.shelf !== null) ? Shelf.fromPartial(object.shelf) : undefined;
+    message.holdMs = object.holdMs ?? undefined;
     return message;
   },
 };
@@ -976,7 +994,7 @@ export const AttemptReportReply: MessageFns<AttemptReportReply> = {
 };
 
 function createBaseControl(): Control {
-  return { epoch: 0n, command: undefined };
+  return { epoch: 0n, command: undefined, shard: undefined };
 }
 
 export const Control: MessageFns<Control> = {
@@ -1003,6 +1021,9 @@ export const Control: MessageFns<Control> = {
       case "resume":
         ResumeCommand.encode(message.command.value, writer.uint32(50).fork()).join();
         break;
+    }
+    if (message.shard !== undefined) {
+      writer.uint32(56).uint32(message.shard);
     }
     return writer;
   },
@@ -1068,6 +1089,14 @@ export const Control: MessageFns<Control> = {
             message.command = { $case: "resume", value: ResumeCommand.decode(reader, reader.uint32()) };
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.shard = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1118,6 +1147,7 @@ export const Control: MessageFns<Control> = {
         break;
       }
     }
+    message.shard = object.shard ?? undefined;
     return message;
   },
 };

@@ -213,6 +213,12 @@ export interface JobManifest {
 
 /** What holds for the farm as a whole, in the farm bucket. */
 export interface FarmRecord {
+  /** Projects are spread over so many shards, from the first start of the farm on. */
+  shards: number;
+}
+
+/** What holds for one shard, in the farm bucket. */
+export interface ShardRecord {
   /** Set once every manifest was compared with the streams since those were created. */
   restoredTime?: Date | undefined;
 }
@@ -1688,13 +1694,13 @@ export const JobManifest: MessageFns<JobManifest> = {
 };
 
 function createBaseFarmRecord(): FarmRecord {
-  return { restoredTime: undefined };
+  return { shards: 0 };
 }
 
 export const FarmRecord: MessageFns<FarmRecord> = {
   encode(message: FarmRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.restoredTime !== undefined) {
-      Timestamp.encode(toTimestamp(message.restoredTime), writer.uint32(10).fork()).join();
+    if (message.shards !== 0) {
+      writer.uint32(8).uint32(message.shards);
     }
     return writer;
   },
@@ -1709,6 +1715,61 @@ export const FarmRecord: MessageFns<FarmRecord> = {
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseFarmRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.shards = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FarmRecord>): FarmRecord {
+    return FarmRecord.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FarmRecord>): FarmRecord {
+    const message = createBaseFarmRecord();
+    message.shards = object.shards ?? 0;
+    return message;
+  },
+};
+
+function createBaseShardRecord(): ShardRecord {
+  return { restoredTime: undefined };
+}
+
+export const ShardRecord: MessageFns<ShardRecord> = {
+  encode(message: ShardRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.restoredTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.restoredTime), writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ShardRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShardRecord();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1732,11 +1793,11 @@ export const FarmRecord: MessageFns<FarmRecord> = {
     }
   },
 
-  create(base?: DeepPartial<FarmRecord>): FarmRecord {
-    return FarmRecord.fromPartial(base ?? {});
+  create(base?: DeepPartial<ShardRecord>): ShardRecord {
+    return ShardRecord.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<FarmRecord>): FarmRecord {
-    const message = createBaseFarmRecord();
+  fromPartial(object: DeepPartial<ShardRecord>): ShardRecord {
+    const message = createBaseShardRecord();
     message.restoredTime = object.restoredTime ?? undefined;
     return message;
   },
