@@ -1,5 +1,6 @@
 /** Projects share device time by weight, whatever their tasks cost and whoever comes and goes. */
 import { limits } from "@zfarm/contract";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { buildTask, buildTasks, CoreDriver, engineCrash, only } from "../../testing/drive-core.ts";
 
@@ -86,6 +87,44 @@ describe("projects with a backlog", () => {
 
     expect(served["a"]).toBeGreaterThanOrEqual(39);
     expect(served["b"]).toBeGreaterThanOrEqual(9);
+  });
+});
+
+describe("two projects that always have a backlog", () => {
+  test("never differ by more than one task of each, over any window", () => {
+    const weight = fc.integer({ min: 1, max: 20 });
+    const ms = fc.integer({ min: 1, max: 5_000 });
+    const costs = fc.array(ms, { minLength: 40, maxLength: 40 });
+    fc.assert(
+      fc.property(fc.tuple(weight, weight), fc.tuple(costs, costs), (weights, tasks) => {
+        const core = CoreDriver.leading();
+        for (const [place, project] of ["a", "b"].entries()) {
+          core.projectPolicy(project, { weight: weights[place] ?? 1 });
+          core.store(...buildTasks(40, { project, width: 64 * (place + 1) }));
+        }
+        const had = [0, 0];
+        const largest = weights.map((each) => 5_000 / each);
+        let [lowest, highest] = [0, 0];
+
+        while (core.countQueued() > 40) {
+          const lease = core.takeOne("w1");
+          const { project, index = 0 } = lease.spec ?? {};
+          const place = project === "a" ? 0 : 1;
+          const cost = tasks[place]?.[index] ?? 1;
+          core.finish("w1", lease, cost);
+          had[place] = (had[place] ?? 0) + cost / (weights[place] ?? 1);
+          const ahead = (had[0] ?? 0) - (had[1] ?? 0);
+          [lowest, highest] = [Math.min(lowest, ahead), Math.max(highest, ahead)];
+          // Whoever has run dry is not backlogged any more.
+          if (Object.keys(core.reasonsOf("j", "a")).length === 0) break;
+          if (Object.keys(core.reasonsOf("j", "b")).length === 0) break;
+        }
+
+        const bound = (largest[0] ?? 0) + (largest[1] ?? 0);
+        expect(highest - lowest).toBeLessThanOrEqual(bound + 1e-6);
+      }),
+      { numRuns: 100 },
+    );
   });
 });
 

@@ -96,6 +96,16 @@ describe("a second try", () => {
     expect(only(effects, "grant")).toEqual([]);
   });
 
+  test("is not begun after the expire time", () => {
+    const core = CoreDriver.leading();
+    core.poolPolicy({ speculateAfter: 2 });
+    core.store(buildTask(0, { expireAt: core.now + ms }));
+    const first = core.takeOne("w1");
+    core.ask("w2");
+
+    expect(only(lag(core, first, 9 * ms), "grant")).toEqual([]);
+  });
+
   test("makes no third one", () => {
     const { core, first, second } = doubled();
     core.ask("w3");
