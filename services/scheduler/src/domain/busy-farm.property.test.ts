@@ -93,7 +93,7 @@ const move = fc.oneof(
 describe("whatever everybody wants", () => {
   test("wishes are kept, no task is lost, and every one that waits is counted as explained", () => {
     fc.assert(
-      fc.property(fc.array(move, { maxLength: 140 }), (moves) => {
+      fc.property(fc.array(move, { maxLength: 140, size: "max" }), (moves) => {
         const model = new FarmModel();
 
         for (const each of moves) model.play(each);
@@ -106,7 +106,7 @@ describe("whatever everybody wants", () => {
 
   test("nothing is remembered of what has ended", () => {
     fc.assert(
-      fc.property(fc.array(move, { minLength: 60, maxLength: 140 }), (moves) => {
+      fc.property(fc.array(move, { minLength: 60, maxLength: 140, size: "max" }), (moves) => {
         const model = new FarmModel();
         for (const each of moves) model.play(each);
         model.heal();
@@ -118,7 +118,7 @@ describe("whatever everybody wants", () => {
   });
 
   test("the random walks reach what the plain ones do not", () => {
-    const walks = fc.sample(fc.array(move, { minLength: 80, maxLength: 140 }), {
+    const walks = fc.sample(fc.array(move, { minLength: 80, maxLength: 140, size: "max" }), {
       seed: 7,
       numRuns: 300,
     });

@@ -61,7 +61,7 @@ const jobOf = (project: string) => taskIdOf({ project, job: "j", index: 0 });
 describe("whatever happens", () => {
   test("no task is lost, leased twice, granted after its end, or tried without bound", () => {
     fc.assert(
-      fc.property(fc.array(move, { maxLength: 120 }), (moves) => {
+      fc.property(fc.array(move, { maxLength: 120, size: "max" }), (moves) => {
         const model = new FarmModel();
 
         for (const each of moves) model.play(each);
@@ -117,7 +117,7 @@ describe("whatever happens", () => {
   });
 
   test("the random walks reach every decision but those that need a crowd", () => {
-    const walks = fc.sample(fc.array(move, { minLength: 60, maxLength: 120 }), {
+    const walks = fc.sample(fc.array(move, { minLength: 60, maxLength: 120, size: "max" }), {
       seed: 7,
       numRuns: 200,
     });
@@ -162,7 +162,7 @@ describe("whatever happens", () => {
 
   test("the same events give the same effects", () => {
     fc.assert(
-      fc.property(fc.array(move, { maxLength: 60 }), (moves) => {
+      fc.property(fc.array(move, { maxLength: 60, size: "max" }), (moves) => {
         const [one, other] = [new FarmModel(), new FarmModel()];
 
         for (const each of moves) {
