@@ -6,7 +6,9 @@ import type { FaultRate } from "./nemesis/plan-faults.ts";
 const farm = { workers: 8, schedulers: 2, gateways: 2, natsRestartMs: 100 };
 const killWorkers: FaultRate = { kind: "kill-worker", everyMs: 2_000, isRegular: true };
 const killNats: FaultRate = { kind: "kill-nats", everyMs: 2_000, isRegular: true };
-const killLeaders: FaultRate = { kind: "kill-leader", everyMs: 5_000, isRegular: true };
+const killLeadersAfterMs = 5_000;
+/** What a task may wait after its worker died: its lease, and three seconds. */
+const recoveryMs = limits.leaseMs + 3_000;
 /** Leadership is taken over when the lease ran out; then workers are heard for two beats. */
 const takeoverMs = 6_000;
 
@@ -31,6 +33,7 @@ export function acceptanceRuns({ tasks, minutes }: AcceptanceScale): AcceptanceR
       tasks,
       withinMs,
       measured: "kill-worker",
+      recoveryMs,
       faultsMin: Math.floor(faultsIn(killWorkers.everyMs) * 0.9),
       faultsInFlightMin: Math.floor(faultsIn(killWorkers.everyMs) * 0.6),
     },
@@ -41,20 +44,23 @@ export function acceptanceRuns({ tasks, minutes }: AcceptanceScale): AcceptanceR
       tasks,
       withinMs,
       measured: "kill-nats",
+      recoveryMs,
       faultsMin: Math.floor(faultsIn(killNats.everyMs) * 0.9),
       faultsInFlightMin: Math.floor(faultsIn(killNats.everyMs) * 0.6),
     },
     {
       name: "leader",
       farm,
-      faults: [killLeaders],
+      faults: [],
+      killLeadersAfterMs,
       tasks,
-      // Nothing is granted while nobody leads, and that is most of the time here.
-      withinMs: 3 * withinMs,
+      withinMs,
       measured: "kill-leader",
-      faultsMin: Math.floor(faultsIn(killLeaders.everyMs) * 0.9),
-      faultsInFlightMin: Math.floor(faultsIn(killLeaders.everyMs) * 0.6),
+      recoveryMs,
       gapMs: takeoverMs,
+      // While a takeover lasts nothing is granted, so the run is longer than its tasks alone.
+      faultsMin: Math.floor(faultsIn(killLeadersAfterMs) * 0.9),
+      faultsInFlightMin: Math.floor(faultsIn(killLeadersAfterMs) * 0.6),
     },
     {
       name: "all",
@@ -70,6 +76,8 @@ export function acceptanceRuns({ tasks, minutes }: AcceptanceScale): AcceptanceR
       enoughMs,
       withinMs: enoughMs + 120_000,
       measured: "kill-worker",
+      // The leader may die between the worker and its own noticing, and the next one takes over.
+      recoveryMs: recoveryMs + takeoverMs,
       faultsMin: Math.floor(enoughMs / 8_000),
       faultsInFlightMin: Math.floor(enoughMs / 16_000),
     },
@@ -90,6 +98,7 @@ export const shortRun: AcceptanceRun = {
   enoughMs: 30_000,
   withinMs: 120_000,
   measured: "kill-worker",
+  recoveryMs: recoveryMs + takeoverMs,
   faultsMin: 5,
   faultsInFlightMin: 3,
 };

@@ -15,7 +15,7 @@ import { type LoadReport, runLoad } from "./history/load.ts";
 import { measureGaps, measureRecovery, percentile, type Recovery } from "./history/recovery.ts";
 import { keepEvidence } from "./keep-evidence.ts";
 import { type FaultKind, type FaultRate, planFaults } from "./nemesis/plan-faults.ts";
-import { runFaults } from "./nemesis/run-faults.ts";
+import { killLeadersAfter, runFaults } from "./nemesis/run-faults.ts";
 import { createRandom } from "./random.ts";
 import { atLeast, below, exactly, type Gate, type Verdict } from "./verdict.ts";
 
@@ -23,6 +23,8 @@ export interface AcceptanceRun {
   readonly name: string;
   readonly farm: FarmOptions;
   readonly faults: readonly FaultRate[];
+  /** Every leader is killed once it has led for so long. */
+  readonly killLeadersAfterMs?: number;
   /** Tasks to ask for at most. */
   readonly tasks: number;
   /** Nothing new is asked for after this; absent: until all tasks were asked for. */
@@ -33,12 +35,12 @@ export interface AcceptanceRun {
   readonly measured: FaultKind;
   readonly faultsMin: number;
   readonly faultsInFlightMin: number;
+  /** A task that was hit must be gone on with within this, at p99. */
+  readonly recoveryMs: number;
   /** The whole farm may stand still this long after the measured fault. */
   readonly gapMs?: number;
 }
 
-/** What a task may wait after its worker died: its lease, and three seconds. */
-const recoveryMs = limits.leaseMs + 3_000;
 /** Three crashes under one task end it; that many kills of one task are the schedule's doing. */
 const crashReasons: readonly string[] = ["WORKER_LOST", "ENGINE_CRASHED", "POISONED"];
 const violationsShown = 20;
@@ -66,7 +68,12 @@ async function runOn(farm: ChaosFarm, run: AcceptanceRun, seed: string): Promise
   const startedMs = history.now();
   const faultsOver = new AbortController();
   const plan = planFaults(run.faults, run.enoughMs ?? run.withinMs, random.fork("faults"));
-  const faulting = runFaults(farm, plan, faultsOver.signal);
+  const faulting = Promise.all([
+    runFaults(farm, plan, faultsOver.signal),
+    run.killLeadersAfterMs === undefined
+      ? undefined
+      : killLeadersAfter(farm, run.killLeadersAfterMs, faultsOver.signal),
+  ]);
   const stop = AbortSignal.timeout(run.withinMs);
   const enough = run.enoughMs === undefined ? {} : { enough: AbortSignal.timeout(run.enoughMs) };
   const options = { client, history, random: random.fork("load"), lanes, tasks: run.tasks, stop };
@@ -82,13 +89,15 @@ async function runOn(farm: ChaosFarm, run: AcceptanceRun, seed: string): Promise
   const judgement = checkHistory(history.entries, scan, { toleratedFailures: crashReasons });
   const { counts, violations } = judgement;
   const recovery = measureRecovery(history.events, run.measured);
-  const gaps = measureGaps(history.events, run.measured, run.gapMs ?? recoveryMs);
+  const gaps = measureGaps(history.events, run.measured, run.gapMs ?? run.recoveryMs);
+  const faults = countFaults(history.events);
   const gates = [
     exactly("violations", violations.length, 0),
     exactly("tasks given up before their time", countGivenUp(scan, history.events), 0),
     exactly("tasks that nobody went on with", recovery.unrecovered.length, 0),
     ...judgeLoad(load, run, counts.tasksAcked),
     ...judgeFaults(recovery, gaps, run),
+    ...run.faults.map(({ kind }) => atLeast(`${kind} happened`, faults[kind], 1)),
   ];
   return {
     name: run.name,
@@ -99,7 +108,7 @@ async function runOn(farm: ChaosFarm, run: AcceptanceRun, seed: string): Promise
     counts,
     violationsTotal: violations.length,
     violations: violations.slice(0, violationsShown),
-    faults: countFaults(history.events),
+    faults,
     errors: load.errors,
     measures: { ...describeTimes(recovery, gaps), restMs },
   };
@@ -131,7 +140,7 @@ function judgeFaults(recovery: Recovery, gaps: readonly number[], run: Acceptanc
   return [
     atLeast(`${run.measured} faults`, faults, run.faultsMin),
     atLeast(`${run.measured} faults that hit work in hand`, faultsInFlight, run.faultsInFlightMin),
-    below("recovery p99, ms", percentile(recovery.recoveryMs, 0.99), recoveryMs),
+    below("recovery p99, ms", percentile(recovery.recoveryMs, 0.99), run.recoveryMs),
     ...(run.gapMs === undefined ? [] : [below("dispatch gap p99, ms", gapP99, run.gapMs)]),
   ];
 }
