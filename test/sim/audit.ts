@@ -94,7 +94,7 @@ function checkHonesty({ oracle, case: { faults, workload } }: World): void {
   const isPeaceful = workload.every((item) => item.kind !== "submit" || item.nature === "good");
   for (const truth of oracle.tasks.values()) {
     const { key, nature, outcome } = truth;
-    if (outcome?.kind === OutcomeKind.SUCCEEDED && nature !== "good") {
+    if (outcome?.kind === OutcomeKind.SUCCEEDED && nature !== "good" && nature !== "flaky") {
       oracle.violate("I7", `${key} is ${nature} and has a picture`);
     }
     if (outcome?.kind === OutcomeKind.FAILED && isPeaceful && faults.length === 0) {

@@ -41,8 +41,14 @@ export interface Fault {
   readonly level: number;
 }
 
-/** How a task behaves under a worker. */
-export type TaskNature = "good" | "kills-worker" | "kills-engine" | "bad-numbers" | "unusable";
+/** How a task behaves under a worker; a flaky one fails every other time. */
+export type TaskNature =
+  | "good"
+  | "flaky"
+  | "kills-worker"
+  | "kills-engine"
+  | "bad-numbers"
+  | "unusable";
 
 export interface Submit {
   readonly at: number;

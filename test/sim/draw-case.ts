@@ -83,7 +83,7 @@ function drawFairnessCase(seed: number): SimCase {
     faults: [],
   };
   const workload: WorkItem[] = [];
-  const frame = { options, sizeMax: 20, poison: 0, endMs: 1 };
+  const frame = { options, sizeMax: 20, poison: 0, flaky: 0, endMs: 1 };
   const jobs = Math.ceil((options.workers * options.slots * 90_000) / (1_000 * 20));
   for (let project = 0; project < projects; project += 1) {
     const at = project === projects - 1 ? 30_000 : 0;
@@ -163,10 +163,11 @@ function drawWorkload(seed: number, options: SimOptions): WorkItem[] {
   const taskMs = stepMs * 5.3;
   const tasksWanted = (endMs * load * workers * slots) / taskMs;
   const sizeMax = rand.pick([1, 4, 20]);
-  const poison = rand.chance(0.4) ? 0.15 : 0;
+  const poison = rand.chance(0.5) ? 0.2 : 0;
+  const flaky = rand.chance(0.5) ? 0.3 : 0;
   const items: WorkItem[] = [];
   for (let tasks = 0, request = 1; tasks < tasksWanted && request < 400; request += 1) {
-    const submit = drawSubmit(rand, { options, request, sizeMax, poison, endMs });
+    const submit = drawSubmit(rand, { options, request, sizeMax, poison, flaky, endMs });
     tasks += submit.tasks;
     items.push(submit, ...drawLater(rand, submit, endMs));
   }
@@ -179,12 +180,14 @@ interface SubmitFrame {
   readonly request: number;
   readonly sizeMax: number;
   readonly poison: number;
+  readonly flaky: number;
   readonly endMs: number;
 }
 
 function drawSubmit(rand: Stream, frame: SubmitFrame): Submit {
-  const { options, request, sizeMax, poison, endMs } = frame;
-  const nature = rand.chance(poison) ? rand.pick(natures) : "good";
+  const { options, request, sizeMax, poison, flaky, endMs } = frame;
+  const kind = rand.chance(flaky) ? "flaky" : "good";
+  const nature = rand.chance(poison) ? rand.pick(natures) : kind;
   const stackSize = options.adapters > 0 ? rand.below(3) : 0;
   const stack = Array.from({ length: stackSize }, () => zipf(rand, options.adapters));
   const isBounded = rand.chance(0.15);
@@ -197,7 +200,7 @@ function drawSubmit(rand: Stream, frame: SubmitFrame): Submit {
     request,
     body: 1,
     pool: rand.below(options.pools),
-    tasks: nature === "good" ? rand.between(1, sizeMax) : 1,
+    tasks: nature === kind ? rand.between(1, sizeMax) : 1,
     shape: rand.below(shapes.length),
     nature,
     stack: [...new Set(stack)],

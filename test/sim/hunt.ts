@@ -3,7 +3,6 @@
  * memory while Node loads the module, in a process of its own; no file is touched. Prints one JSON
  * object: the seed and the invariant, or null where the mutant survives.
  */
-import { readFileSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -21,7 +20,7 @@ async function main(): Promise<void> {
     load(url, context, nextLoad) {
       const loaded = nextLoad(url, context);
       if (url !== target) return loaded;
-      const source = readFileSync(fileURLToPath(url), "utf8");
+      const source = sourceText(loaded.source);
       const parts = source.split(mutant.find);
       if (parts.length !== 2) throw new RangeError(`${mutant.file}: ${parts.length - 1} matches`);
       isPlanted = true;
@@ -38,6 +37,12 @@ async function main(): Promise<void> {
     return;
   }
   process.stdout.write("null\n");
+}
+
+function sourceText(source: unknown): string {
+  if (typeof source === "string") return source;
+  if (source instanceof Uint8Array) return Buffer.from(source).toString();
+  throw new RangeError("a module without a text");
 }
 
 await main();

@@ -146,6 +146,8 @@ export class TermLedger {
         return;
       case "attempt-reported":
         this.#isRepeated = this.#over.has(event.leased.fence);
+        if (this.#isRepeated) this.#oracle.mark("report-repeated");
+        this.#noteStale(event);
         this.#over.add(event.leased.fence);
         return;
       case "task-rewritten":
@@ -153,6 +155,12 @@ export class TermLedger {
       case "tick":
         return;
     }
+  }
+
+  #noteStale({ leased }: EventOf<"attempt-reported">): void {
+    const leases = this.live.get(taskKey(taskIdOf(leased)))?.leases ?? [];
+    const isStale = leases.length > 0 && leases.every(({ fence }) => fence !== leased.fence);
+    if (isStale) this.#oracle.mark("stale-report");
   }
 
   #store({ task: { spec } }: EventOf<"task-stored">): void {

@@ -241,7 +241,7 @@ export class WorkerModel {
 
   #onRendered(held: Held, nature: TaskNature): void {
     if (this.held.get(held.key) !== held) return;
-    const { kernel, oracle } = this.#world;
+    const { oracle } = this.#world;
     switch (nature) {
       case "kills-worker":
         oracle.killed(held.key, this.id);
@@ -253,15 +253,23 @@ export class WorkerModel {
           if (!other.isDelivering) this.#fail(other, "ENGINE_CRASHED");
         }
         return;
+      case "flaky":
+        if (this.proc.rand.chance(0.5)) return this.#succeedAt(held);
+        return this.#fail(held, "NAN_OUTPUT");
       case "bad-numbers":
         return this.#fail(held, "NAN_OUTPUT");
       case "unusable":
         return this.#fail(held, "PROMPT_TOO_LONG");
       case "good":
-        held.isDelivering = true;
-        kernel.spawn(this.proc, this.#deliver(held));
-        this.#ask();
+        return this.#succeedAt(held);
     }
+  }
+
+  /** The slot is free from the last step on: uploads overlap the next batch. */
+  #succeedAt(held: Held): void {
+    held.isDelivering = true;
+    this.#world.kernel.spawn(this.proc, this.#deliver(held));
+    this.#ask();
   }
 
   /** Uploads, then publishes: the pointer never comes before the picture. */
@@ -313,6 +321,7 @@ export class WorkerModel {
       for (const leader of servers) {
         broker.send(this.proc, leader.proc, () => {
           leader.takeReport(this.id, leased, failure);
+          if (this.proc.rand.chance(broker.weather.ackLoss)) return;
           broker.send(leader.proc, this.proc, () => {
             isHeard = true;
           });
