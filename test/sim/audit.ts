@@ -46,6 +46,7 @@ export function auditEnd(world: World, farm: Farm): void {
   checkRefusals(world);
   checkWatches(world);
   checkLeader(world, farm);
+  checkTables(world, farm);
   checkHonesty(world);
   for (const worker of world.workers) {
     if (worker.isDraining && !worker.isLeaving) {
@@ -85,6 +86,32 @@ function checkLeader({ oracle, servers }: World, { schedulers }: Farm): void {
       if (oracle.tasks.get(key)?.isDoubtful !== true) {
         oracle.violate("I14", `${key} is held in memory after its end`);
       }
+    }
+  }
+}
+
+/** What is not bounded by itself has emptied with the farm. */
+function checkTables({ oracle, broker, case: { options } }: World, { schedulers }: Farm): void {
+  if (options.faults.includes("lost-suffix")) return;
+  const { workers, projects, pools } = options;
+  const bounds = {
+    tasks: 0,
+    jobs: 0,
+    shapes: 0,
+    adapters: 0,
+    lots_apart: 0,
+    lines: projects * pools,
+    projects,
+    workers,
+    controls: broker.controls.size,
+    // Of each worker its silence and its request.
+    timers: 2 * workers,
+  };
+  for (const { term } of schedulers) {
+    const tables = term?.scheduler.countTables();
+    for (const [name, bound] of Object.entries(bounds)) {
+      const size = tables?.[name as keyof typeof bounds] ?? 0;
+      if (size > bound) oracle.violate("I14", `${size} ${name} are left of at most ${bound}`);
     }
   }
 }

@@ -39,7 +39,14 @@ const faultShapes: Record<FaultKind, { readonly ms: readonly [number, number]; m
   "gateway-crash": { ms: [200, 3_000], most: 4 },
 };
 
-const policyKinds = ["weight", "burst", "drain-pool", "drain-worker", "forgive"] as const;
+const policyKinds = [
+  "weight",
+  "burst",
+  "drain-pool",
+  "drain-worker",
+  "forgive",
+  "speculate",
+] as const;
 
 const natures: readonly TaskNature[] = ["kills-worker", "kills-engine", "bad-numbers", "unusable"];
 
