@@ -125,9 +125,9 @@ export class GatewayModel {
       const task = taskOf(submit, record, index);
       const key = keyOfTask(task);
       const added = yield* this.#call(() => {
-        if (broker.queue.get(key) === undefined && broker.queue.size >= simCase.options.queueMax) {
-          return "full";
-        }
+        const isNew = broker.queue.get(key) === undefined;
+        const isFull = broker.queue.size >= simCase.options.queueMax;
+        if (isNew && isFull) return "full";
         broker.queue.put(key, task, 0n);
         return "ok";
       });

@@ -1,6 +1,7 @@
 /**
  * Plays many seeds, or one case from a file. `npm run sim -- --seeds 1000 --from 1 --events 10000`
- * or `--case FILE [--trace TEXT]`, which shows the steps that mention the text. The first violation is shrunk and written to a file; the exit status tells.
+ * or `--case FILE [--trace TEXT]`, which shows the steps that mention the text. The first
+ * violation is shrunk and written to a file; the exit status tells.
  */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";

@@ -142,9 +142,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: "the quota is counted after the store",
     file: "test/sim/gateway-model.ts",
-    find: "if (broker.queue.get(key) === undefined && broker.queue.size >= simCase.options.queueMax) {",
-    replace: `const isNew = broker.queue.put(key, task, 0n) !== "conflict";
-        if (isNew && broker.queue.size > simCase.options.queueMax) {`,
+    find: 'if (isNew && isFull) return "full";',
+    replace: `broker.queue.put(key, task, 0n);
+        if (isNew && isFull) return "full";`,
   },
   {
     name: "a watch resumes one outcome too late",

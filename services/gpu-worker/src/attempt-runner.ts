@@ -120,7 +120,10 @@ export class AttemptRunner implements RenderHandlers {
     }
     const held = new HeldTask({ ...lease, spec }, spec.image, nowMs);
     const standing = state.held.get(held.key);
-    if (standing !== undefined) {
+    if (standing?.hasFailed === true) {
+      // The leader has judged that attempt, though its answer is not here yet: this is a new one.
+      this.#end(standing, "failed");
+    } else if (standing !== undefined) {
       // The leader lost sight of a lease that is alive here; the work goes on under the new one.
       standing.fence = lease.fence;
       return undefined;
@@ -154,6 +157,7 @@ export class AttemptRunner implements RenderHandlers {
   async #failAttempt(held: HeldTask, failure: TaskFailure): Promise<void> {
     // Canceled or handed back meanwhile: the leader already knows better.
     if (held.abandoned.signal.aborted) return;
+    held.hasFailed = true;
     await this.#report(held, failure);
     const { reason, message } = failure;
     this.#end(held, "failed", { reason, failure_message: message });

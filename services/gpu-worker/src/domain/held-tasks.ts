@@ -31,6 +31,8 @@ export class HeldTask {
   readonly abandoned = new AbortController();
   fence: bigint;
   phase: HeldPhase = "waiting";
+  /** The attempt is over without a picture; only its report is on its way. */
+  hasFailed = false;
   /** Denoise steps done. */
   step = 0;
 

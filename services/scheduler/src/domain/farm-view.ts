@@ -39,7 +39,7 @@ export function countPools(state: FarmState): PoolCounts[] {
   });
 }
 
-/** What the leader keeps in memory, by table: what is not bounded by itself must empty with the farm. */
+/** What the leader keeps in memory, by table: what has no bound must empty with the farm. */
 export function countTables(state: FarmState): Record<FarmTable, number> {
   const pools = [...state.pools.values()];
   const sumOf = (count: (pool: PoolEntry) => number): number =>

@@ -77,7 +77,7 @@ describe("a pool that is to drain", () => {
   });
 });
 
-/** The worker fails so many tasks in a way that may be its own fault, each a while after the other. */
+/** The worker fails so many tasks, one after the other, as by a fault of its own. */
 function failOn(core: CoreDriver, worker: string, tasks: { times: number; from?: number }) {
   const { times, from = 100 } = tasks;
   const effects = [];
@@ -142,7 +142,7 @@ describe("a worker in quarantine", () => {
     expect(only(failOn(core, "w1", { times: 9 }), "worker-quarantined")).toEqual([]);
   });
 
-  test("is let go when the tasks turn out to be bad everywhere, and its request counts again", () => {
+  test("is let go when the tasks are bad everywhere, and its request counts again", () => {
     const core = CoreDriver.leading();
     for (const worker of ["w1", "w2", "w3"]) core.beat(worker, []);
     const tasks = buildTasks(limits.strikesMax);
