@@ -2,12 +2,12 @@
  * The farm's own processes as they run in production, on a nats-server of their own: what is
  * measured is the product, with its log lines and metrics, and only the workers are simulated.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { setTimeout as wait } from "node:timers/promises";
 import { type Broker, connectNatsBroker } from "@zfarm/broker";
 import { defaultPool, type PoolRecord } from "@zfarm/contract";
@@ -62,7 +62,7 @@ export async function openBenchFarm(): Promise<BenchFarm> {
     connect,
     start: (service, env = {}) => {
       const settings = { NATS_URL: nats.url, OPS_PORT: "0", BLOBS_DIR: folder, ...env };
-      const started = startService(service, settings);
+      const started = startService(service, folder, settings);
       services.push(started);
       return started;
     },
@@ -75,24 +75,21 @@ export async function openBenchFarm(): Promise<BenchFarm> {
   };
 }
 
-function startService(name: string, env: NodeJS.ProcessEnv): Service {
+/**
+ * Its log goes to a file: a pipe that this busy process reads late would make the service wait.
+ */
+function startService(name: string, folder: string, env: NodeJS.ProcessEnv): Service {
   const entry = join(repositoryRoot, "services", name, "src/main.ts");
+  const logFile = join(folder, `${name}.log`);
+  const log = openSync(logFile, "w");
   const child = spawn(process.execPath, [entry], {
     env: { ...process.env, ...env },
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", log, "inherit"],
   });
+  closeSync(log);
   process.once("exit", () => child.kill("SIGKILL"));
-  const firstLines = readFirstLines(child, name);
   return {
-    line: async (message) => {
-      const deadline = performance.now() + startWithinMs;
-      while (performance.now() < deadline) {
-        const line = firstLines.get(message);
-        if (line !== undefined) return line;
-        await wait(20);
-      }
-      throw new Error(`${name} did not log "${message}" in ${startWithinMs} ms`);
-    },
+    line: (message) => untilLogged(logFile, message),
     cpuSeconds: () => readCpuSeconds(child.pid ?? 0),
     stop: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;
@@ -103,17 +100,16 @@ function startService(name: string, env: NodeJS.ProcessEnv): Service {
   };
 }
 
-/** The first line of every message; trouble goes to stderr as it comes. */
-function readFirstLines(child: ChildProcess, name: string): Map<string, LogLine> {
-  const found = new Map<string, LogLine>();
-  const lines = createInterface({ input: child.stdout ?? process.stdin });
-  lines.on("line", (text) => {
-    // Reading must cost next to nothing: it happens while the bench measures.
-    const message = /"message":"([^"]*)"/.exec(text)?.[1] ?? "";
-    if (/"level":"(warn|error)"/.test(text)) process.stderr.write(`${name}: ${text}\n`);
-    if (!found.has(message)) found.set(message, JSON.parse(text) as LogLine);
-  });
-  return found;
+async function untilLogged(logFile: string, message: string): Promise<LogLine> {
+  const deadline = performance.now() + startWithinMs;
+  while (performance.now() < deadline) {
+    const lines = (await readFile(logFile, "utf8")).split("\n");
+    const line = lines.find((text) => text.includes(`"message":"${message}"`));
+    if (line !== undefined) return JSON.parse(line) as LogLine;
+    await wait(100);
+  }
+  const log = await readFile(logFile, "utf8");
+  throw new Error(`no line "${message}" in ${startWithinMs} ms:\n${log.slice(-4_000)}`);
 }
 
 const ticksPerSecond = 100;

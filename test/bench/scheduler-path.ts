@@ -21,7 +21,7 @@ const backlogTasks = 100_000;
 const projects = 500;
 const workers = 5_000;
 /** Tasks on their way to the broker at once, while the backlog is laid. */
-const addParallel = 512;
+const addParallel = 128;
 /** What is fed while capacity is free. */
 const ratePerSecond = 2_000;
 const rateSeconds = 15;

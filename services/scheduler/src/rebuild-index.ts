@@ -2,6 +2,7 @@
  * Rebuilds the core's index at the start of a term. A task whose outcome exists is told after its
  * outcome, so the core has it removed instead of granting it.
  */
+import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import type { StoredTask } from "@zfarm/broker";
 import {
   limits,
@@ -13,6 +14,9 @@ import {
 } from "@zfarm/contract";
 import { taskOf } from "./check-message.ts";
 import type { Wishes, WishesNeeds } from "./wishes.ts";
+
+/** A term that told a whole backlog in one turn could not renew its leadership meanwhile. */
+const toldPerTurn = 500;
 
 /**
  * Finds the outcomes of all tasks, then tells the core each task in the order of the queue. Of
@@ -29,7 +33,8 @@ export async function rebuildIndex(
     if (id === undefined || !wishes.isBudgeted(id)) continue;
     decider.decide({ kind: "outcome-seen", id, outcome });
   }
-  for (const { task, revision } of stored) {
+  for (const [count, { task, revision }] of stored.entries()) {
+    if (count % toldPerTurn === 0) await yieldToEventLoop();
     if (task.spec === undefined) continue;
     const id = taskIdOf(task.spec);
     const outcome = outcomes.get(taskKey(id));

@@ -135,6 +135,8 @@ async function* readWindow(
   const close = (): void => messages.stop();
   const deaf = needs.link.onInterrupt(close);
   ended.addEventListener("abort", close);
+  // The follower may have been stopped while the window was opened.
+  if (ended.aborted) close();
   const read = new AbortController();
   try {
     if (isEmpty) yield* tellCaughtUp(position);

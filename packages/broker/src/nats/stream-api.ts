@@ -53,16 +53,10 @@ export class StreamApi {
   }
 
   async #read(query: object, deadline: number): Promise<LogMessage | undefined> {
-    try {
-      const { message } = await this.#request("MSG.GET", query, deadline);
-      if (message === undefined) return undefined;
-      const bytes = Buffer.from(message.data ?? "", "base64");
-      return { subject: message.subject, bytes, revision: BigInt(message.seq) };
-    } catch (error) {
-      const isMissing = error instanceof JetStreamApiError && error.code === apiCodes.noMessage;
-      if (isMissing) return undefined;
-      throw error;
-    }
+    const { message } = await this.#request("MSG.GET", query, deadline);
+    if (message === undefined) return undefined;
+    const bytes = Buffer.from(message.data ?? "", "base64");
+    return { subject: message.subject, bytes, revision: BigInt(message.seq) };
   }
 
   async #request(
@@ -88,6 +82,7 @@ export class StreamApi {
 function parseAnswer(data: Uint8Array): ApiAnswer {
   const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString();
   const answer = JSON.parse(text) as ApiAnswer;
-  if (answer.error !== undefined) throw new JetStreamApiError(answer.error);
-  return answer;
+  // That there is no message is an answer like any other, and the usual one in a rebuild.
+  if (answer.error === undefined || answer.error.err_code === apiCodes.noMessage) return answer;
+  throw new JetStreamApiError(answer.error);
 }

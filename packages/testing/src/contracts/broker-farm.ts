@@ -49,6 +49,12 @@ export class FollowReader<Entry> {
     return step.done === true ? undefined : step.value;
   }
 
+  /** Resolves when following has ended. */
+  async untilEnd(): Promise<void> {
+    let followed = await this.next();
+    while (followed !== undefined) followed = await this.next();
+  }
+
   /** The entries up to "caught-up". */
   async untilCaughtUp(): Promise<Entry[]> {
     const entries: Entry[] = [];

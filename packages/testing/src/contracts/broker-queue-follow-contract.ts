@@ -88,6 +88,18 @@ export function defineQueueFollowContract(open: OpenFarm): void {
       expect(new Set(indexesOf([...backlog, ...rest])).size).toBe(600);
     });
 
+    test("ends when it is stopped, wherever that meets it on its way to the first wait", async () => {
+      const { queue } = await (await start()).connect();
+
+      for (let turns = 0; turns < 100; turns += 1) {
+        const stop = new AbortController();
+        const ended = new FollowReader(queue.follow(stop.signal)).untilEnd();
+        for (let turn = 0; turn < turns; turn += 1) await new Promise(setImmediate);
+        stop.abort();
+        await expect(ended).resolves.toBeUndefined();
+      }
+    });
+
     test("ends when it is stopped, while it waits and before it began", async () => {
       const { queue } = await (await start()).connect();
       const stop = new AbortController();
