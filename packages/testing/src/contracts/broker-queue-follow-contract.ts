@@ -88,7 +88,7 @@ export function defineQueueFollowContract(open: OpenFarm): void {
       expect(new Set(indexesOf([...backlog, ...rest])).size).toBe(600);
     });
 
-    test("ends when it is stopped, wherever that meets it on its way to the first wait", async () => {
+    test("ends when it is stopped, wherever on its way that meets it", async () => {
       const { queue } = await (await start()).connect();
 
       for (let turns = 0; turns < 100; turns += 1) {
