@@ -19,6 +19,7 @@ import type {
   PoolPolicy,
   PoolRecord,
   Progress,
+  ProjectId,
   ProjectPolicy,
   QueuedTask,
   SchedulerQuery,
@@ -107,6 +108,8 @@ export interface OutcomeLog {
   find(id: TaskId): Promise<StoredOutcome | undefined>;
   /** All outcomes of a job, oldest first. */
   list(job: JobRef): Promise<StoredOutcome[]>;
+  /** All outcomes of a project, oldest first; undefined where there are more than `max`. */
+  listProject(project: ProjectId, max: number): Promise<StoredOutcome[] | undefined>;
   /** The revision of the newest outcome of any job; before the first, less than any to come. */
   lastRevision(): Promise<Revision>;
   /** As the queue's: outcomes of one job or of all, after a revision. */
@@ -115,6 +118,7 @@ export interface OutcomeLog {
 
 export interface FollowOutcomes {
   readonly job?: JobRef;
+  readonly project?: ProjectId;
   /** Only outcomes newer than this; 0n for all. */
   readonly after: Revision;
   readonly stop: AbortSignal;

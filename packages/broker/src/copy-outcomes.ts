@@ -24,6 +24,7 @@ export function copyOutcomes(log: OutcomeLog, store: CopyStore): OutcomeLog {
     },
     find: (id) => log.find(id),
     list: (job) => log.list(job),
+    listProject: (project, max) => log.listProject(project, max),
     lastRevision: () => log.lastRevision(),
     follow: (options) => log.follow(options),
   };

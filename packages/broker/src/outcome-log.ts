@@ -4,6 +4,7 @@ import {
   type JobRef,
   limits,
   Outcome,
+  type ProjectId,
   subjects,
   type TaskId,
   taskIdOf,
@@ -45,19 +46,34 @@ export class LogOutcomes implements OutcomeLog {
   }
 
   async list(job: JobRef): Promise<StoredOutcome[]> {
+    const found = await this.#readAll({ job }, Number.POSITIVE_INFINITY);
+    return found ?? [];
+  }
+
+  listProject(project: ProjectId, max: number): Promise<StoredOutcome[] | undefined> {
+    return this.#readAll({ project }, max);
+  }
+
+  /** Undefined where there are more than `max`. */
+  async #readAll(
+    whose: Pick<FollowOutcomes, "job" | "project">,
+    max: number,
+  ): Promise<StoredOutcome[] | undefined> {
     const found: StoredOutcome[] = [];
     const done = new AbortController();
     const late = this.#clock.sleep(limits.brokerRequestMs, done.signal).then(() => done.abort());
     try {
-      for await (const followed of this.follow({ job, after: 0n, stop: done.signal })) {
+      for await (const followed of this.follow({ ...whose, after: 0n, stop: done.signal })) {
         if (followed.kind === "caught-up") return found;
+        if (found.length === max) return undefined;
         found.push(followed.entry);
       }
     } finally {
       done.abort();
       await late;
     }
-    throw new FarmError("BROKER_UNAVAILABLE", `outcomes of job ${job.job} not read in time`);
+    const what = whose.job === undefined ? `project ${whose.project}` : `job ${whose.job.job}`;
+    throw new FarmError("BROKER_UNAVAILABLE", `outcomes of ${what} not read in time`);
   }
 
   lastRevision(): Promise<Revision> {
@@ -65,8 +81,8 @@ export class LogOutcomes implements OutcomeLog {
   }
 
   async *follow(options: FollowOutcomes): AsyncIterable<Followed<StoredOutcome>> {
-    const { job, after, stop } = options;
-    const filter = job === undefined ? subjects.outcomesAll : subjects.outcomesOfJob(job);
+    const { after, stop } = options;
+    const filter = filterOf(options);
     for await (const followed of this.#log.follow({ filter, after, stop })) {
       if (followed.kind === "caught-up") yield followed;
       else if (showsProject(this.#view, projectOf(followed.entry))) {
@@ -74,6 +90,11 @@ export class LogOutcomes implements OutcomeLog {
       }
     }
   }
+}
+
+function filterOf({ job, project }: FollowOutcomes): string {
+  if (job !== undefined) return subjects.outcomesOfJob(job);
+  return project === undefined ? subjects.outcomesAll : subjects.outcomesOfProject(project);
 }
 
 /** From the subject, so that what another shard's leader reads need not be decoded here. */

@@ -175,6 +175,8 @@ export const limits = {
   rebuildChecksMax: 256,
   /** Live tasks of a job from which on one listing costs less than a look at each. */
   rebuildListMin: 16,
+  /** Outcomes of a project, for each task to be looked for, up to which reading all costs less. */
+  rebuildListFactor: 3,
   /** How often positions of waiting tasks are announced, and for how many. */
   positionEveryMs: 1_000,
   positionTasksMax: 256,

@@ -33,6 +33,7 @@ export const subjects = {
   /** At most one message per task, ever. */
   outcome: (id: TaskId) => `outcome.${id.project}.${id.job}.${id.index}`,
   outcomesOfJob: (ref: JobRef) => `outcome.${ref.project}.${ref.job}.*`,
+  outcomesOfProject: (project: ProjectId) => `outcome.${project}.>`,
   outcomesAll: "outcome.>",
   /** What is wanted of a job; three parts, where commands to a worker have two. */
   jobControl: (ref: JobRef) => `control.${ref.project}.${ref.job}`,

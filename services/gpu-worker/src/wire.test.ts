@@ -377,6 +377,7 @@ function loseFirstAnswer(broker: Broker): Broker {
       publish,
       find: (id) => outcomes.find(id),
       list: (job) => outcomes.list(job),
+      listProject: (project, max) => outcomes.listProject(project, max),
       lastRevision: () => outcomes.lastRevision(),
       follow: (options) => outcomes.follow(options),
     },

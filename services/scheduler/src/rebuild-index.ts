@@ -3,7 +3,7 @@
  * outcome, so the core has it removed instead of granting it.
  */
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
-import type { StoredTask } from "@zfarm/broker";
+import type { StoredOutcome, StoredTask } from "@zfarm/broker";
 import {
   limits,
   type Outcome,
@@ -52,7 +52,7 @@ async function findOutcomes(
   wishes: Pick<Wishes, "isBudgeted">,
 ): Promise<Map<TaskKey, Outcome>> {
   const found = new Map<TaskKey, Outcome>();
-  const requests = planRequests(stored, decider, wishes);
+  const requests = await planRequests(stored, decider, wishes);
   const work = async (): Promise<void> => {
     for (let next = requests.pop(); next !== undefined; next = requests.pop()) {
       if (decider.ended.aborted) return;
@@ -66,24 +66,39 @@ async function findOutcomes(
   return found;
 }
 
-/** One listing for a job with many live tasks or a budget, else one look for each task. */
-function planRequests(
+/**
+ * One listing for a job with many live tasks or a budget. The tasks of small jobs are looked for
+ * in one listing of their project where that is not much longer than they are many, else one by one.
+ */
+async function planRequests(
   stored: readonly StoredTask[],
   { needs }: WishesNeeds,
   wishes: Pick<Wishes, "isBudgeted">,
-): (() => Promise<readonly Outcome[]>)[] {
+): Promise<Request[]> {
   const { outcomes } = needs.broker;
-  return groupByJob(stored).flatMap((ids) => {
+  const requests: Request[] = [];
+  const singles: TaskId[] = [];
+  for (const ids of groupByJob(stored)) {
     const [first] = ids;
-    if (first === undefined) return [];
+    if (first === undefined) continue;
     if (ids.length >= limits.rebuildListMin || wishes.isBudgeted(first)) {
-      return [async () => (await outcomes.list(first)).map(({ outcome }) => outcome)];
-    }
-    return ids.map((id) => async () => {
-      const one = await outcomes.find(id);
-      return one === undefined ? [] : [one.outcome];
-    });
-  });
+      requests.push(async () => outcomesIn(await outcomes.list(first)));
+    } else singles.push(...ids);
+  }
+  for (const [project, ids] of Map.groupBy(singles, (id) => id.project)) {
+    const max = ids.length * limits.rebuildListFactor;
+    const isWorth = ids.length >= limits.rebuildListMin;
+    const listed = isWorth ? await outcomes.listProject(project, max) : undefined;
+    if (listed !== undefined) requests.push(async () => outcomesIn(listed));
+    else for (const id of ids) requests.push(async () => outcomesIn([await outcomes.find(id)]));
+  }
+  return requests;
+}
+
+type Request = () => Promise<readonly Outcome[]>;
+
+function outcomesIn(found: readonly (StoredOutcome | undefined)[]): Outcome[] {
+  return found.flatMap((stored) => (stored === undefined ? [] : [stored.outcome]));
 }
 
 function groupByJob(stored: readonly StoredTask[]): TaskId[][] {

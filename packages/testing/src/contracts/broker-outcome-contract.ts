@@ -88,6 +88,19 @@ export function defineOutcomeContract(open: OpenFarm): void {
       expect(indexesOf(await follow.take(1))).toEqual([3]);
     });
 
+    test("lists the outcomes of a project, unless there are more than asked for", async () => {
+      const { outcomes } = await (await start()).connect();
+      await outcomes.publish(someOutcome({ index: 0 }));
+      await outcomes.publish(someOutcome({ index: 1, job: someJob("two").job }));
+      const other = someOutcome({ index: 2 });
+      const spec = other.spec && { ...other.spec, project: "elsewhere" };
+      await outcomes.publish({ ...other, spec });
+      const { project } = someJob("two");
+
+      expect(indexesOf((await outcomes.listProject(project, 2)) ?? [])).toEqual([0, 1]);
+      expect(await outcomes.listProject(project, 1)).toBeUndefined();
+    });
+
     test("is caught up at once behind the newest revision", async () => {
       const { outcomes } = await (await start()).connect();
       await outcomes.publish(someOutcome());
