@@ -115,6 +115,7 @@ function recordGrant(grant: Grant, { log, metrics }: Recorders): void {
       task_ids: tasks,
       attempts: grant.leases.map(({ attempt }) => attempt),
       waited_ms: grant.waitedMs,
+      predicted_ms: grant.predictedMs.map(Math.round),
       placements: grant.placements,
     },
     "tasks granted",

@@ -39,6 +39,8 @@ export interface TaskOptions {
   readonly job?: string;
   readonly pool?: string;
   readonly width?: number;
+  readonly height?: number;
+  readonly steps?: number;
   readonly attempts?: number;
   readonly crashedOn?: readonly string[];
   readonly expireAt?: number;
@@ -51,13 +53,13 @@ export interface TaskOptions {
 
 /** A stored task, "default" project and pool, job "j", shape 64x64x4. */
 export function buildTask(index: number, options: TaskOptions = {}): QueuedTask {
-  const { expireAt, width = 64 } = options;
+  const { expireAt, width = 64, height = 64, steps = 4 } = options;
   const spec: TaskSpec = {
     project: options.project ?? "default",
     job: options.job ?? "j",
     index,
     pool: options.pool ?? "default",
-    image: { prompt: "a cup", width, height: 64, steps: 4, seed: 1n },
+    image: { prompt: "a cup", width, height, steps, seed: 1n },
     createTime: new Date(startAt),
     expireTime: expireAt === undefined ? undefined : new Date(expireAt),
     stack: options.adapters && { adapters: [...options.adapters] },

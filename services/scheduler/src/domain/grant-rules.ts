@@ -53,8 +53,9 @@ function grant(state: FarmState, pool: PoolEntry, { lot, ask, reason }: Choice):
   // The tasks of a batch run side by side and are done together.
   for (const lease of held) lease.dueAt = worker.busyUntil;
   const placements = batch.close();
-  const answer = { ask: ask.ask, worker: worker.id, shape, leases, waitedMs, placements };
-  state.emit({ kind: "grant", reason, ...answer });
+  const predictedMs = held.map((lease) => lease.predictedMs);
+  const answer = { ask: ask.ask, worker: worker.id, shape, leases, placements };
+  state.emit({ kind: "grant", reason, ...answer, waitedMs, predictedMs });
 }
 
 /** Fills one grant task by task; each choice sees what the ones before it cost their projects. */

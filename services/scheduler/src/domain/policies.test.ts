@@ -14,21 +14,23 @@ import {
 } from "../../testing/drive-core.ts";
 
 describe("a worker that is to drain", () => {
-  test("is granted nothing, finishes what it has, and is told once", () => {
+  test("is granted nothing, finishes what it has, and is told until it obeys", () => {
     const core = CoreDriver.leading();
     core.store(...buildTasks(2));
     const lease = core.takeOne("w1");
 
     expect(core.workerPolicy("w1", { draining: true })).toMatchObject([{ kind: "control-drain" }]);
     expect(core.ask("w1", { running: [listed(lease)] })).toEqual([]);
-    expect(only(core.beat("w1", [listed(lease)]), "control-drain")).toEqual([]);
+    expect(only(core.beat("w1", [listed(lease)]), "control-drain")).toHaveLength(1);
+    const { DRAINING } = WorkerState;
+    expect(only(core.beat("w1", [listed(lease)], DRAINING), "control-drain")).toEqual([]);
     expect(only(core.finish("w1", lease), "grant")).toEqual([]);
   });
 
-  test("is granted something again, and told once, when the policy is taken back", () => {
+  test("is granted something again, and told until it obeys, when the policy is taken back", () => {
     const core = CoreDriver.leading();
-    core.beat("w1", []);
     core.workerPolicy("w1", { draining: true });
+    core.beat("w1", [], WorkerState.DRAINING);
     core.ask("w1");
     core.store(buildTask(0));
 
@@ -36,6 +38,7 @@ describe("a worker that is to drain", () => {
 
     expect(only(effects, "control-resume")).toHaveLength(1);
     expect(only(effects, "grant")).toHaveLength(1);
+    expect(only(core.beat("w1", [], WorkerState.DRAINING), "control-resume")).toHaveLength(1);
     expect(only(core.beat("w1", []), "control-resume")).toEqual([]);
   });
 

@@ -51,6 +51,8 @@ export interface Grant {
   readonly leases: readonly Lease[];
   /** How long each task waited in the line, in the order of the leases. */
   readonly waitedMs: readonly number[];
+  /** Device time that each task should take, and that its project is charged for now. */
+  readonly predictedMs: readonly number[];
   /** For each LoRA stack of the batch whether the worker had it on its device. */
   readonly placements: readonly LoraState[];
 }

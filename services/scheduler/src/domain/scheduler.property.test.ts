@@ -68,7 +68,7 @@ describe("whatever happens", () => {
 
         model.heal();
       }),
-      { numRuns: 400 },
+      { numRuns: 150 },
     );
   });
 

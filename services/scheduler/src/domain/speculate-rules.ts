@@ -29,7 +29,7 @@ function isStraggling(state: FarmState, { job, lot, trial }: TaskEntry, factor: 
   const lease = trial?.lease;
   if (lease === undefined || trial?.rival !== undefined || !lease.isListed) return false;
   // What may be the task's own doing must not take a second worker along.
-  if (lot.runsAlone || job.control?.paused === true) return false;
+  if (lot.runsAlone || job.control?.paused === true || lot.expiresAt <= state.now) return false;
   if (trial !== undefined && trial.crashes.crashes > 0) return false;
   const key = { pool: job.pool.id, shape: lot.shape, lora: lease.loraState };
   const usualMs = (lease.dueAt - lease.grantedAt) * state.costs.spread(key);
@@ -67,6 +67,7 @@ function giveTo(state: FarmState, entry: TaskEntry, ask: AskEntry): void {
     shape,
     leases: [{ spec: entry.spec, fence, attempt }],
     waitedMs: [],
+    predictedMs: [predictedMs],
     placements: adapters.length === 0 ? [] : [loraState],
   });
 }

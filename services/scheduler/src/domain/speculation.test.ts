@@ -147,13 +147,15 @@ describe("two tries of one task", () => {
     }
   });
 
-  test("are two: the loss of one leaves the other, and costs the task nothing", () => {
+  test("are two: the loss of one leaves the other, and is noted as a crash alone", () => {
     const { core, first, second } = doubled();
 
     const effects = core.waitBeating(30 * ms, { w2: [listed(second, 1)] });
 
     expect(only(effects, "task-released")).toMatchObject([{ worker: "w1" }]);
-    expect(only(effects, "rewrite-task")).toEqual([]);
+    expect(only(effects, "rewrite-task")).toMatchObject([
+      { task: { attempts: 0, crashes: { count: 1, workers: ["w1"] } } },
+    ]);
     expect(core.scheduler.situationOf(idOf(0))).toBe("leased");
     expect(only(core.report("w1", first, taskFault), "rewrite-task")).toEqual([]);
     core.finish("w2", second, ms);
