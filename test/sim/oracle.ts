@@ -176,9 +176,10 @@ export class Oracle {
     if (truth === undefined) return;
     truth.kills.push(worker);
     this.mark("poison-killed");
-    // A leader that dies before its count is stored forgets one crash.
+    // Each term may take a few crashes for lost grants, and one is forgotten with a leader that
+    // dies before its count is stored.
     const terms = 1 + this.terms - truth.termsBefore;
-    const bound = (crashesMax + limits.handBacksMax + limits.attemptsMax) * terms;
+    const bound = limits.taskCrashesMax + (limits.grantsLostMax + 1) * terms - 1;
     if (truth.kills.length > bound) {
       this.violate("I8", `${key} killed ${truth.kills.join(", ")}`);
     }
@@ -266,5 +267,3 @@ export class Oracle {
     if (!image.key.endsWith(`/${fence}.png`)) this.violate("I3", `${key} has another's picture`);
   }
 }
-
-const crashesMax = limits.taskCrashesMax;

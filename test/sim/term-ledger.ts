@@ -186,7 +186,10 @@ export class TermLedger {
     const at = this.#leader.now;
     for (const leased of running) {
       const key = taskKey(taskIdOf(leased));
-      const lease = this.live.get(key)?.leases.find(({ fence }) => fence === leased.fence);
+      const task = this.live.get(key);
+      // What ended and is stored once more by a late create has been told to stop.
+      if (task === undefined && this.#isRebuilt) continue;
+      const lease = task?.leases.find(({ fence }) => fence === leased.fence);
       if (lease !== undefined && lease.worker === worker) lease.confirmedAt = at;
       this.#listings.set(key, { fence: leased.fence, worker, at });
     }
@@ -347,6 +350,8 @@ export class TermLedger {
     const task = this.live.get(key);
     if (task === undefined) this.#fail("I7", `${key} is adopted and not live`);
     if (task.leases.length > 0) this.#fail("I4", `${key} is adopted though it is held`);
+    // Given up too early, and alive after all: it may be reported yet.
+    this.#over.delete(fence);
     if (task.isEnding) this.#fail("I5", `${key} is adopted while its outcome is published`);
     this.#hold(task, { worker, fence, confirmedAt: this.#leader.now });
   }

@@ -113,12 +113,14 @@ export class WorkerModel {
   /** The leader wants it, until it wants otherwise. */
   drain(): void {
     this.isDraining = true;
+    this.#tell();
     for (const held of this.held.values()) if (this.#isWaiting(held)) this.#handBack(held);
   }
 
   resume(): void {
     if (this.isLeaving) return;
     this.isDraining = false;
+    this.#tell();
     this.#ask();
   }
 
@@ -213,7 +215,11 @@ export class WorkerModel {
     }
     this.#asking = 0;
     this.#failures = 0;
-    if (this.#obeys(grant.epoch)) for (const lease of grant.leases) this.#begin(lease);
+    if (this.#obeys(grant.epoch) && grant.leases.length > 0) {
+      for (const lease of grant.leases) this.#begin(lease);
+      // The next request would list the leases; where none follows a beat does.
+      if (this.slotsFree === 0) this.#tell();
+    }
     this.#ask();
   }
 
@@ -343,8 +349,12 @@ export class WorkerModel {
 
   #beat(): void {
     const { kernel } = this.#world;
-    this.#world.beat(this.proc, this.#heartbeat(), this.pool);
+    this.#tell();
     kernel.timer(this.proc, limits.beatMs, () => this.#beat());
+  }
+
+  #tell(): void {
+    this.#world.beat(this.proc, this.#heartbeat(), this.pool);
   }
 
   #heartbeat(): Heartbeat {
