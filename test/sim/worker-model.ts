@@ -59,6 +59,7 @@ export class WorkerModel {
   #asking = 0;
   #askCount = 0;
   #epochAsked = 0n;
+  #askedAt = 0;
   #failures = 0;
 
   constructor(world: World, identity: { id: string; pool: string; process: string }) {
@@ -177,6 +178,7 @@ export class WorkerModel {
     const ask = this.#askCount;
     this.#asking = ask;
     this.#epochAsked = this.#epochSeen;
+    this.#askedAt = kernel.now;
     if (servers.size === 0 && broker.answersTo(this.proc)) {
       kernel.after(2, () => this.#onSilence(ask), this.proc);
       return;
@@ -213,12 +215,21 @@ export class WorkerModel {
       if (grant.leases.length > 0) this.#world.oracle.mark("grant-came-late");
       return;
     }
+    const { kernel } = this.#world;
     this.#asking = 0;
     this.#failures = 0;
     if (this.#obeys(grant.epoch) && grant.leases.length > 0) {
       for (const lease of grant.leases) this.#begin(lease);
       // The next request would list the leases; where none follows a beat does.
       if (this.slotsFree === 0) this.#tell();
+    } else if (kernel.now - this.#askedAt < limits.askAgainMs) {
+      // Sent away at once, as where two have one name: it would be so again.
+      this.#asking = ask;
+      kernel.timer(this.proc, limits.askAgainMs, () => {
+        if (this.#asking === ask) this.#asking = 0;
+        this.#ask();
+      });
+      return;
     }
     this.#ask();
   }
