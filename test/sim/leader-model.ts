@@ -26,6 +26,7 @@ import type {
 } from "../../services/scheduler/src/domain/scheduler-event.ts";
 import { type Proc, type Routine, wait } from "./kernel.ts";
 import type { LogModel, Stored } from "./log-model.ts";
+import { SweeperModel } from "./sweeper-model.ts";
 import { TermLedger } from "./term-ledger.ts";
 import type { WorkerModel } from "./worker-model.ts";
 import { startAt, type World } from "./world.ts";
@@ -53,6 +54,7 @@ export class LeaderModel {
   /** Jobs that fail as a whole after so many failed tasks. */
   readonly #budgeted = new Set<string>();
   #isServing = false;
+  readonly #sweeper: SweeperModel;
   readonly #life: number;
   readonly #anchorMs: number;
   #decidedAt: number;
@@ -69,6 +71,13 @@ export class LeaderModel {
     const mono = proc.mono(world.kernel.now);
     this.#anchorMs = startAt + world.kernel.now + proc.wallOffsetMs - mono;
     this.#decidedAt = mono;
+    this.#sweeper = new SweeperModel({
+      kernel: world.kernel,
+      proc,
+      isOver: () => this.isOver,
+      remove: (revision) => this.#retry(() => this.#remove(revision)),
+      removeBefore: (revision) => this.#retry(() => this.#removeBefore(revision)),
+    });
     this.ledger = new TermLedger(world.oracle, this);
   }
 
@@ -90,7 +99,8 @@ export class LeaderModel {
     this.#close();
     for (const ask of this.#asks.keys()) this.#answer(ask, []);
     const { kernel } = this.#world;
-    for (let left = limits.brokerRequestMs; left > 0 && this.#lanes.size > 0; left -= 50) {
+    const isBusy = (): boolean => this.#lanes.size > 0 || !this.#sweeper.isIdle;
+    for (let left = limits.brokerRequestMs; left > 0 && isBusy(); left -= 50) {
       yield* kernel.sleep(this.proc, 50);
     }
     this.isOver = true;
@@ -180,6 +190,7 @@ export class LeaderModel {
     let found: Stored<QueuedTask>[] | undefined = [];
     const follower = broker.queue.follow(this.proc, 0n, {
       onEntry: (entry) => {
+        this.#sweeper.saw(entry.revision);
         if (found === undefined) this.#tell(entry);
         else found.push(entry);
       },
@@ -337,7 +348,7 @@ export class LeaderModel {
       case "rewrite-task":
         return this.#write(effect.id, () => this.#rewrite(effect));
       case "remove-task":
-        return this.#write(effect.id, () => this.#remove(effect));
+        return this.#sweeper.remove(effect.revision);
       case "task-released":
         if (effect.reason === "lease-dropped" || effect.reason === "lease-expired") {
           this.#write(effect.id, () => this.#lookUp(effect.id));
@@ -416,15 +427,25 @@ export class LeaderModel {
     });
     if (put === undefined) return false;
     if (put === "conflict") oracle.mark("rewrite-conflict");
+    else this.#sweeper.forget(revision);
     this.decide({ kind: "task-rewritten", id, revision: put === "conflict" ? undefined : put });
     return true;
   }
 
-  *#remove({ revision, id }: EffectOf<"remove-task">): Routine<boolean> {
+  *#remove(revision: bigint): Routine<boolean> {
     const { broker, oracle } = this.#world;
-    const key = taskKey(id);
     const done = yield* broker.call(this.proc, () => {
-      oracle.remove(broker, key, revision);
+      oracle.remove(broker, revision);
+      return true;
+    });
+    return done !== undefined;
+  }
+
+  *#removeBefore(revision: bigint): Routine<boolean> {
+    const { broker, oracle } = this.#world;
+    const done = yield* broker.call(this.proc, () => {
+      oracle.mark("queue-swept");
+      for (const stored of broker.queue.before(revision)) oracle.remove(broker, stored.revision);
       return true;
     });
     return done !== undefined;

@@ -69,6 +69,16 @@ export class LogModel<V> {
     return this.#byKey.get(key);
   }
 
+  /** What is older than the revision. */
+  before(revision: bigint): Stored<V>[] {
+    const older: Stored<V>[] = [];
+    for (const stored of this.#byKey.values()) {
+      if (stored.revision >= revision) break;
+      older.push(stored);
+    }
+    return older;
+  }
+
   at(revision: bigint): Stored<V> | undefined {
     return this.#byRevision.get(revision);
   }

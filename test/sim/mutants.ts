@@ -102,6 +102,12 @@ export const mutants: readonly Mutant[] = [
     replace: "void outcome;",
   },
   {
+    name: "a sweep goes one message too far",
+    file: "test/sim/leader-model.ts",
+    find: "of broker.queue.before(revision))",
+    replace: "of broker.queue.before(revision + 1n))",
+  },
+  {
     name: "workers obey leaders of any epoch",
     file: "test/sim/worker-model.ts",
     find: "if (epoch < this.#epochSeen) {",

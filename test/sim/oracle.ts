@@ -203,14 +203,13 @@ export class Oracle {
   }
 
   /** The one door through which tasks leave the queue. Runs at the broker. */
-  remove(broker: BrokerModel, key: string, revision: bigint): void {
+  remove(broker: BrokerModel, revision: bigint): void {
     const standing = broker.queue.at(revision);
     if (standing === undefined) this.mark("remove-came-late");
     else {
       const truth = this.tasks.get(standing.key);
       if (truth?.outcome === undefined && truth?.isDoubtful !== true) {
-        const whose = standing.key === key ? "" : ` in place of ${key}`;
-        this.violate("I1", `${standing.key} leaves the queue without an outcome${whose}`);
+        this.violate("I1", `${standing.key} leaves the queue without an outcome`);
       }
     }
     broker.queue.remove(revision);

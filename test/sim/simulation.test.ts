@@ -40,6 +40,7 @@ const rareBranches = [
   "picture-lost-race",
   "prewarm",
   "quarantine/WORKER_LOST",
+  "queue-swept",
   "release/attempt-failed",
   "release/grant-lost",
   "release/handed-back",
