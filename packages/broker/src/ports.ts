@@ -39,8 +39,8 @@ export interface SubjectLog {
   last(subject: string): Promise<LogMessage | undefined>;
   /** Harmless when the message is gone. */
   remove(revision: Revision): Promise<void>;
-  /** Removes every message that is older than the revision. */
-  removeBefore(revision: Revision): Promise<void>;
+  /** Removes every message that is older than the revision and under the filter, if there is one. */
+  removeBefore(revision: Revision, filter?: string): Promise<void>;
   /** The newest revision ever given out; before the first, less than any to come. */
   lastRevision(): Promise<Revision>;
   /** Ends when stopped or drained; fails to open, or later fails with STATE_LOST, nothing else. */

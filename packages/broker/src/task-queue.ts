@@ -32,7 +32,11 @@ export class LogTaskQueue implements TaskQueue {
   }
 
   removeBefore(revision: Revision): Promise<void> {
-    return this.#log.removeBefore(revision);
+    const { only } = this.#view;
+    // What other shards' leaders look after is theirs.
+    return only === undefined
+      ? this.#log.removeBefore(revision)
+      : this.#log.removeBefore(revision, subjects.queueOfShard(only));
   }
 
   async find(pool: PoolId, id: TaskId): Promise<StoredTask | undefined> {

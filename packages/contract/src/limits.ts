@@ -171,6 +171,8 @@ export const limits = {
   /** Within this time so many leave one by one, at once; further ones are gathered. */
   queueSweepEveryMs: 100,
   queueSinglesMax: 64,
+  /** How often the leader clears QUEUE of what a killed broker brought back. */
+  queueTidyMs: 30_000,
   /** Requests for outcomes that a new leader has under way: it needs those of all live tasks. */
   rebuildChecksMax: 256,
   /** Live tasks of a job from which on one listing costs less than a look at each. */

@@ -36,6 +36,8 @@ export class Decider {
   readonly #anchorMs: number;
   #decidedAtMs: number;
   #shownAtMs = Number.NEGATIVE_INFINITY;
+  /** The rebuild has just removed what had ended. */
+  #tidiedAtMs: number;
   #napping = { until: Number.NEGATIVE_INFINITY, alarm: new AbortController() };
 
   constructor(needs: TermNeeds, term: LeaderTerm, stop: AbortSignal) {
@@ -47,6 +49,7 @@ export class Decider {
     this.over = AbortSignal.any([term.lost, this.#failed.signal]);
     this.#anchorMs = clock.now() - clock.monotonic();
     this.#decidedAtMs = clock.monotonic();
+    this.#tidiedAtMs = this.#decidedAtMs;
     this.writer = new TermWriter({
       broker,
       clock,
@@ -98,10 +101,17 @@ export class Decider {
       if (this.ended.aborted || this.#decidedAtMs < this.#shownAtMs + limits.positionEveryMs)
         continue;
       this.#shownAtMs = this.#decidedAtMs;
+      this.#tidyNowAndThen();
       const pools = this.scheduler.countPools();
       const tables = this.scheduler.countTables();
       showFarm(metrics, { pools, workers: this.scheduler.listWorkers(""), tables });
     }
+  }
+
+  #tidyNowAndThen(): void {
+    if (this.#decidedAtMs < this.#tidiedAtMs + limits.queueTidyMs) return;
+    this.#tidiedAtMs = this.#decidedAtMs;
+    this.writer.tidy();
   }
 
   /**

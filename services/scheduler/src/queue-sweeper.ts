@@ -47,6 +47,16 @@ export class QueueSweeper {
     this.#working ??= this.#work();
   }
 
+  /**
+   * Removes what should have gone long ago: a broker that is killed may bring back the message
+   * that a rewrite had replaced, after the newer one was removed, and nobody would see it.
+   */
+  async tidy(): Promise<void> {
+    const { queue, write } = this.#needs;
+    const [oldestLive = this.#newest + 1n] = this.#live;
+    if (this.#newest > 0n) await write(() => queue.removeBefore(oldestLive));
+  }
+
   /** Settles when nothing is left to remove, or the term is over. */
   async drained(): Promise<void> {
     await this.#working;

@@ -110,6 +110,11 @@ export class TermWriter {
     }
   }
 
+  /** Clears QUEUE of what nobody would see; to be called now and then. */
+  tidy(): void {
+    void this.#sweeper.tidy();
+  }
+
   /** Settles when every write so far is done or given up. */
   async drained(): Promise<void> {
     await this.#lanes.drained();

@@ -29,8 +29,8 @@ export class MemoryLog implements SubjectLog {
     this.#open().remove(revision);
   }
 
-  async removeBefore(revision: Revision): Promise<void> {
-    this.#open().removeBefore(revision);
+  async removeBefore(revision: Revision, filter = ">"): Promise<void> {
+    this.#open().removeBefore(revision, createSubjectFilter(filter));
   }
 
   async lastRevision(): Promise<Revision> {

@@ -71,9 +71,11 @@ export class MemoryStore {
     if (entry?.live === true && entry.revision === revision) this.#kill(entry);
   }
 
-  removeBefore(revision: Revision): void {
+  removeBefore(revision: Revision, matches: (subject: string) => boolean): void {
     const end = this.#indexAfter(revision - 1n);
-    for (const entry of this.#entries.slice(0, end)) if (entry.live) this.#kill(entry);
+    for (const entry of this.#entries.slice(0, end)) {
+      if (entry.live && matches(entry.subject)) this.#kill(entry);
+    }
   }
 
   /** The oldest live message after a revision whose subject matches. */

@@ -70,10 +70,10 @@ export class NatsLog implements SubjectLog {
     });
   }
 
-  removeBefore(revision: Revision): Promise<void> {
+  removeBefore(revision: Revision, filter?: string): Promise<void> {
     const { link } = this.#needs;
     return link.repeat(`removing from ${this.name}`, (deadline) =>
-      this.#api.removeBefore(revision, deadline),
+      this.#api.removeBefore({ revision, filter }, deadline),
     );
   }
 

@@ -48,8 +48,11 @@ export class StreamApi {
     await this.#request("MSG.DELETE", { seq: Number(revision), no_erase: true }, deadline);
   }
 
-  async removeBefore(revision: Revision, deadline: number): Promise<void> {
-    await this.#request("PURGE", { seq: Number(revision) }, deadline);
+  async removeBefore(
+    { revision, filter }: { revision: Revision; filter: string | undefined },
+    deadline: number,
+  ): Promise<void> {
+    await this.#request("PURGE", { seq: Number(revision), filter }, deadline);
   }
 
   async #read(query: object, deadline: number): Promise<LogMessage | undefined> {

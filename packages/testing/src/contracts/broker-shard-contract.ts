@@ -60,6 +60,16 @@ export function defineShardContract(open: OpenFarm): void {
       expect(found?.task.spec).toEqual(specIn(1));
     });
 
+    test("lets a leader clear away what is old in its own shard alone", async () => {
+      const { leaders, other } = await connect();
+      for (const shard of [0, 1]) await other.queue.add(taskIn(shard));
+
+      await leaders[0]?.queue.removeBefore(1_000n);
+
+      const left = await new FollowReader(other.queue.follow(never)).untilCaughtUp();
+      expect(left.map(({ task }) => task.spec?.project)).toEqual([projects[1]]);
+    });
+
     test("tells each leader the outcomes and wishes of its own projects", async () => {
       const { leaders, other } = await connect();
       for (const shard of [0, 1]) {
