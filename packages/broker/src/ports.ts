@@ -39,7 +39,7 @@ export interface SubjectLog {
   last(subject: string): Promise<LogMessage | undefined>;
   /** Harmless when the message is gone. */
   remove(revision: Revision): Promise<void>;
-  /** Removes every message that is older than the revision and under the filter, if there is one. */
+  /** Removes every message that is older than the revision, of all or of those under the filter. */
   removeBefore(revision: Revision, filter?: string): Promise<void>;
   /** The newest revision ever given out; before the first, less than any to come. */
   lastRevision(): Promise<Revision>;

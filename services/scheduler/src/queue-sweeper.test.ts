@@ -76,7 +76,7 @@ test("a message that was rewritten holds nothing back, and its successor does", 
   expect(sweeps).toEqual([BigInt(many + 2)]);
 });
 
-test("what a killed broker brought back goes at the next tidying, no live task with it", async () => {
+test("what a killed broker brought back goes when tidied, and no live task", async () => {
   const { sweeper, sweeps, removeAll } = sweeperOver(5);
   removeAll(1, 2);
   await sweeper.drained();

@@ -67,8 +67,8 @@ async function findOutcomes(
 }
 
 /**
- * One listing for a job with many live tasks or a budget. The tasks of small jobs are looked for
- * in one listing of their project where that is not much longer than they are many, else one by one.
+ * One listing for a job with many live tasks or a budget. Tasks of small jobs are looked for in
+ * one listing of their project, unless that is much longer than they are many, else one by one.
  */
 async function planRequests(
   stored: readonly StoredTask[],
