@@ -124,6 +124,7 @@ export const limits = {
   shardHoldMs: 500,
   /** How long the others hold it: not at all. */
   shardGlanceMs: 1,
+  /** Each shard is one more leader that hears every worker: more would be all ears. */
   shardsMax: 64,
   /** The worker waits this long for the answer: the hold and a slow network. */
   askTimeoutMs: 8_000,
