@@ -221,3 +221,15 @@ test("whatever fails, no more than half of a pool is aside and every quarantine 
     }),
   );
 });
+
+test("failures that befall most workers at once put none aside: the store is down, not they", () => {
+  const farm = new Farm();
+  const workers = Array.from({ length: farm.poolWorkers }, (_, index) => `w${index}`);
+
+  const verdicts = [1, 2, 3].flatMap((round) =>
+    workers.map((worker) => farm.strike(worker, `${worker}-${round}`, "UPLOAD_FAILED")),
+  );
+
+  expect(verdicts).not.toContain("quarantined");
+  expect(workers.filter((worker) => farm.isAside(worker))).toEqual([]);
+});

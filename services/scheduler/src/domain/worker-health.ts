@@ -154,6 +154,8 @@ export class WorkerHealth {
   #judge(record: HealthRecord, { cause, poolWorkers }: Strike, now: number): StrikeVerdict {
     if (record.quarantine !== undefined) return "counted";
     if (countStrikes(record, cause, now) < limits.strikesMax) return "counted";
+    // What befalls most of a pool at once is no fault of this worker.
+    if (this.#countStruck(record.pool, cause, now) > poolWorkers / 2) return "shared-cause";
     const inPool = this.#perPool.get(record.pool) ?? 0;
     if (inPool + 1 > poolWorkers / 2) return "shared-cause";
     const forMs = Math.min(limits.quarantineMs * 2 ** record.row, limits.quarantineMsMax);
@@ -162,6 +164,15 @@ export class WorkerHealth {
     this.#perPool.set(record.pool, inPool + 1);
     this.#quarantined.put(record);
     return "quarantined";
+  }
+
+  /** Workers of the pool that stand struck for the cause. */
+  #countStruck(pool: PoolId, cause: string, now: number): number {
+    let count = 0;
+    for (const record of this.#records.values()) {
+      if (record.pool === pool && countStrikes(record, cause, now) > 0) count += 1;
+    }
+    return count;
   }
 
   /** Takes a strike back, and lets go who would not have been put aside without it. */
