@@ -61,6 +61,7 @@ export class TermLedger {
   readonly #oracle: Oracle;
   readonly #leader: LeaderModel;
   readonly #ended = new Set<string>();
+  readonly #listedBy = new Map<string, readonly string[]>();
   readonly #listings = new Map<string, Listing>();
   /** Fences whose attempts were reported or released: listing them says nothing any more. */
   readonly #over = new Set<bigint>();
@@ -157,6 +158,14 @@ export class TermLedger {
     }
   }
 
+  /** A worker is told that a task has ended that has not: its message is still on its way. */
+  #noteStop({ leased, reason }: EffectOf<"control-cancel">): void {
+    const truth = this.#oracle.tasks.get(taskKey(taskIdOf(leased)));
+    if (reason === "task-ended" && truth?.outcome === undefined) {
+      this.#oracle.mark("stopped-too-early");
+    }
+  }
+
   #noteStale({ leased }: EventOf<"attempt-reported">): void {
     const leases = this.live.get(taskKey(taskIdOf(leased)))?.leases ?? [];
     const isStale = leases.length > 0 && leases.every(({ fence }) => fence !== leased.fence);
@@ -184,6 +193,12 @@ export class TermLedger {
 
   #list({ worker, running }: { worker: string; running: EventOf<"beat-heard">["running"] }): void {
     const at = this.#leader.now;
+    // What it listed before and lists no more it has no more: it was told to stop, or crashed.
+    for (const key of this.#listedBy.get(worker) ?? []) {
+      if (this.#listings.get(key)?.worker === worker) this.#listings.delete(key);
+    }
+    const keys: string[] = [];
+    this.#listedBy.set(worker, keys);
     for (const leased of running) {
       const key = taskKey(taskIdOf(leased));
       const task = this.live.get(key);
@@ -191,6 +206,7 @@ export class TermLedger {
       if (task === undefined && this.#isRebuilt) continue;
       const lease = task?.leases.find(({ fence }) => fence === leased.fence);
       if (lease !== undefined && lease.worker === worker) lease.confirmedAt = at;
+      keys.push(key);
       this.#listings.set(key, { fence: leased.fence, worker, at });
     }
   }
@@ -221,6 +237,7 @@ export class TermLedger {
         this.#oracle.mark(`${effect.kind}/${effect.reason}`);
         return;
       case "control-cancel":
+        this.#noteStop(effect);
         this.#oracle.mark(`cancel/${effect.reason}`);
         return;
       case "worker-quarantined":
