@@ -143,7 +143,8 @@ export class TermWriter {
     const result = await this.#needs.broker.queue.rewrite(task, revision);
     // In a conflict the task was removed or rewritten by others: its newest message will tell.
     const next = result === "conflict" ? undefined : result;
-    if (next !== undefined) this.#sweeper.forget(revision);
+    // In a conflict too: whatever stands there now, it is not this message.
+    this.#sweeper.forget(revision);
     this.#needs.decide({ kind: "task-rewritten", id, revision: next });
   }
 

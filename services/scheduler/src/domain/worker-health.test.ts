@@ -222,7 +222,7 @@ test("whatever fails, no more than half of a pool is aside and every quarantine 
   );
 });
 
-test("failures that befall most workers at once put none aside: the store is down, not they", () => {
+test("failures that befall most workers at once put none of them aside", () => {
   const farm = new Farm();
   const workers = Array.from({ length: farm.poolWorkers }, (_, index) => `w${index}`);
 
