@@ -118,6 +118,9 @@ export const limits = {
   beatMs: 1_000,
   /** The leader holds an unanswered request for work this long. */
   askHoldMs: 5_000,
+  /** Holds differ by up to this, in so many steps: a thousand workers must not ask at once. */
+  askSpreadMs: 1_000,
+  askSpreads: 64,
   /** A worker that is sent away sooner than this waits as long before it asks again. */
   askAgainMs: 250,
   /** With several shards: how long the home shard holds it, before the others are asked in turn. */
@@ -319,7 +322,10 @@ const relations: readonly (readonly [boolean, string])[] = [
     limits.drainGraceMs + limits.engineCloseMs + limits.brokerRequestMs < limits.stopWithinMs,
     "a drain, a last report and the end of the engine must fit into the stop",
   ],
-  [limits.askHoldMs < limits.askTimeoutMs, "the leader must answer before the worker gives up"],
+  [
+    limits.askHoldMs + limits.askSpreadMs < limits.askTimeoutMs,
+    "the leader must answer before the worker gives up",
+  ],
   [limits.promptBytesMax * 4 < limits.messageBytesMax, "a task must fit a message"],
   [limits.sidePixelsMax ** 2 <= limits.areaPixelsMax, "the largest square must be allowed"],
   [limits.callMsMax < limits.connectionGraceMs, "a connection must outlive its longest call"],

@@ -104,7 +104,7 @@ export class Decider {
       this.#tidyNowAndThen();
       const pools = this.scheduler.countPools();
       const tables = this.scheduler.countTables();
-      showFarm(metrics, { pools, workers: this.scheduler.listWorkers(""), tables });
+      showFarm(metrics, { pools, workers: this.scheduler.countWorkers(), tables });
     }
   }
 

@@ -13,7 +13,7 @@ async function showOneWorker() {
   core.takeOne("w1");
   showFarm(metrics, {
     pools: core.scheduler.countPools(),
-    workers: core.scheduler.listWorkers(""),
+    workers: core.scheduler.countWorkers(),
     tables: core.scheduler.countTables(),
   });
   return { registry, metrics };

@@ -1,5 +1,5 @@
 /** The scheduler's metrics; labels come from closed sets, and pools are named by operators. */
-import { type Worker, WorkerState, waitReasonName } from "@zfarm/contract";
+import { WorkerState, waitReasonName } from "@zfarm/contract";
 import { Counter, Gauge, Histogram, type Registry } from "@zfarm/runtime";
 import type { PoolCounts } from "./domain/farm-view.ts";
 
@@ -170,7 +170,7 @@ export function showFarm(
   metrics: SchedulerMetrics,
   farm: {
     readonly pools: readonly PoolCounts[];
-    readonly workers: readonly Worker[];
+    readonly workers: ReadonlyMap<WorkerState, number>;
     readonly tables: Readonly<Record<string, number>>;
   },
 ): void {
@@ -187,8 +187,7 @@ export function showFarm(
     metrics.tables.set({ table }, entries);
   }
   for (const [state, value] of Object.entries(workerStates)) {
-    const count = farm.workers.filter((worker) => worker.state === value).length;
-    metrics.workers.set({ state }, count);
+    metrics.workers.set({ state }, farm.workers.get(value) ?? 0);
   }
 }
 

@@ -84,6 +84,18 @@ export function situationOf(state: FarmState, id: TaskId): TaskSituation {
   return entry.trial?.aside ?? "waiting";
 }
 
+/** Workers by the state they are in; O(workers), with nothing made for each of them. */
+export function countWorkers(state: FarmState): Map<WorkerState, number> {
+  const counts = new Map<WorkerState, number>();
+  for (const { id, info } of state.workers.values()) {
+    if (info === undefined) continue;
+    const isAside = state.health.quarantineOf(id, state.now) !== undefined;
+    const condition = isAside ? WorkerState.QUARANTINED : info.state;
+    counts.set(condition, (counts.get(condition) ?? 0) + 1);
+  }
+  return counts;
+}
+
 /** The workers of one pool, or of all; those that have not sent a heartbeat yet are left out. */
 export function listWorkers(state: FarmState, pool: string): Worker[] {
   const workers: Worker[] = [];

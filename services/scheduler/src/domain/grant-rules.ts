@@ -99,8 +99,9 @@ class Batch {
   /** Of the lots of the shape the one whose project is next, without any that must load more. */
   #chooseNext(): Lot | undefined {
     const { lot: head } = this.#choice;
-    let best: Lot | undefined;
-    let bestLead = Number.POSITIVE_INFINITY;
+    // Its own lot need not be among the first of the shape.
+    let best = head.lane !== undefined && this.#fits(head) ? head : undefined;
+    let bestLead = best === undefined ? Number.POSITIVE_INFINITY : this.#pool.line.leadOf(head);
     let left: number = limits.placementScanMax;
     for (const lot of this.#pool.line.ofShape(head.shape)) {
       if (left === 0) break;

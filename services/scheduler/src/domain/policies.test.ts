@@ -108,10 +108,13 @@ describe("a worker in quarantine", () => {
     ]);
     expect(core.scheduler.situationOf(idOf(0))).toBe("waiting");
     const beats = { w1: [], w2: [] };
-    for (let ms = 0; ms < limits.quarantineMs; ms += limits.askHoldMs) {
-      core.waitBeating(limits.askHoldMs, beats);
-      if (ms + limits.askHoldMs < limits.quarantineMs) expect(core.ask("w1")).toEqual([]);
+    const holdMs = limits.askHoldMs + limits.askSpreadMs;
+    const until = core.now + limits.quarantineMs;
+    while (core.now + holdMs < until) {
+      core.waitBeating(holdMs, beats);
+      expect(core.ask("w1")).toEqual([]);
     }
+    core.waitBeating(holdMs, beats);
     core.wait(limits.forgetEveryMs);
     expect(core.askFor("w1")?.leases).toHaveLength(1);
   });

@@ -12,6 +12,7 @@ import type {
   TaskId,
   Victim,
   Worker,
+  WorkerState,
 } from "@zfarm/contract";
 import { endRebuild, fireTimers, tick } from "./clock-rules.ts";
 import { explain } from "./explain.ts";
@@ -19,6 +20,7 @@ import { FarmState } from "./farm-state.ts";
 import {
   countPools,
   countTables,
+  countWorkers,
   describeJob,
   type FarmTable,
   listWorkers,
@@ -84,6 +86,10 @@ export class Scheduler {
 
   situationOf(id: TaskId): TaskSituation {
     return situationOf(this.#state, id);
+  }
+
+  countWorkers(): ReadonlyMap<WorkerState, number> {
+    return countWorkers(this.#state);
   }
 
   listWorkers(pool: string): Worker[] {

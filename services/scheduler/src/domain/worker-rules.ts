@@ -61,8 +61,14 @@ export function takeAsk(state: FarmState, event: WorkAsked): void {
     answerEmpty(state, entry, "asked-anew");
     return;
   }
-  state.timers.set(entry.timer, state.now + (event.holdMs ?? limits.askHoldMs));
+  state.timers.set(entry.timer, state.now + (event.holdMs ?? holdOf(ask)));
   openAsk(state, entry);
+}
+
+/** Workers that began to ask together, as after a backlog, come back one after the other. */
+function holdOf(ask: number): number {
+  const { askHoldMs, askSpreadMs, askSpreads } = limits;
+  return askHoldMs + ((ask - 1) % askSpreads) * (askSpreadMs / askSpreads);
 }
 
 /** Forgets a worker that has been silent and holds nothing. */
