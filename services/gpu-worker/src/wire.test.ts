@@ -245,6 +245,19 @@ describe("a worker", () => {
     expect(worker.leader.stepsOf(0)).toHaveLength(50);
   });
 
+  test("begins anew when a task is leased again whose failure it is still reporting", async () => {
+    const answered = Promise.withResolvers<void>();
+    const worker = await start({ wrapBroker: answerReportsAfter(answered.promise) });
+    worker.leader.grant([createLease(0, { prompt: "word ".repeat(600) })]);
+    await vi.waitUntil(() => worker.leader.reports.length > 0, patience);
+
+    worker.leader.grant([createLease(0, { fence: 900n })]);
+
+    const succeeded = { kind: OutcomeKind.SUCCEEDED, fence: 900n };
+    expect(await waitForOutcomes(worker, 1)).toMatchObject([succeeded]);
+    answered.resolve();
+  });
+
   test("obeys no leader older than the newest it heard", async () => {
     const worker = await start();
     const lease = createLease(0, { steps: 20 });
@@ -360,6 +373,26 @@ describe("a worker", () => {
     await vi.waitUntil(async () => (await worker.app.problems()).length === 0, patience);
   });
 });
+
+/** A broker whose leader hears of every failure, and whose answers come late. */
+function answerReportsAfter(answered: Promise<void>): (broker: Broker) => Broker {
+  return ({ link, ...broker }) => ({
+    ...broker,
+    link: {
+      ask: (request, stop) => link.ask(request, stop),
+      beat: (heartbeat) => link.beat(heartbeat),
+      report: async (report) => {
+        await link.report(report);
+        await answered;
+      },
+      onControl: (worker, handle) => link.onControl(worker, handle),
+      serveAsks: (handle) => link.serveAsks(handle),
+      onBeat: (handle) => link.onBeat(handle),
+      serveReports: (handle) => link.serveReports(handle),
+      control: (worker, control) => link.control(worker, control),
+    },
+  });
+}
 
 /** A broker that stores the first outcome and then fails to say so. */
 function loseFirstAnswer(broker: Broker): Broker {
