@@ -46,7 +46,20 @@ export async function benchCore(): Promise<object> {
   report(large);
   const growth = small.decisionsPerSecond / large.decisionsPerSecond;
   const logarithmic = Math.log(large.queuedTasks) / Math.log(small.queuedTasks);
-  return { workers, projects, small, large, costGrowth: growth, logarithmicGrowth: logarithmic };
+  const bytesPerOneTaskJob = measureOneTaskJobs(200_000);
+  const growths = { costGrowth: growth, logarithmicGrowth: logarithmic };
+  return { workers, projects, small, large, ...growths, bytesPerOneTaskJob };
+}
+
+/** A job of one task has its lot to itself: what such a task costs in memory. */
+function measureOneTaskJobs(tasks: number): number {
+  const farm = new BenchFarm(1);
+  const before = memoryInUse();
+  for (let index = 0; index < tasks; index += 1) farm.store();
+  const bytes = Math.round((memoryInUse() - before) / tasks);
+  // Used once more, so that it is there while its memory is looked at.
+  farm.meetWorkers();
+  return bytes;
 }
 
 function report(figures: CoreFigures): void {
@@ -77,13 +90,15 @@ class BenchFarm {
   #stored = 0;
   #decisions = 0;
   #asks = 0;
+  readonly #tasksPerJob: number;
 
-  constructor() {
+  constructor(perJob = tasksPerJob) {
+    this.#tasksPerJob = perJob;
     this.#scheduler.step({ kind: "rebuilt" }, this.#now);
   }
 
   store(): void {
-    const task = taskNumber(this.#stored);
+    const task = taskNumber(this.#stored, this.#tasksPerJob);
     this.#stored += 1;
     const revision = BigInt(this.#stored);
     this.#scheduler.step({ kind: "task-stored", task, revision }, this.#now);
@@ -167,13 +182,13 @@ class BenchFarm {
 }
 
 /** Jobs of one project follow each other; projects take turns job by job. */
-function taskNumber(count: number): QueuedTask {
-  const job = Math.floor(count / tasksPerJob);
+function taskNumber(count: number, perJob: number): QueuedTask {
+  const job = Math.floor(count / perJob);
   const width = shapes[job % shapes.length] ?? 512;
   const spec: TaskSpec = {
     project: `p${job % projects}` as ProjectId,
     job: `j${job}` as JobId,
-    index: count % tasksPerJob,
+    index: count % perJob,
     pool: "default",
     image: { prompt: `${prompt}${count}`, width, height: 512, steps: 8, seed: BigInt(count) },
     createTime: new Date(startAt),
