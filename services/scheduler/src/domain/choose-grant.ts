@@ -141,7 +141,7 @@ function placeCost(pool: PoolEntry, lot: Lot, { shelf }: WorkerEntry): number {
   const victim = shelf.victimFor(lot.adapters);
   if (victim === undefined) return loadMs;
   const copies = pool.residents.get(victim)?.size ?? 1;
-  return loadMs + loadMs / copies;
+  return loadMs + (loadMs * shelf.warmth(victim)) / copies;
 }
 
 /**
