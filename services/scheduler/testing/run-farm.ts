@@ -144,6 +144,12 @@ export class TestWorker {
     return this.#farm.broker.link.ask(request, this.#stop.signal);
   }
 
+  /** Asks as one that has obeyed a leader of that epoch, and is sent away. */
+  async outgrow(epoch: bigint): Promise<void> {
+    this.#epochSeen = epoch;
+    await this.take();
+  }
+
   /** Asks and lets the leader answer. */
   async take(slotsFree = 1): Promise<Lease[]> {
     const asked = this.ask(slotsFree);

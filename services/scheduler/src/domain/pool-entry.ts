@@ -19,6 +19,8 @@ export class PoolEntry {
   readonly askers = new Map<string, Set<AskEntry>>();
   /** Workers by the adapters that they hold on the device. */
   readonly residents = new Map<string, Set<WorkerEntry>>();
+  /** Adapters that one of its workers was told to fetch. */
+  readonly prewarmed = new Set<string>();
   readonly arrivals = new ArrivalRates();
   /** Live tasks that are kept out of the line, by what keeps them. */
   readonly gated = new Map<WaitReason, number>();

@@ -7,7 +7,7 @@ import type { WorkerEntry } from "./worker-entry.ts";
 
 /** What the worker says it has; absent for a worker that takes no adapters. */
 export function reportShelf(worker: WorkerEntry, report: ShelfReport | undefined): void {
-  worker.prewarmed = undefined;
+  endPrewarm(worker);
   if (report === undefined) {
     worker.shelf = undefined;
     worker.rankBudget = Number.POSITIVE_INFINITY;
@@ -26,6 +26,7 @@ export function noteShelf(worker: WorkerEntry, adapters: readonly LoraRef[]): vo
 
 /** A worker that leaves takes its adapters along. */
 export function forgetShelf(worker: WorkerEntry): void {
+  endPrewarm(worker);
   worker.shelf = undefined;
   indexResidencies(worker);
 }
@@ -38,17 +39,18 @@ export function prewarm(state: FarmState, pool: PoolEntry): void {
   if (pool.asks.size > 0 || pool.policy?.draining === true) return;
   for (const lot of pool.line.heads(limits.prewarmLotsMax)) {
     const cold = lot.adapters.find(({ digest }) => !pool.residents.has(digest));
-    if (cold === undefined || isPrewarmed(pool, cold.digest)) continue;
+    if (cold === undefined || pool.prewarmed.has(cold.digest)) continue;
     const worker = nextFree(state, pool);
     if (worker === undefined) return;
     worker.prewarmed = cold.digest;
+    pool.prewarmed.add(cold.digest);
     state.emit({ kind: "prewarm", reason: "task-near-front", worker: worker.id, adapter: cold });
   }
 }
 
-function isPrewarmed(pool: PoolEntry, digest: string): boolean {
-  for (const worker of pool.workers) if (worker.prewarmed === digest) return true;
-  return false;
+function endPrewarm(worker: WorkerEntry): void {
+  if (worker.prewarmed !== undefined) worker.pool.prewarmed.delete(worker.prewarmed);
+  worker.prewarmed = undefined;
 }
 
 /** The worker that should be free first, among those that fetch nothing yet. */
