@@ -5,6 +5,7 @@ import {
   FailureBlame,
   FarmError,
   type Lease,
+  limits,
   type Outcome,
   OutcomeKind,
   WorkerState,
@@ -216,6 +217,18 @@ describe("a worker", () => {
       { slotsFree: 2, running: [] },
       { slotsFree: 1, running: [{ index: 0, fence: 100n }] },
     ]);
+  });
+
+  test("does not ask in a storm where it is sent away at once", async () => {
+    const worker = await start();
+    await vi.waitUntil(() => worker.leader.asks.length === 1, patience);
+    const sentAwayMs = performance.now();
+
+    for (let times = 0; times < 3; times += 1) worker.leader.grant([]);
+    await vi.waitUntil(() => worker.leader.asks.length >= 3, patience);
+
+    // A request that was held for long is followed by the next one at once.
+    expect(performance.now() - sentAwayMs).toBeGreaterThanOrEqual(limits.askAgainMs);
   });
 
   test("lists its leases and their steps in its heartbeat", async () => {
