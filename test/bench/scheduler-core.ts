@@ -190,7 +190,14 @@ function taskNumber(count: number, perJob: number): QueuedTask {
     job: `j${job}` as JobId,
     index: count % perJob,
     pool: "default",
-    image: { prompt: `${prompt}${count}`, width, height: 512, steps: 8, seed: BigInt(count) },
+    image: {
+      prompt: `${prompt}${count}`,
+      width,
+      height: 512,
+      steps: 8,
+      seed: BigInt(count),
+      loras: [],
+    },
     createTime: new Date(startAt),
     expireTime: undefined,
   };

@@ -235,7 +235,7 @@ function taskOf(submit: Submit, record: JobRecord, index: number): QueuedTask {
     job,
     index,
     pool,
-    image: { prompt: "a cup", ...shape, seed: 1n },
+    image: { prompt: "a cup", ...shape, seed: 1n, loras: [] },
     createTime,
     expireTime: submit.expireMs > 0 ? new Date(expireAt) : undefined,
     stack: adapters.length > 0 ? { adapters } : undefined,

@@ -8,7 +8,7 @@ import { drawCase } from "./draw-case.ts";
 import { runCase, type SimResult } from "./run-case.ts";
 import { casesFolder } from "./shrink.ts";
 
-const seeds = 200;
+const seeds = 400;
 
 /** Branches that few steps take; a batch in which one is never taken proves less than it seems. */
 const rareBranches = [
@@ -63,7 +63,7 @@ describe("drawn worlds", () => {
   const results = new Map<number, SimResult>();
   const marks = new Map<string, number>();
 
-  test(`${seeds} seeds break no invariant`, { timeout: 240_000 }, () => {
+  test(`${seeds} seeds break no invariant`, { timeout: 480_000 }, () => {
     for (let seed = 1; seed <= seeds; seed += 1) {
       const result = runCase(drawCase(seed));
       expect(result.violation, `npm run sim -- --from ${seed} --seeds 1`).toBeUndefined();

@@ -24,7 +24,7 @@ export function renderRequest(
 }
 
 export function imageOf({ prompt, width, height, steps, seed }: Spec): ImageSpec {
-  return { prompt, width: width ?? 0, height: height ?? 0, steps: steps ?? 0, seed };
+  return { prompt, width: width ?? 0, height: height ?? 0, steps: steps ?? 0, seed, loras: [] };
 }
 
 /** Undefined where nothing is said, so that the farm's defaults hold. */

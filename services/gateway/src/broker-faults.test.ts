@@ -75,7 +75,13 @@ describe.runIf(hasServer)("a gateway whose broker", () => {
     requestId,
     pool: "",
     displayName: "",
-    images: Array.from({ length: count }, () => ({ prompt, width: 256, height: 256, steps: 8 })),
+    images: Array.from({ length: count }, () => ({
+      prompt,
+      width: 256,
+      height: 256,
+      steps: 8,
+      loras: [],
+    })),
     validateOnly: false,
   });
 

@@ -117,7 +117,15 @@ export function createLease(
       job,
       index,
       pool: defaultPool,
-      image: { prompt: "a red house", width: 64, height: 64, steps: 4, seed: 7n, ...image },
+      image: {
+        prompt: "a red house",
+        width: 64,
+        height: 64,
+        steps: 4,
+        seed: 7n,
+        loras: [],
+        ...image,
+      },
       createTime: new Date(Date.now() - 1_000),
     },
   };

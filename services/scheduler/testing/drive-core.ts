@@ -59,7 +59,7 @@ export function buildTask(index: number, options: TaskOptions = {}): QueuedTask 
     job: options.job ?? "j",
     index,
     pool: options.pool ?? "default",
-    image: { prompt: "a cup", width, height, steps, seed: 1n },
+    image: { prompt: "a cup", width, height, steps, seed: 1n, loras: [] },
     createTime: new Date(startAt),
     expireTime: expireAt === undefined ? undefined : new Date(expireAt),
     stack: options.adapters && { adapters: [...options.adapters] },

@@ -166,7 +166,7 @@ function specOf({ index, source, adapter, arrivedAt }: SimulatedTask): TaskSpec 
     job: `j${index}`,
     index: 0,
     pool: defaultPool,
-    image: { prompt: "a cup", width, height, steps, seed: 1n },
+    image: { prompt: "a cup", width, height, steps, seed: 1n, loras: [] },
     createTime: new Date(startAt + arrivedAt),
     expireTime: undefined,
     stack: { adapters: [loraOf(adapter)] },

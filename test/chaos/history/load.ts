@@ -44,7 +44,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadReport> {
 
 /** A spec with every field set, so that its picture is known before it is drawn. */
 export function createSpec(random: Random, prompt = "a red house"): ImageSpec & { seed: bigint } {
-  return { prompt, ...random.pick(shapes), seed: BigInt(random.below(2 ** 31)) };
+  return { prompt, ...random.pick(shapes), loras: [], seed: BigInt(random.below(2 ** 31)) };
 }
 
 class Load {

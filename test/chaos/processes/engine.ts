@@ -47,7 +47,7 @@ async function openStub(settings: EngineSettings): Promise<Model<string, RenderT
     decode: async () => emptyPicture,
     encodeFile: async (_picture, task) => {
       say("drawn", task);
-      return drawPicture(task);
+      return drawPicture({ ...task, loras: [] });
     },
     close: async () => {},
   };

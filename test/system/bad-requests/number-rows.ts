@@ -53,6 +53,16 @@ export const numberRows: readonly BadRequest[] = [
   steps(51),
   steps(1_000_000_000),
   steps(2 ** 32 - 1),
+  badPicture(
+    "an adapter",
+    { loras: [{ lora: "ink", weight: 1 }] },
+    { field: "loras", reason: "UNSUPPORTED" },
+  ),
+  badPicture(
+    "guidance",
+    { guidance: { scale: 4, negativePrompt: "", normalization: 0, truncation: undefined } },
+    { field: "guidance", reason: "UNSUPPORTED" },
+  ),
   {
     name: "no picture",
     method: methods.render,

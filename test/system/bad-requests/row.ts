@@ -52,7 +52,7 @@ export const methods = {
 /** A valid picture, but for the fields given. */
 export function image(fields: Partial<ImageSpec> = {}): ImageSpec {
   const valid = { prompt: `a red house ${secret}`, width: 256, height: 256, steps: 8 };
-  return { ...valid, seed: 1n, ...fields };
+  return { ...valid, seed: 1n, loras: [], ...fields };
 }
 
 export function renderBytes(fields: Partial<RenderImageRequest> = {}): Uint8Array {

@@ -33,7 +33,7 @@ export function someSpec(overrides: Partial<TaskSpec> = {}): TaskSpec {
     job: someJob().job,
     index: 0,
     pool: defaultPool,
-    image: { prompt: "a red house", width: 64, height: 64, steps: 4, seed: 7n },
+    image: { prompt: "a red house", width: 64, height: 64, steps: 4, seed: 7n, loras: [] },
     createTime,
     expireTime: undefined,
     ...overrides,
@@ -49,7 +49,7 @@ export interface TaskOverrides {
 
 export function someTask(overrides: TaskOverrides = {}): QueuedTask {
   const { index = 0, job = someJob().job, attempts = 0, prompt = "a red house" } = overrides;
-  const image = { prompt, width: 64, height: 64, steps: 4, seed: 7n };
+  const image = { prompt, width: 64, height: 64, steps: 4, seed: 7n, loras: [] };
   return { spec: someSpec({ index, job, image }), attempts, lastFailure: undefined };
 }
 

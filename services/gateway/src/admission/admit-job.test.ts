@@ -18,7 +18,14 @@ import { type Admission, admitJob } from "./admit-job.ts";
 import type { JobManifests } from "./job-manifests.ts";
 import { ProjectQuotas } from "./project-quotas.ts";
 
-const image = { prompt: "a red house", width: 256, height: 256, steps: 8, seed: undefined };
+const image = {
+  prompt: "a red house",
+  width: 256,
+  height: 256,
+  steps: 8,
+  seed: undefined,
+  loras: [],
+};
 
 const admission = (count: number, requestId = "r"): Admission => ({
   submission: {

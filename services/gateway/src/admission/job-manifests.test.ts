@@ -24,7 +24,14 @@ import { JobManifests } from "./job-manifests.ts";
 import { ProjectQuotas } from "./project-quotas.ts";
 
 const ref = { project: defaultProject, job: jobIdOfRequest(defaultProject, "r") };
-const image = { prompt: "a red house", width: 256, height: 256, steps: 8, seed: undefined };
+const image = {
+  prompt: "a red house",
+  width: 256,
+  height: 256,
+  steps: 8,
+  seed: undefined,
+  loras: [],
+};
 
 const admission = (count: number, digest = "content"): Admission => ({
   submission: {

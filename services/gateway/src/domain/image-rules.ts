@@ -3,6 +3,8 @@ import { type ImageSpec, limits, type PoolRecord } from "@zfarm/contract";
 import { checkPrompt } from "./check-text.ts";
 import type { Fault, Violations } from "./violations.ts";
 
+const unsupported: Fault = { reason: "UNSUPPORTED", description: "no pool can do this yet" };
+
 /** Adds every violation of one spec; `path` is where it stands, for example `images[3]`. */
 export function checkImage(
   image: ImageSpec,
@@ -12,6 +14,8 @@ export function checkImage(
   const { path, pool } = place;
   violations.add(`${path}.prompt`, checkPrompt(image.prompt));
   violations.add(`${path}.steps`, checkRange(image.steps, limits.stepsMin, limits.stepsMax));
+  if (image.loras.length > 0) violations.add(`${path}.loras`, unsupported);
+  if (image.guidance !== undefined) violations.add(`${path}.guidance`, unsupported);
   const widthFault = checkSide(image.width, pool);
   const heightFault = checkSide(image.height, pool);
   violations.add(`${path}.width`, widthFault);

@@ -1,4 +1,4 @@
-import { FarmError, type ImageSpec, limits, type PoolRecord } from "@zfarm/contract";
+import { FarmError, type ImageSpec, type LoraUse, limits, type PoolRecord } from "@zfarm/contract";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Draft, validateDraft } from "./validate-request.ts";
@@ -22,6 +22,7 @@ const image = (fields: Partial<ImageSpec> = {}): ImageSpec => ({
   height: 256,
   steps: 8,
   seed: undefined,
+  loras: [],
   ...fields,
 });
 
@@ -114,6 +115,7 @@ const validImage = fc.record({
   height: side,
   steps: fc.integer({ min: 0, max: limits.stepsMax }),
   seed: fc.option(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), { nil: undefined }),
+  loras: fc.constant<LoraUse[]>([]),
 });
 const validDraft: fc.Arbitrary<Draft> = fc.record({
   parent: fc.constantFrom("", "projects/default", "projects/team-7"),

@@ -21,6 +21,7 @@ export const violationReasons = [
   "BAD_ID",
   "BAD_TOKEN",
   "UNKNOWN_FIELD",
+  "UNSUPPORTED",
   "MALFORMED",
 ] as const;
 

@@ -4,7 +4,7 @@ import { chooseHandBacks } from "./drain-plan.ts";
 import { type HeldPhase, HeldTask } from "./held-tasks.ts";
 
 function held(phase: HeldPhase, step: number): HeldTask {
-  const image = { prompt: "", width: 64, height: 64, steps: 8, seed: 1n };
+  const image = { prompt: "", width: 64, height: 64, steps: 8, seed: 1n, loras: [] };
   const { spec, ...lease } = createLease(0);
   const identity = { project: "default", job: "", index: 0, pool: "default" };
   const task = new HeldTask({ ...lease, spec: spec ?? identity }, image, 0);

@@ -4,7 +4,7 @@ import { createLease } from "../../testing/scripted-leader.ts";
 import { HeldTask } from "./held-tasks.ts";
 import { buildSuccess, queueMsOf } from "./outcome.ts";
 
-const image = { prompt: "", width: 64, height: 64, steps: 8, seed: 1n };
+const image = { prompt: "", width: 64, height: 64, steps: 8, seed: 1n, loras: [] };
 
 function heldSince(createMs: number, grantedMs: number): HeldTask {
   const identity = { project: "default", job: "", index: 0, pool: "default" };

@@ -38,7 +38,39 @@ export interface ImageSpec {
   /** Denoise steps, 1 to 50. 0 takes the pool's default. */
   steps: number;
   /** Any 64-bit value; means torch's CPU generator. Absent: the farm draws one and returns it. */
-  seed?: bigint | undefined;
+  seed?:
+    | bigint
+    | undefined;
+  /** Up to 4 adapters; what they change adds up. */
+  loras: LoraUse[];
+  /** Absent: none, which is what distilled models such as Turbo want. */
+  guidance?: Guidance | undefined;
+}
+
+/** One adapter of a picture. */
+export interface LoraUse {
+  /**
+   * A name of the project's registry, `name` or `name@version`, or the SHA-256 of the adapter's
+   * file in hexadecimal. Answers carry the SHA-256.
+   */
+  lora: string;
+  /** -2 to 2; how strongly it acts. Absent: 1. */
+  weight?: number | undefined;
+}
+
+/** Classifier-free guidance: two runs of the model for each step instead of one. */
+export interface Guidance {
+  /**
+   * 0 to 20: how far the picture is pushed away from the negative prompt, as `guidance_scale` of
+   * diffusers' Z-Image pipeline. 0 means off.
+   */
+  scale: number;
+  /** What the picture should not show; bounds as for the prompt, but it may be empty. */
+  negativePrompt: string;
+  /** 0 to 10: bound of the guided prediction's norm against the plain one's; 0 means no bound. */
+  normalization: number;
+  /** 0 to 1: above this model time steps run unguided. Absent: 1, all steps are guided. */
+  truncation?: number | undefined;
 }
 
 /** A picture as delivered to a client. */
@@ -86,7 +118,7 @@ export interface TaskFailure {
 }
 
 function createBaseImageSpec(): ImageSpec {
-  return { prompt: "", width: 0, height: 0, steps: 0, seed: undefined };
+  return { prompt: "", width: 0, height: 0, steps: 0, seed: undefined, loras: [], guidance: undefined };
 }
 
 export const ImageSpec: MessageFns<ImageSpec> = {
@@ -108,6 +140,12 @@ export const ImageSpec: MessageFns<ImageSpec> = {
         throw new globalThis.Error("value provided for field message.seed of type uint64 too large");
       }
       writer.uint32(40).uint64(message.seed);
+    }
+    for (const v of message.loras) {
+      LoraUse.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.guidance !== undefined) {
+      Guidance.encode(message.guidance, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -165,6 +203,22 @@ export const ImageSpec: MessageFns<ImageSpec> = {
             message.seed = reader.uint64() as bigint;
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.loras.push(LoraUse.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.guidance = Guidance.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -187,6 +241,168 @@ export const ImageSpec: MessageFns<ImageSpec> = {
     message.height = object.height ?? 0;
     message.steps = object.steps ?? 0;
     message.seed = (object.seed !== undefined && object.seed !== null) ? BigInt(object.seed) : undefined;
+    message.loras = object.loras?.map((e) => LoraUse.fromPartial(e)) || [];
+    message.guidance = (object.guidance !== undefined && object.guidance !== null)
+      ? Guidance.fromPartial(object.guidance)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseLoraUse(): LoraUse {
+  return { lora: "", weight: undefined };
+}
+
+export const LoraUse: MessageFns<LoraUse> = {
+  encode(message: LoraUse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lora !== "") {
+      writer.uint32(10).string(message.lora);
+    }
+    if (message.weight !== undefined) {
+      writer.uint32(21).float(message.weight);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LoraUse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLoraUse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lora = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 21) {
+              break;
+            }
+
+            message.weight = reader.float();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LoraUse>): LoraUse {
+    return LoraUse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LoraUse>): LoraUse {
+    const message = createBaseLoraUse();
+    message.lora = object.lora ?? "";
+    message.weight = object.weight ?? undefined;
+    return message;
+  },
+};
+
+function createBaseGuidance(): Guidance {
+  return { scale: 0, negativePrompt: "", normalization: 0, truncation: undefined };
+}
+
+export const Guidance: MessageFns<Guidance> = {
+  encode(message: Guidance, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.scale !== 0) {
+      writer.uint32(13).float(message.scale);
+    }
+    if (message.negativePrompt !== "") {
+      writer.uint32(18).string(message.negativePrompt);
+    }
+    if (message.normalization !== 0) {
+      writer.uint32(29).float(message.normalization);
+    }
+    if (message.truncation !== undefined) {
+      writer.uint32(37).float(message.truncation);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Guidance {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGuidance();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 13) {
+              break;
+            }
+
+            message.scale = reader.float();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.negativePrompt = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 29) {
+              break;
+            }
+
+            message.normalization = reader.float();
+            continue;
+          }
+          case 4: {
+            if (tag !== 37) {
+              break;
+            }
+
+            message.truncation = reader.float();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Guidance>): Guidance {
+    return Guidance.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Guidance>): Guidance {
+    const message = createBaseGuidance();
+    message.scale = object.scale ?? 0;
+    message.negativePrompt = object.negativePrompt ?? "";
+    message.normalization = object.normalization ?? 0;
+    message.truncation = object.truncation ?? undefined;
     return message;
   },
 };
