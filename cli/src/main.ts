@@ -4,6 +4,7 @@ import type { Env } from "@zfarm/runtime";
 import type { Command } from "./command.ts";
 import { runDoctor } from "./commands/doctor.ts";
 import { runJob } from "./commands/job.ts";
+import { runPool } from "./commands/pool.ts";
 import { runProject } from "./commands/project.ts";
 import { runQuickstart } from "./commands/quickstart.ts";
 import { runRender } from "./commands/render.ts";
@@ -17,6 +18,7 @@ const commands: Readonly<Record<string, Command>> = {
   render: runRender,
   workers: runWorkers,
   job: runJob,
+  pool: runPool,
   project: runProject,
   doctor: runDoctor,
   quickstart: runQuickstart,
@@ -38,6 +40,8 @@ const usage = `usage: zfarm COMMAND [options]
       change how a job competes
   project get|set NAME [--weight N] [--guarantee N] [--burst N] [--max-queued N]
       how a project shares the farm with others
+  pool get|set NAME [--speculate-after FACTOR|off]
+      how the workers of a pool are used
   doctor
       say what this machine offers: Node, broker, store, model, devices
   quickstart ["PROMPT"] [options of render]

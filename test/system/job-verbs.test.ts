@@ -144,6 +144,18 @@ describe.skipIf(!(await hasNatsServer()))("verbs of jobs", () => {
     await Promise.all([busy, job].map(({ name }) => farm.client.cancelJob(name)));
   });
 
+  test("second tries of a pool are switched on and off by command", async () => {
+    const pool = (...words: string[]): string => {
+      const args = ["pool", ...words, "--address", farm.address];
+      return spawnSync(process.execPath, [cliEntry, ...args], { encoding: "utf8" }).stdout;
+    };
+
+    expect(pool("set", "default", "--speculate-after", "2.2")).toContain("takes 2.2 times longer");
+    expect((await farm.client.getPoolPolicy("pools/default")).speculateAfter).toBeCloseTo(2.2);
+    expect(pool("set", "pools/default", "--speculate-after", "off")).toContain("tries no task");
+    expect(pool("get", "default")).toContain("pools/default: tries no task twice at once");
+  });
+
   test.each(["pools/default", "workers/worker-1"])(
     "%s starts nothing while it drains, and says so",
     async (name) => {

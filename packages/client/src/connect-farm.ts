@@ -12,6 +12,7 @@ import {
   FleetServiceClient,
   type ForgiveWorkerResponse,
   type GetJobResponse,
+  type GetPoolPolicyResponse,
   type GetProjectPolicyResponse,
   type Job,
   JobServiceClient,
@@ -20,6 +21,7 @@ import {
   type ListWorkersResponse,
   limits,
   type PauseJobResponse,
+  type PoolConduct,
   type ProjectShare,
   type RenderImageResponse,
   RenderServiceClient,
@@ -29,6 +31,7 @@ import {
   type StreamRenderResponse,
   type Task,
   type UpdateJobResponse,
+  type UpdatePoolPolicyResponse,
   type UpdateProjectPolicyResponse,
   type Victim,
   type WatchJobResponse,
@@ -41,6 +44,7 @@ import type {
   FarmClient,
   ListTasksOptions,
   ListVictimsOptions,
+  PoolConductChange,
   RenderOptions,
   RetryJobOptions,
   SchedulingChanges,
@@ -330,6 +334,26 @@ class GrpcFarmClient implements FarmClient {
       fleet.updateProjectPolicy({ share }, metadata, grpc, done),
     );
     return present(response.share);
+  }
+
+  async getPoolPolicy(name: string, options: CallOptions = {}): Promise<PoolConduct> {
+    const { fleet } = this.#services;
+    const response = await retried<GetPoolPolicyResponse>(options, (metadata, grpc, done) =>
+      fleet.getPoolPolicy({ name }, metadata, grpc, done),
+    );
+    return present(response.conduct);
+  }
+
+  async updatePoolPolicy(
+    change: PoolConductChange,
+    options: CallOptions = {},
+  ): Promise<PoolConduct> {
+    const { fleet } = this.#services;
+    const conduct = { ...change, draining: false };
+    const response = await retried<UpdatePoolPolicyResponse>(options, (metadata, grpc, done) =>
+      fleet.updatePoolPolicy({ conduct }, metadata, grpc, done),
+    );
+    return present(response.conduct);
   }
 
   close(): void {

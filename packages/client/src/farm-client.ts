@@ -4,6 +4,7 @@ import type {
   ExplainTaskResponse,
   ImageSpec,
   Job,
+  PoolConduct,
   ProjectShare,
   RenderImageResponse,
   Scheduling,
@@ -18,6 +19,9 @@ import type {
 export type Spec = Pick<ImageSpec, "prompt"> & {
   readonly [Field in Exclude<keyof ImageSpec, "prompt">]?: ImageSpec[Field] | undefined;
 };
+
+/** What operators can change of `pools/{pool}`; draining has verbs of its own. */
+export type PoolConductChange = Omit<PoolConduct, "draining">;
 
 export interface CallOptions {
   /** Ends the call; its promise rejects with the signal's reason. */
@@ -117,6 +121,9 @@ export interface FarmClient {
   /** How `projects/{project}` shares the farm. */
   getProjectPolicy(name: string, options?: CallOptions): Promise<ProjectShare>;
   updateProjectPolicy(share: ProjectShare, options?: CallOptions): Promise<ProjectShare>;
+  /** How the workers of `pools/{pool}` are used. */
+  getPoolPolicy(name: string, options?: CallOptions): Promise<PoolConduct>;
+  updatePoolPolicy(conduct: PoolConductChange, options?: CallOptions): Promise<PoolConduct>;
   /** Ends the connection and every call on it. */
   close(): void;
 }

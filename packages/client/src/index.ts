@@ -6,6 +6,7 @@ export type {
   FarmClient,
   ListTasksOptions,
   ListVictimsOptions,
+  PoolConductChange,
   RenderOptions,
   RetryJobOptions,
   SchedulingChanges,

@@ -34,6 +34,9 @@ export const limits = {
   projectWeightMax: 1_000,
   /** Running tasks of a project: every batch of every worker. */
   projectRunningMax: 80_000,
+  /** Below this, half of all ordinary tasks would be tried twice; above, none ever is. */
+  speculateAfterMin: 1.5,
+  speculateAfterMax: 100,
   /** Workers that one question about victims names. */
   victimsMax: 1_000,
   pageSizeDefault: 100,

@@ -29,6 +29,10 @@ export function projectName(project: string): string {
   return `projects/${project}`;
 }
 
+export function poolName(pool: string): string {
+  return `pools/${pool}`;
+}
+
 export function workerName(worker: string): string {
   return `workers/${worker}`;
 }

@@ -92,6 +92,31 @@ describe("the share of a project", () => {
   });
 });
 
+describe("the conduct of a pool", () => {
+  const name = `pools/${defaultPool}`;
+
+  test("is no speculation until it is set, and a drain leaves it as it is", async () => {
+    const plain = await farm.client.getPoolPolicy(name);
+    await farm.client.updatePoolPolicy({ name, speculateAfter: 2.5 });
+    await farm.client.drain(name);
+
+    expect(plain).toEqual({ name, speculateAfter: 0, draining: false });
+    expect(await farm.client.getPoolPolicy(name)).toEqual({
+      name,
+      speculateAfter: 2.5,
+      draining: true,
+    });
+  });
+
+  test("leaves a drain as it is", async () => {
+    await farm.client.drain(name);
+
+    const updated = await farm.client.updatePoolPolicy({ name, speculateAfter: 3 });
+
+    expect(updated).toEqual({ name, speculateAfter: 3, draining: true });
+  });
+});
+
 describe("the quota of waiting tasks", () => {
   const job = (count: number, requestId?: string) =>
     farm.client.createJob({

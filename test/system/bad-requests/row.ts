@@ -47,6 +47,8 @@ export const methods = {
   victims: "/zfarm.v1.FleetService/ListVictims",
   getPolicy: "/zfarm.v1.FleetService/GetProjectPolicy",
   setPolicy: "/zfarm.v1.FleetService/UpdateProjectPolicy",
+  getPoolPolicy: "/zfarm.v1.FleetService/GetPoolPolicy",
+  setPoolPolicy: "/zfarm.v1.FleetService/UpdatePoolPolicy",
 } as const;
 
 /** A valid picture, but for the fields given. */

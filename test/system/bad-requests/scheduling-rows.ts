@@ -2,6 +2,7 @@
 import {
   DrainRequest,
   ForgiveWorkerRequest,
+  GetPoolPolicyRequest,
   GetProjectPolicyRequest,
   Job,
   ListVictimsRequest,
@@ -13,6 +14,7 @@ import {
   RetryJobRequest,
   Scheduling,
   UpdateJobRequest,
+  UpdatePoolPolicyRequest,
   UpdateProjectPolicyRequest,
 } from "@zfarm/contract";
 import {
@@ -183,6 +185,19 @@ const shareRow = (
   ...invalid(violations),
 });
 
+const conductRow = (
+  name: string,
+  conduct: { readonly name?: string; readonly speculateAfter?: number } | undefined,
+  violation: string,
+): BadRequest => ({
+  name,
+  method: methods.setPoolPolicy,
+  bytes: UpdatePoolPolicyRequest.encode({
+    conduct: conduct && { name: "pools/default", speculateAfter: 0, draining: false, ...conduct },
+  }).finish(),
+  ...invalid([violation]),
+});
+
 const fleetRows: readonly BadRequest[] = [
   ...["", "one", "workers/", "pools/*", "workers/a/b", "projects/default"].map(
     (name): BadRequest => ({
@@ -249,6 +264,31 @@ const fleetRows: readonly BadRequest[] = [
       ...invalid(["name BAD_NAME"]),
     }),
   ),
+  ...["", "default", "workers/one"].map(
+    (name): BadRequest => ({
+      name: `conduct of ${JSON.stringify(name)}`,
+      method: methods.getPoolPolicy,
+      bytes: GetPoolPolicyRequest.encode({ name }).finish(),
+      ...invalid(["name BAD_NAME"]),
+    }),
+  ),
+  conductRow("no conduct", undefined, "conduct REQUIRED"),
+  conductRow("conduct of no pool", { name: "default" }, "conduct.name BAD_NAME"),
+  ...[-1, 1, 1.4, 101, Number.NaN, Number.POSITIVE_INFINITY].map((speculateAfter) =>
+    conductRow(
+      `a second try after ${speculateAfter}`,
+      { speculateAfter },
+      "conduct.speculate_after OUT_OF_RANGE",
+    ),
+  ),
+  {
+    name: "conduct of an unknown pool",
+    method: methods.getPoolPolicy,
+    bytes: GetPoolPolicyRequest.encode({ name: "pools/nobody" }).finish(),
+    code: "NOT_FOUND",
+    reason: "POOL_NOT_FOUND",
+    tells: "nobody",
+  },
   shareRow("no share", undefined, ["share REQUIRED"]),
   shareRow("a share of no project", { name: "" }, ["share.name BAD_NAME"]),
   shareRow("a share beyond every bound", { weight: 1_001, guaranteeTasks: uint32Max }, [

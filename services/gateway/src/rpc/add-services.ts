@@ -9,6 +9,7 @@ import { explainJob } from "./explain-job.ts";
 import { explainTask } from "./explain-task.ts";
 import { forgiveWorker } from "./forgive-worker.ts";
 import { getJob } from "./get-job.ts";
+import { getPoolPolicy } from "./get-pool-policy.ts";
 import { getProjectPolicy } from "./get-project-policy.ts";
 import { listTasks } from "./list-tasks.ts";
 import { listVictims } from "./list-victims.ts";
@@ -21,6 +22,7 @@ import { retryJob } from "./retry-job.ts";
 import { type Serving, serveStream, serveUnary } from "./serve-call.ts";
 import { streamRender } from "./stream-render.ts";
 import { updateJob } from "./update-job.ts";
+import { updatePoolPolicy } from "./update-pool-policy.ts";
 import { updateProjectPolicy } from "./update-project-policy.ts";
 import { watchJob } from "./watch-job.ts";
 
@@ -54,6 +56,8 @@ export function addServices(server: Server, serving: Serving): void {
     listVictims: serveUnary(serving, listVictims),
     getProjectPolicy: serveUnary(serving, getProjectPolicy),
     updateProjectPolicy: serveUnary(serving, updateProjectPolicy),
+    getPoolPolicy: serveUnary(serving, getPoolPolicy),
+    updatePoolPolicy: serveUnary(serving, updatePoolPolicy),
   } satisfies Methods<typeof FleetServiceService>);
 }
 

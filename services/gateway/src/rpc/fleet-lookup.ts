@@ -24,6 +24,17 @@ export async function findFleet(needs: GatewayNeeds, name: string): Promise<Flee
   return ref;
 }
 
+/** The pool of `pools/{pool}`; INVALID_REQUEST for `field`, POOL_NOT_FOUND. */
+export async function findPool(needs: GatewayNeeds, name: string, field: string): Promise<PoolId> {
+  const ref = parseFleetName(name);
+  if (ref?.kind !== "pool") {
+    const description = `must be pools/{pool}; a pool is ${nameRule}`;
+    throw invalidField(field, { reason: "BAD_NAME", description });
+  }
+  await requirePool(needs, ref.pool);
+  return ref.pool;
+}
+
 /** A worker that lives, or one that something was wanted of before. */
 async function requireWorker({ broker }: GatewayNeeds, worker: WorkerId): Promise<void> {
   if ((await broker.policies.workers.find(worker)) !== undefined) return;

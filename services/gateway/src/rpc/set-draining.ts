@@ -1,4 +1,5 @@
 /** What draining and its end have in common: the policy of a worker or of a pool. */
+import { plainPoolPolicy } from "../domain/pool-conduct.ts";
 import type { GatewayNeeds } from "../needs.ts";
 import { changePolicy } from "./change-policy.ts";
 import { findFleet } from "./fleet-lookup.ts";
@@ -20,7 +21,7 @@ export async function setDraining(
   }
   await changePolicy(policies.pools, {
     id: ref.pool,
-    initial: { pool: ref.pool, draining: false, speculateAfter: 0 },
+    initial: plainPoolPolicy(ref.pool),
     change: (policy) => ({ ...policy, draining }),
   });
 }

@@ -120,6 +120,36 @@ export interface UpdateProjectPolicyResponse {
   share?: ProjectShare | undefined;
 }
 
+/** How the workers of a pool are used. */
+export interface PoolConduct {
+  /** pools/{pool} */
+  name: string;
+  /**
+   * 1.5 to 100: a task that runs this many times longer than expected is tried a second time
+   * beside the first where a worker is idle. 0: never, the default.
+   */
+  speculateAfter: number;
+  /** Output only, Drain and Resume change it. */
+  draining: boolean;
+}
+
+export interface GetPoolPolicyRequest {
+  /** pools/{pool} */
+  name: string;
+}
+
+export interface GetPoolPolicyResponse {
+  conduct?: PoolConduct | undefined;
+}
+
+export interface UpdatePoolPolicyRequest {
+  conduct?: PoolConduct | undefined;
+}
+
+export interface UpdatePoolPolicyResponse {
+  conduct?: PoolConduct | undefined;
+}
+
 export interface Worker {
   /** workers/{worker} */
   name: string;
@@ -1007,6 +1037,311 @@ export const UpdateProjectPolicyResponse: MessageFns<UpdateProjectPolicyResponse
   },
 };
 
+function createBasePoolConduct(): PoolConduct {
+  return { name: "", speculateAfter: 0, draining: false };
+}
+
+export const PoolConduct: MessageFns<PoolConduct> = {
+  encode(message: PoolConduct, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.speculateAfter !== 0) {
+      writer.uint32(21).float(message.speculateAfter);
+    }
+    if (message.draining !== false) {
+      writer.uint32(24).bool(message.draining);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PoolConduct {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePoolConduct();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 21) {
+              break;
+            }
+
+            message.speculateAfter = reader.float();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.draining = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PoolConduct>): PoolConduct {
+    return PoolConduct.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PoolConduct>): PoolConduct {
+    const message = createBasePoolConduct();
+    message.name = object.name ?? "";
+    message.speculateAfter = object.speculateAfter ?? 0;
+    message.draining = object.draining ?? false;
+    return message;
+  },
+};
+
+function createBaseGetPoolPolicyRequest(): GetPoolPolicyRequest {
+  return { name: "" };
+}
+
+export const GetPoolPolicyRequest: MessageFns<GetPoolPolicyRequest> = {
+  encode(message: GetPoolPolicyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetPoolPolicyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetPoolPolicyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetPoolPolicyRequest>): GetPoolPolicyRequest {
+    return GetPoolPolicyRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetPoolPolicyRequest>): GetPoolPolicyRequest {
+    const message = createBaseGetPoolPolicyRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseGetPoolPolicyResponse(): GetPoolPolicyResponse {
+  return { conduct: undefined };
+}
+
+export const GetPoolPolicyResponse: MessageFns<GetPoolPolicyResponse> = {
+  encode(message: GetPoolPolicyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.conduct !== undefined) {
+      PoolConduct.encode(message.conduct, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetPoolPolicyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetPoolPolicyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.conduct = PoolConduct.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetPoolPolicyResponse>): GetPoolPolicyResponse {
+    return GetPoolPolicyResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetPoolPolicyResponse>): GetPoolPolicyResponse {
+    const message = createBaseGetPoolPolicyResponse();
+    message.conduct = (object.conduct !== undefined && object.conduct !== null)
+      ? PoolConduct.fromPartial(object.conduct)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseUpdatePoolPolicyRequest(): UpdatePoolPolicyRequest {
+  return { conduct: undefined };
+}
+
+export const UpdatePoolPolicyRequest: MessageFns<UpdatePoolPolicyRequest> = {
+  encode(message: UpdatePoolPolicyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.conduct !== undefined) {
+      PoolConduct.encode(message.conduct, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdatePoolPolicyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdatePoolPolicyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.conduct = PoolConduct.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UpdatePoolPolicyRequest>): UpdatePoolPolicyRequest {
+    return UpdatePoolPolicyRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdatePoolPolicyRequest>): UpdatePoolPolicyRequest {
+    const message = createBaseUpdatePoolPolicyRequest();
+    message.conduct = (object.conduct !== undefined && object.conduct !== null)
+      ? PoolConduct.fromPartial(object.conduct)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseUpdatePoolPolicyResponse(): UpdatePoolPolicyResponse {
+  return { conduct: undefined };
+}
+
+export const UpdatePoolPolicyResponse: MessageFns<UpdatePoolPolicyResponse> = {
+  encode(message: UpdatePoolPolicyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.conduct !== undefined) {
+      PoolConduct.encode(message.conduct, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdatePoolPolicyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdatePoolPolicyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.conduct = PoolConduct.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UpdatePoolPolicyResponse>): UpdatePoolPolicyResponse {
+    return UpdatePoolPolicyResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdatePoolPolicyResponse>): UpdatePoolPolicyResponse {
+    const message = createBaseUpdatePoolPolicyResponse();
+    message.conduct = (object.conduct !== undefined && object.conduct !== null)
+      ? PoolConduct.fromPartial(object.conduct)
+      : undefined;
+    return message;
+  },
+};
+
 function createBaseWorker(): Worker {
   return {
     name: "",
@@ -1487,6 +1822,28 @@ export const FleetServiceService = {
       Buffer.from(UpdateProjectPolicyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): UpdateProjectPolicyResponse => UpdateProjectPolicyResponse.decode(value),
   },
+  getPoolPolicy: {
+    path: "/zfarm.v1.FleetService/GetPoolPolicy" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetPoolPolicyRequest): Buffer => Buffer.from(GetPoolPolicyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetPoolPolicyRequest => GetPoolPolicyRequest.decode(value),
+    responseSerialize: (value: GetPoolPolicyResponse): Buffer =>
+      Buffer.from(GetPoolPolicyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetPoolPolicyResponse => GetPoolPolicyResponse.decode(value),
+  },
+  /** How the workers of a pool are used. */
+  updatePoolPolicy: {
+    path: "/zfarm.v1.FleetService/UpdatePoolPolicy" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UpdatePoolPolicyRequest): Buffer =>
+      Buffer.from(UpdatePoolPolicyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UpdatePoolPolicyRequest => UpdatePoolPolicyRequest.decode(value),
+    responseSerialize: (value: UpdatePoolPolicyResponse): Buffer =>
+      Buffer.from(UpdatePoolPolicyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UpdatePoolPolicyResponse => UpdatePoolPolicyResponse.decode(value),
+  },
 } as const;
 
 export interface FleetServiceServer extends UntypedServiceImplementation {
@@ -1505,6 +1862,9 @@ export interface FleetServiceServer extends UntypedServiceImplementation {
   getProjectPolicy: handleUnaryCall<GetProjectPolicyRequest, GetProjectPolicyResponse>;
   /** How a project shares the farm with others. */
   updateProjectPolicy: handleUnaryCall<UpdateProjectPolicyRequest, UpdateProjectPolicyResponse>;
+  getPoolPolicy: handleUnaryCall<GetPoolPolicyRequest, GetPoolPolicyResponse>;
+  /** How the workers of a pool are used. */
+  updatePoolPolicy: handleUnaryCall<UpdatePoolPolicyRequest, UpdatePoolPolicyResponse>;
 }
 
 export interface FleetServiceClient extends Client {
@@ -1620,6 +1980,37 @@ export interface FleetServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: UpdateProjectPolicyResponse) => void,
+  ): ClientUnaryCall;
+  getPoolPolicy(
+    request: GetPoolPolicyRequest,
+    callback: (error: ServiceError | null, response: GetPoolPolicyResponse) => void,
+  ): ClientUnaryCall;
+  getPoolPolicy(
+    request: GetPoolPolicyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetPoolPolicyResponse) => void,
+  ): ClientUnaryCall;
+  getPoolPolicy(
+    request: GetPoolPolicyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetPoolPolicyResponse) => void,
+  ): ClientUnaryCall;
+  /** How the workers of a pool are used. */
+  updatePoolPolicy(
+    request: UpdatePoolPolicyRequest,
+    callback: (error: ServiceError | null, response: UpdatePoolPolicyResponse) => void,
+  ): ClientUnaryCall;
+  updatePoolPolicy(
+    request: UpdatePoolPolicyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UpdatePoolPolicyResponse) => void,
+  ): ClientUnaryCall;
+  updatePoolPolicy(
+    request: UpdatePoolPolicyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UpdatePoolPolicyResponse) => void,
   ): ClientUnaryCall;
 }
 
