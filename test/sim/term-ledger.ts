@@ -158,11 +158,11 @@ export class TermLedger {
     }
   }
 
-  /** A worker is told that a task has ended that has not: its message is still on its way. */
-  #noteStop({ leased, reason }: EffectOf<"control-cancel">): void {
+  /** No worker is told that a task has ended that has not. */
+  #checkStop({ leased, reason }: EffectOf<"control-cancel">): void {
     const truth = this.#oracle.tasks.get(taskKey(taskIdOf(leased)));
     if (reason === "task-ended" && truth?.outcome === undefined) {
-      this.#oracle.mark("stopped-too-early");
+      this.#fail("I4", "a healthy render is stopped: its task's message is still on its way");
     }
   }
 
@@ -237,7 +237,7 @@ export class TermLedger {
         this.#oracle.mark(`${effect.kind}/${effect.reason}`);
         return;
       case "control-cancel":
-        this.#noteStop(effect);
+        this.#checkStop(effect);
         this.#oracle.mark(`cancel/${effect.reason}`);
         return;
       case "worker-quarantined":

@@ -1,5 +1,5 @@
 /** What happens to leases: granted, confirmed by heartbeats, adopted, reported, lost. */
-import { type LeasedTask, limits, taskIdOf } from "@zfarm/contract";
+import { type LeasedTask, limits, taskIdOf, taskKey } from "@zfarm/contract";
 import { describeLostWorker, judgeAttempt } from "./attempt-verdict.ts";
 import { giveBackCost } from "./cost-rules.ts";
 import type { FarmState } from "./farm-state.ts";
@@ -168,8 +168,11 @@ function confirmLease(state: FarmState, worker: WorkerEntry, leased: LeasedTask)
     adoptLease(state, entry, { worker, leased });
     return;
   }
-  // While the index is incomplete an unknown task may well be alive. And a worker that reported
-  // an attempt lists it until the answer arrives: it needs no telling.
+  // An unknown task may well be alive while the index is incomplete, and for a moment after: the
+  // leader before may have granted what was stored last. Later beats list it again.
+  const isUnknown = entry === undefined && !state.recent.has(taskKey(taskIdOf(leased)));
+  if (isUnknown && state.now < state.grantsFrom) return;
+  // A worker that reported an attempt lists it until the answer arrives: it needs no telling.
   if (!state.isRebuilt || entry?.trial?.releasedFence === leased.fence) return;
   const reason = entry === undefined ? "task-ended" : "lease-superseded";
   state.emit({ kind: "control-cancel", reason, worker: worker.id, leased });

@@ -151,10 +151,25 @@ describe("a rebuild", () => {
     expect(core.takeOne("w2")).toMatchObject({ spec: { index: 1 } });
   });
 
-  test("tells a worker to stop what ended before", () => {
-    const gone = { ...listed(takeOver().lease), index: 9 };
-    const { effects } = rebuildFor(0, [gone]);
+  const gone = { ...listed(takeOver().lease), index: 9 };
+
+  test("tells a worker to stop what it knows to have ended", () => {
+    const core = new CoreDriver(2n);
+    core.step({ kind: "listening" });
+    core.end(buildTask(9));
+    core.step({ kind: "rebuilt" });
+
+    const effects = core.beat("w1", [gone]);
 
     expect(only(effects, "control-cancel")).toMatchObject([{ worker: "w1", leased: gone }]);
+  });
+
+  test("stops what it does not know only after its grace: the message may be on its way", () => {
+    const { core, effects } = rebuildFor(0, [gone]);
+    const early = core.beat("w1", [gone]);
+    core.wait(limits.takeoverGraceMs);
+
+    expect(only([...effects, ...early], "control-cancel")).toEqual([]);
+    expect(only(core.beat("w1", [gone]), "control-cancel")).toMatchObject([{ leased: gone }]);
   });
 });
