@@ -5,9 +5,10 @@
 /**
  * `MODEL_INVALID`: the model directory is not one this code can run.
  * `INPUT_INVALID`: the request is outside the model's bounds.
+ * `LORA_INVALID`: the adapter's file is not one this model can use.
  * `ENGINE_FAILED`: the runtime below refused or failed.
  */
-export type ModelErrorCode = "MODEL_INVALID" | "INPUT_INVALID" | "ENGINE_FAILED";
+export type ModelErrorCode = "MODEL_INVALID" | "INPUT_INVALID" | "LORA_INVALID" | "ENGINE_FAILED";
 
 export interface ModelErrorDetails {
   /** The file at fault, as a path. */

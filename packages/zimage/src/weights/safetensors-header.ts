@@ -4,21 +4,23 @@
  * differently: duplicate keys, unknown keys, numbers beyond the safe integers and holes are all
  * refused.
  */
-import type { FileHandle } from "node:fs/promises";
-import { open } from "node:fs/promises";
 import { z } from "zod";
 import { ModelError } from "../errors.ts";
+import { type ByteSource, withFileSource } from "./byte-source.ts";
 import type { TensorDtype } from "./tensor-index.ts";
 
 export interface HeaderLimits {
   readonly headerBytesMax: number;
   readonly tensorsMax: number;
+  /** Of all keys and values together. */
+  readonly metadataCharsMax: number;
 }
 
 /** A checkpoint's header is 60 to 200 KB; 16 MiB of JSON parses in about 0.4 s. */
 export const checkpointLimits: HeaderLimits = {
   headerBytesMax: 16 * 1024 * 1024,
   tensorsMax: 8_192,
+  metadataCharsMax: 64 * 1024,
 };
 
 export interface HeaderTensor {
@@ -42,7 +44,6 @@ export interface SafetensorsHeader {
 const lengthBytes = 8;
 const elementBytes: Readonly<Record<TensorDtype, number>> = { F32: 4, F16: 2, BF16: 2 };
 const metadataEntriesMax = 256;
-const metadataCharsMax = 64 * 1024;
 
 const tensorEntry = z.strictObject({
   dtype: z.enum(["F32", "F16", "BF16"]),
@@ -65,53 +66,33 @@ export async function readSafetensorsHeader(
   path: string,
   limits: HeaderLimits = checkpointLimits,
 ): Promise<SafetensorsHeader> {
-  const handle = await open(path, "r").catch((cause: unknown) => {
-    throw new ModelError("MODEL_INVALID", `${path} is missing`, { file: path, cause });
-  });
-  try {
-    const { size } = await handle.stat();
-    const length = await readHeaderLength({ handle, path, size }, limits);
-    const bytes = new Uint8Array(length);
-    await readFully({ handle, path, size }, bytes, lengthBytes);
-    return parseSafetensorsHeader(bytes, { file: path, fileLength: size, limits });
-  } finally {
-    await handle.close();
-  }
+  return await withFileSource(path, (source) => readHeaderFrom(source, limits));
 }
 
-interface OpenFile {
-  readonly handle: FileHandle;
-  readonly path: string;
-  readonly size: number;
+/** As `readSafetensorsHeader`, of a file that is open or in memory. */
+export async function readHeaderFrom(
+  source: ByteSource,
+  limits: HeaderLimits,
+): Promise<SafetensorsHeader> {
+  const bytes = new Uint8Array(await readHeaderLength(source, limits));
+  await source.read(bytes, lengthBytes);
+  return parseSafetensorsHeader(bytes, { file: source.name, fileLength: source.size, limits });
 }
 
-async function readHeaderLength(file: OpenFile, limits: HeaderLimits): Promise<number> {
-  if (file.size < lengthBytes) refuse(file.path, `is truncated: ${file.size} bytes`);
+async function readHeaderLength(source: ByteSource, limits: HeaderLimits): Promise<number> {
+  const { name, size } = source;
+  if (size < lengthBytes) refuse(name, `is truncated: ${size} bytes`);
   const prefix = new Uint8Array(lengthBytes);
-  await readFully(file, prefix, 0);
+  await source.read(prefix, 0);
   const length = new DataView(prefix.buffer).getBigUint64(0, true);
   // The limit comes before the comparison with the file's size and before any allocation.
   if (length > BigInt(limits.headerBytesMax)) {
-    refuse(file.path, `has a header of ${length} bytes; at most ${limits.headerBytesMax}`);
+    refuse(name, `has a header of ${length} bytes; at most ${limits.headerBytesMax}`);
   }
-  if (BigInt(lengthBytes) + length > BigInt(file.size)) {
-    refuse(file.path, `is truncated: a header of ${length} bytes in a file of ${file.size}`);
+  if (BigInt(lengthBytes) + length > BigInt(size)) {
+    refuse(name, `is truncated: a header of ${length} bytes in a file of ${size}`);
   }
   return Number(length);
-}
-
-async function readFully(file: OpenFile, target: Uint8Array, position: number): Promise<void> {
-  let done = 0;
-  while (done < target.length) {
-    const { bytesRead } = await file.handle.read(
-      target,
-      done,
-      target.length - done,
-      position + done,
-    );
-    if (bytesRead === 0) refuse(file.path, `ends at byte ${position + done}`);
-    done += bytesRead;
-  }
 }
 
 export interface HeaderSource {
@@ -126,7 +107,7 @@ export interface HeaderSource {
 export function parseSafetensorsHeader(bytes: Uint8Array, source: HeaderSource): SafetensorsHeader {
   const value = parseStrictJson(bytes, source.file);
   const { __metadata__: rawMetadata, ...entries } = value;
-  const metadata = checkMetadata(rawMetadata, source.file);
+  const metadata = checkMetadata(rawMetadata, source);
   const names = Object.keys(entries);
   if (names.length > source.limits.tensorsMax) {
     refuse(source.file, `names ${names.length} tensors; at most ${source.limits.tensorsMax}`);
@@ -199,13 +180,16 @@ function countKeys(value: unknown): number {
   return Object.values(value).reduce<number>((sum, item) => sum + countKeys(item), own);
 }
 
-function checkMetadata(value: unknown, file: string): Readonly<Record<string, string>> {
+function checkMetadata(
+  value: unknown,
+  { file, limits }: HeaderSource,
+): Readonly<Record<string, string>> {
   if (value === undefined) return {};
   const parsed = metadataObject.safeParse(value);
   if (!parsed.success) refuse(file, "has metadata that are not strings", parsed.error);
   const entries = Object.entries(parsed.data);
   const chars = entries.reduce((sum, [key, text]) => sum + key.length + text.length, 0);
-  if (entries.length > metadataEntriesMax || chars > metadataCharsMax) {
+  if (entries.length > metadataEntriesMax || chars > limits.metadataCharsMax) {
     refuse(
       file,
       `has ${entries.length} metadata entries of ${chars} characters, which is too much`,

@@ -1,0 +1,33 @@
+/** The bounds of adapter files. A file is measured against them before anything of it is used. */
+import type { HeaderLimits } from "../weights/safetensors-header.ts";
+
+export interface LoraLimits {
+  readonly header: HeaderLimits;
+  readonly fileBytesMax: number;
+  /** Of one module after conversion. */
+  readonly rankMax: number;
+  /** Of all factors in float32, ranks filled up to whole groups. */
+  readonly deviceBytesMax: number;
+}
+
+export const loraLimits: LoraLimits = {
+  header: {
+    // Five keys for each of the released model's 270 modules take 150 KB, data set notes the rest.
+    headerBytesMax: 1024 * 1024,
+    tensorsMax: 8_192,
+    // Trainers store every tag of the data set with its count; real ones reach 200 KB.
+    metadataCharsMax: 512 * 1024,
+  },
+  // Rank 256 in every module of the released model takes 1.4 GB in bfloat16.
+  fileBytesMax: 2 * 1024 ** 3,
+  // Larger ones are full fine-tunes in disguise; the largest that trainers offer by default is 128.
+  rankMax: 256,
+  // The largest file of two-byte elements, in float32.
+  deviceBytesMax: 4 * 1024 ** 3,
+};
+
+/** Larger than any trainer's; beyond it, the update drowns the weights. */
+export const alphaMax = 4_096;
+
+/** What float16 can hold: no trainer stores more, and products of more overflow. */
+export const elementMax = 65_504;

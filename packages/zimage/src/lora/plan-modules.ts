@@ -1,0 +1,103 @@
+/**
+ * Decides from the header alone what each module's update is and what it will cost, and refuses
+ * what does not fit the model, before any of the data is read.
+ */
+import { type LinearSpec, ranksPerGroup } from "../graph/linear.ts";
+import type { HeaderTensor } from "../weights/safetensors-header.ts";
+import type { ModuleTensors } from "./group-keys.ts";
+import { type KroneckerPlan, planKronecker } from "./kronecker.ts";
+import type { LoraLimits } from "./limits.ts";
+import { describeWidth } from "./look-alike.ts";
+import { matrixShapeOf } from "./matrix-shape.ts";
+import type { FileModule } from "./module-names.ts";
+import { refuseLora } from "./refuse.ts";
+
+/** B · A. */
+export interface PairPlan {
+  readonly kind: "pair";
+  /** A, [rank, in]. */
+  readonly down: HeaderTensor;
+  /** B, [out, rank]. */
+  readonly up: HeaderTensor;
+}
+
+export interface ModulePlan {
+  readonly module: FileModule;
+  readonly factors: PairPlan | KroneckerPlan;
+  /** Before ranks without effect are dropped. */
+  readonly rank: number;
+  /** The scale's divisor; undefined where the update has no rank of its own and its scale is 1. */
+  readonly alphaRank: number | undefined;
+  readonly alpha: HeaderTensor | undefined;
+}
+
+/** LORA_INVALID names the tensor, its size and the bound. */
+export function planModule({ module, parts }: ModuleTensors, limits: LoraLimits): ModulePlan {
+  const alpha = parts.get("alpha");
+  const [down, up] = [parts.get("down"), parts.get("up")];
+  const isKronecker = [...parts.keys()].some((part) => part.startsWith("w"));
+  if (isKronecker) {
+    if (down !== undefined || up !== undefined) {
+      refuseLora(module.name, "has factors of LoRA and of LoKr; a module may come once");
+    }
+    const planned = planKronecker(module, parts);
+    checkRank(module, planned.rank, limits);
+    return { module, alpha, ...planned };
+  }
+  if (down === undefined) refuseLora(module.name, "has no lora_A (lora_down)");
+  if (up === undefined) refuseLora(module.name, "has no lora_B (lora_up)");
+  const rank = checkPair(module, down, up);
+  // A fused module may hold the ranks of its parts side by side; each part keeps its own.
+  checkRank(module, Math.ceil(rank / module.targets.length), limits);
+  return { module, factors: { kind: "pair", down, up }, rank, alphaRank: rank, alpha };
+}
+
+function checkPair(module: FileModule, down: HeaderTensor, up: HeaderTensor): number {
+  const [rank, width] = matrixShapeOf(down);
+  const [height, upRank] = matrixShapeOf(up);
+  checkWidth(down, { field: "inputs", value: width, bound: module.in });
+  checkWidth(up, { field: "outputs", value: height, bound: module.out });
+  if (rank !== upRank) {
+    refuseLora(up.name, `has rank ${upRank} where ${down.name} has ${rank}`);
+  }
+  return rank;
+}
+
+interface Width {
+  readonly field: string;
+  readonly value: number;
+  readonly bound: number;
+}
+
+function checkWidth(tensor: HeaderTensor, { field, value, bound }: Width): void {
+  if (value === bound) return;
+  const problem = `has ${value} ${field}, the model has ${bound}${describeWidth(value)}`;
+  refuseLora(tensor.name, problem);
+}
+
+/** An update of more ranks than its module has rows or columns would only waste them. */
+export function checkRank(
+  module: { readonly name: string; readonly in: number; readonly out: number },
+  rank: number,
+  { rankMax }: Pick<LoraLimits, "rankMax">,
+): void {
+  const bound = Math.min(rankMax, module.in, module.out);
+  if (rank > bound) refuseLora(module.name, `takes rank ${rank}; at most ${bound}`);
+}
+
+/** Bytes on a device: float32, ranks filled up to whole groups. */
+export function factorBytes(target: LinearSpec, rank: number): number {
+  const ranks = Math.ceil(rank / ranksPerGroup) * ranksPerGroup;
+  return ranks * (target.in + target.out) * Float32Array.BYTES_PER_ELEMENT;
+}
+
+/** A small file can stand for a large adapter, because a product of factors is expanded. */
+export function checkDeviceBytes(plans: readonly ModulePlan[], limits: LoraLimits): void {
+  const bytes = plans.flatMap(({ module, rank }) =>
+    module.targets.map((target) => factorBytes(target, Math.min(rank, limits.rankMax))),
+  );
+  const sum = bytes.reduce((total, one) => total + one, 0);
+  if (sum > limits.deviceBytesMax) {
+    refuseLora("file", `takes ${sum} bytes on a device; at most ${limits.deviceBytesMax}`);
+  }
+}

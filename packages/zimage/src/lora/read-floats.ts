@@ -1,0 +1,100 @@
+/** Reads a tensor into float32 and refuses numbers that no adapter should hold. */
+import type { ByteSource } from "../weights/byte-source.ts";
+import type { HeaderTensor } from "../weights/safetensors-header.ts";
+import { elementMax } from "./limits.ts";
+import { refuseLora } from "./refuse.ts";
+
+/** LORA_INVALID names the tensor if an element is not finite or beyond what float16 can hold. */
+export async function readFloats(source: ByteSource, tensor: HeaderTensor): Promise<Float32Array> {
+  const bytes = new Uint8Array(tensor.length);
+  await source.read(bytes, tensor.offset);
+  const { floats, peak } = toFloats(bytes, tensor.dtype);
+  if (!Number.isFinite(peak)) refuseLora(tensor.name, "holds NaN or infinity");
+  if (peak > elementMax) refuseLora(tensor.name, `holds ${peak}; at most ${elementMax} either way`);
+  return floats;
+}
+
+interface Converted {
+  readonly floats: Float32Array;
+  /** The largest magnitude; infinite or NaN where an element is. */
+  readonly peak: number;
+}
+
+const magnitude32 = 0x7fff_ffff;
+const magnitude16 = 0x7fff;
+
+/**
+ * The magnitude of a float grows with its bits, NaN last, so one integer maximum finds both the
+ * largest element and any that is not finite.
+ * @param bytes at the start of a buffer of their own.
+ */
+export function toFloats(bytes: Uint8Array, dtype: HeaderTensor["dtype"]): Converted {
+  switch (dtype) {
+    case "F32":
+      return fromFloat32(bytes);
+    case "BF16":
+      return fromBfloat16(bytes);
+    case "F16":
+      return fromFloat16(bytes);
+  }
+}
+
+function fromFloat32(bytes: Uint8Array): Converted {
+  const bits = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+  let peak = 0;
+  for (let at = 0; at < bits.length; at += 1) {
+    const size = (bits[at] ?? 0) & magnitude32;
+    if (size > peak) peak = size;
+  }
+  const floats = new Float32Array(bits.buffer, bits.byteOffset, bits.length);
+  return { floats, peak: floatOf(peak) };
+}
+
+function fromBfloat16(bytes: Uint8Array): Converted {
+  const bits = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
+  const floats = new Float32Array(bits.length);
+  const wide = new Uint32Array(floats.buffer);
+  let peak = 0;
+  for (let at = 0; at < bits.length; at += 1) {
+    const value = bits[at] ?? 0;
+    const size = value & magnitude16;
+    if (size > peak) peak = size;
+    wide[at] = value << 16;
+  }
+  return { floats, peak: floatOf(peak << 16) };
+}
+
+function fromFloat16(bytes: Uint8Array): Converted {
+  const table = halfTable();
+  const bits = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
+  const floats = new Float32Array(bits.length);
+  let peak = 0;
+  for (let at = 0; at < bits.length; at += 1) {
+    const value = bits[at] ?? 0;
+    const size = value & magnitude16;
+    if (size > peak) peak = size;
+    floats[at] = table[value] ?? 0;
+  }
+  return { floats, peak: table[peak] ?? 0 };
+}
+
+function floatOf(bits: number): number {
+  return new Float32Array(Uint32Array.of(bits).buffer)[0] ?? 0;
+}
+
+let halves: Float32Array | undefined;
+
+/** Every float16 as a float32: 256 KB, made once, faster than arithmetic per element. */
+function halfTable(): Float32Array {
+  halves ??= Float32Array.from({ length: 0x1_0000 }, (_, bits) => halfToNumber(bits));
+  return halves;
+}
+
+function halfToNumber(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}

@@ -1,0 +1,111 @@
+/**
+ * The one way from an adapter's file to an adapter: the gate that admits files and the worker that
+ * uses them run the same code, so that what was admitted can be used.
+ */
+import { createHash } from "node:crypto";
+import { ModelError } from "../errors.ts";
+import type { LoraAdapter, LoraFactors } from "../networks/lora-batch.ts";
+import type { ByteSource } from "../weights/byte-source.ts";
+import { readHeaderFrom, type SafetensorsHeader } from "../weights/safetensors-header.ts";
+import { readAdapterMetadata } from "./adapter-metadata.ts";
+import type { LoraArchitecture } from "./architecture.ts";
+import { convertModule } from "./convert-module.ts";
+import { groupKeys } from "./group-keys.ts";
+import { type LoraLimits, loraLimits } from "./limits.ts";
+import { refuseForeignFormat } from "./look-alike.ts";
+import type { LoraReport } from "./lora-report.ts";
+import { fileModulesOf } from "./module-names.ts";
+import { checkDeviceBytes, checkRank, planModule } from "./plan-modules.ts";
+import { refuseLora } from "./refuse.ts";
+import { ReportBuilder } from "./report-builder.ts";
+
+export interface ReadLora {
+  /** Its id is the file's digest. */
+  readonly adapter: LoraAdapter;
+  readonly report: LoraReport;
+}
+
+/**
+ * The gate: checks the whole file and keeps nothing of it but one module at a time.
+ * @param source of a file that nobody else can change meanwhile: it is read more than once.
+ * Throws LORA_INVALID with field, value and bound for a file that cannot be used as a whole.
+ */
+export async function inspectLora(
+  source: ByteSource,
+  architecture: LoraArchitecture,
+  limits: LoraLimits = loraLimits,
+): Promise<LoraReport> {
+  return await examine(source, { architecture, limits, keep: () => {} });
+}
+
+/** As `inspectLora`, and gives the adapter: factors in float32, ready for a transformer's batch. */
+export async function readLora(
+  source: ByteSource,
+  architecture: LoraArchitecture,
+  limits: LoraLimits = loraLimits,
+): Promise<ReadLora> {
+  const modules = new Map<string, LoraFactors>();
+  const keep = (name: string, factors: LoraFactors): void => {
+    modules.set(name, factors);
+  };
+  const report = await examine(source, { architecture, limits, keep });
+  return { adapter: { id: report.digest, modules }, report };
+}
+
+interface Examination {
+  readonly architecture: LoraArchitecture;
+  readonly limits: LoraLimits;
+  /** Gets the update of each of the model's modules that has one. */
+  readonly keep: (module: string, factors: LoraFactors) => void;
+}
+
+async function examine(source: ByteSource, options: Examination): Promise<LoraReport> {
+  try {
+    const { header: headerLimits, fileBytesMax } = options.limits;
+    if (source.size > fileBytesMax) {
+      refuseLora("file", `has ${source.size} bytes; at most ${fileBytesMax}`);
+    }
+    await refuseForeignFormat(source);
+    return await examineTensors(source, await readHeaderFrom(source, headerLimits), options);
+  } catch (error) {
+    // The parts that read checkpoints too speak of a model.
+    if (!(error instanceof ModelError) || error.code !== "MODEL_INVALID") throw error;
+    throw new ModelError("LORA_INVALID", error.message, { field: "file", cause: error });
+  }
+}
+
+async function examineTensors(
+  source: ByteSource,
+  header: SafetensorsHeader,
+  { architecture, limits, keep }: Examination,
+): Promise<LoraReport> {
+  const grouped = groupKeys(header.tensors, fileModulesOf(architecture));
+  const plans = grouped.modules.map((tensors) => planModule(tensors, limits));
+  checkDeviceBytes(plans, limits);
+  const metadata = readAdapterMetadata(header.metadata);
+  const report = new ReportBuilder(header, grouped);
+  const digest = await digestOf(source);
+  for (const plan of plans) {
+    for (const update of await convertModule({ source, plan, metadata })) {
+      report.add(update);
+      if (update.rank === 0) continue;
+      checkRank(update.target, update.rank, limits);
+      const { rank, down, up, scale } = update;
+      keep(update.target.name, { rank, down, up, scale: scale.value });
+    }
+  }
+  return report.finish(digest, architecture);
+}
+
+const chunkBytes = 1024 * 1024;
+
+/** SHA-256 of the whole file. */
+async function digestOf(source: ByteSource): Promise<string> {
+  const hash = createHash("sha256");
+  for (let position = 0; position < source.size; position += chunkBytes) {
+    const chunk = new Uint8Array(Math.min(chunkBytes, source.size - position));
+    await source.read(chunk, position);
+    hash.update(chunk);
+  }
+  return hash.digest("hex");
+}

@@ -1,0 +1,83 @@
+/** Gathers the report of a file module by module. */
+import { ranksPerGroup } from "../graph/linear.ts";
+import type { SafetensorsHeader } from "../weights/safetensors-header.ts";
+import { type LoraArchitecture, loraTargetsOf } from "./architecture.ts";
+import type { ModuleUpdate } from "./convert-module.ts";
+import type { GroupedTensors } from "./group-keys.ts";
+import type { AlphaOrigin, LoraReport, Range } from "./lora-report.ts";
+import { factorBytes } from "./plan-modules.ts";
+import { listNames, refuseLora } from "./refuse.ts";
+import { readTriggerWords } from "./trigger-words.ts";
+
+export class ReportBuilder {
+  readonly #header: SafetensorsHeader;
+  readonly #grouped: GroupedTensors;
+  readonly #ranks: number[] = [];
+  readonly #alphas: number[] = [];
+  readonly #origins = new Set<AlphaOrigin>();
+  readonly #idle: string[] = [];
+  #deviceBytes = 0;
+
+  constructor(header: SafetensorsHeader, grouped: GroupedTensors) {
+    this.#header = header;
+    this.#grouped = grouped;
+  }
+
+  add({ target, rank, scale }: ModuleUpdate): void {
+    if (rank === 0) {
+      this.#idle.push(target.name);
+      return;
+    }
+    this.#ranks.push(rank);
+    this.#alphas.push(scale.alpha);
+    this.#origins.add(scale.from);
+    this.#deviceBytes += factorBytes(target, rank);
+  }
+
+  /** LORA_INVALID when no module has any effect. */
+  finish(digest: string, architecture: LoraArchitecture): LoraReport {
+    const matched = this.#ranks.length + this.#idle.length;
+    if (this.#ranks.length === 0) {
+      refuseLora("file", `has no effect: all ${matched} modules have only zeros in a factor`);
+    }
+    const ranks = rangeOf(this.#ranks);
+    return {
+      digest,
+      dialect: this.#grouped.dialect,
+      modulesMatched: matched,
+      modulesPresent: this.#grouped.modulesPresent,
+      modulesOfModel: loraTargetsOf(architecture).length,
+      ranks,
+      ranksTaken: Math.ceil(ranks.max / ranksPerGroup) * ranksPerGroup,
+      alpha: { ...rangeOf(this.#alphas), from: this.#alphaOrigin() },
+      fileBytes: this.#header.fileLength,
+      deviceBytes: this.#deviceBytes,
+      triggerWords: readTriggerWords(this.#header.metadata),
+      warnings: [...this.#grouped.warnings, ...this.#warnings()],
+    };
+  }
+
+  #alphaOrigin(): AlphaOrigin {
+    const order: readonly AlphaOrigin[] = ["tensors", "metadata", "rank"];
+    return order.find((origin) => this.#origins.has(origin)) ?? "rank";
+  }
+
+  #warnings(): string[] {
+    const warnings: string[] = [];
+    const idle = this.#idle;
+    if (idle.length > 0) {
+      warnings.push(`${idle.length} modules have only zeros in a factor: ${listNames(idle)}`);
+    }
+    if (this.#origins.size > 1) {
+      warnings.push("some modules state an alpha and some do not; those are scaled by 1");
+    }
+    if (this.#grouped.dialect === "peft" && this.#origins.has("rank")) {
+      warnings.push("peft keeps alpha in a file of its own; it was taken as the rank");
+    }
+    return warnings;
+  }
+}
+
+function rangeOf(values: readonly number[]): Range {
+  return { min: Math.min(...values), max: Math.max(...values) };
+}
