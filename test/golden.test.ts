@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { spellingNames } from "../packages/zimage/test/lora-files.ts";
 import { CaseError, parseCase } from "../tools/golden/case-file.ts";
 import { runCase } from "../tools/golden/run-case.ts";
 
@@ -45,16 +46,30 @@ const pixelSumBound = 3;
 
 describe.each(names)("golden case %s", (name) => {
   it("agrees with the reference within its tolerance", async () => {
-    const text = await readFile(join(folder, `${name}.expected.json`), "utf8");
-    const { tolerance, output } = expectedFile.parse(JSON.parse(text));
+    const text = await readFile(join(folder, name + suffix), "utf8");
 
-    const actual = await runCase(parseCase(await readFile(join(folder, name + suffix), "utf8")));
-
-    const compared = compare(actual, output, tolerance);
-    expect(compared.filter(({ distance, bound }) => !(distance <= bound))).toEqual([]);
-    expect(compared.length).toBeGreaterThan(4);
+    await expectAgreement(name, await runCase(parseCase(text)));
   });
 });
+
+describe.each(spellingNames)("a LoRA from a file in the spelling %s", (spelling) => {
+  it("draws what the reference draws with merged weights", async () => {
+    const name = "transformer-lora";
+    const text = await readFile(join(folder, name + suffix), "utf8");
+    const spelled = text.replace('"rank": 4', `"rank": 4, "spelling": "${spelling}"`);
+
+    await expectAgreement(name, await runCase(parseCase(spelled)));
+  });
+});
+
+/** Every value that the reference states must be there, and within the case's tolerance. */
+async function expectAgreement(name: string, actual: object): Promise<void> {
+  const text = await readFile(join(folder, `${name}.expected.json`), "utf8");
+  const { tolerance, output } = expectedFile.parse(JSON.parse(text));
+  const compared = compare(actual, output, tolerance);
+  expect(compared.filter(({ distance, bound }) => !(distance <= bound))).toEqual([]);
+  expect(compared.length).toBeGreaterThan(4);
+}
 
 interface Compared {
   readonly path: string;

@@ -27,9 +27,8 @@ async function main(path: string | undefined): Promise<number> {
 
 /** The components check again what the schema cannot see, such as ids beyond the vocabulary. */
 function isCaseAtFault(error: unknown): boolean {
-  return (
-    error instanceof CaseError || (error instanceof ModelError && error.code === "INPUT_INVALID")
-  );
+  if (error instanceof CaseError) return true;
+  return error instanceof ModelError && ["INPUT_INVALID", "LORA_INVALID"].includes(error.code);
 }
 
 exit(await main(argv[2]));

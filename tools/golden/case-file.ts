@@ -8,6 +8,7 @@ import {
   parseVaeFile,
 } from "@zfarm/zimage";
 import { z } from "zod";
+import { spellingNames } from "../../packages/zimage/test/lora-files.ts";
 
 /** A case that cannot be run as it is written; the message names the field. */
 export class CaseError extends Error {
@@ -88,6 +89,8 @@ const lora = z.strictObject({
   alpha: z.number().positive(),
   strength: z.number(),
   scale: z.number(),
+  /** How the file is spelled that the adapter is written to and read from. */
+  spelling: z.enum(spellingNames).default("diffusers"),
 });
 export type LoraSpec = z.output<typeof lora>;
 

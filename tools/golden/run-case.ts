@@ -1,5 +1,5 @@
 /** Runs a golden case on the product's own components and describes what they compute. */
-import type { Denoising, LoraStack, Transformer } from "@zfarm/zimage";
+import type { Denoising, LoraStack, LoraUse, Transformer } from "@zfarm/zimage";
 import {
   denoiseStep,
   expectedTextEncoderTensors,
@@ -55,13 +55,10 @@ function fillCaption(spec: TensorSpec): { data: Float32Array; length: number } {
 }
 
 async function runTransformer({ config, samples, loras }: TransformerCase): Promise<object> {
-  const stack: LoraStack = (loras ?? []).map((spec, at) => ({
-    adapter: createAdapter(spec, {
-      id: `lora-${at}`,
-      expected: expectedTransformerTensors(config),
-    }),
-    strength: spec.strength,
-  }));
+  const stack: LoraUse[] = [];
+  for (const spec of loras ?? []) {
+    stack.push({ adapter: await createAdapter(spec, config), strength: spec.strength });
+  }
   return await withFilledWeights(expectedTransformerTensors(config), async (index) => {
     const transformer = await openTransformer(config, index);
     try {

@@ -55,91 +55,95 @@ export interface Spelling {
   readonly write: (adapter: LoraAdapter) => LoraFileContent;
 }
 
-/** Every spelling of an adapter whose modules all have the same scale. */
-export const spellings: Readonly<Record<string, Spelling>> = {
-  "diffusers, alpha in the metadata": {
+/**
+ * Every spelling of an adapter whose modules all have the same scale. `diffusers` keeps alpha in
+ * the metadata, `-bare` nowhere; `-nameless` has a second underscore for an outer module without a
+ * name; the four last have ComfyUI's fused modules, and `both-layouts` the split ones beside them.
+ */
+export const spellings = {
+  diffusers: {
     dialect: "diffusers",
-    write: (adapter) => ({
+    write: (adapter: LoraAdapter) => ({
       tensors: pairs(adapter, { prefix: "transformer.", names: peft }),
       metadata: { format: "pt", lora_adapter_metadata: JSON.stringify(peftConfig(adapter)) },
     }),
   },
-  "diffusers, alpha in tensors": {
+  "diffusers-alpha": {
     dialect: "diffusers",
-    write: (adapter) => ({
+    write: (adapter: LoraAdapter) => ({
       tensors: pairs(adapter, { prefix: "transformer.", names: peft, alpha: true }),
     }),
   },
-  "diffusers, no alpha": {
+  "diffusers-bare": {
     dialect: "diffusers",
-    write: (adapter) => ({
+    write: (adapter: LoraAdapter) => ({
       tensors: pairs(unscaled(adapter), { prefix: "transformer.", names: peft }),
     }),
   },
   peft: {
     dialect: "peft",
-    write: (adapter) => ({
+    write: (adapter: LoraAdapter) => ({
       tensors: pairs(unscaled(adapter), { prefix: "base_model.model.", names: peft }),
     }),
   },
   "ai-toolkit": {
     dialect: "ai-toolkit",
-    write: (adapter) => ({
+    write: (adapter: LoraAdapter) => ({
       tensors: pairs(unscaled(adapter), { prefix: "diffusion_model.", names: peft }),
     }),
   },
-  "ai-toolkit LoKr": {
+  "ai-toolkit-lokr": {
     dialect: "ai-toolkit-lokr",
-    write: (adapter) => ({ tensors: [...adapter.modules].flatMap(writeKronecker) }),
+    write: (adapter: LoraAdapter) => ({ tensors: [...adapter.modules].flatMap(writeKronecker) }),
   },
-  "kohya and musubi": {
+  kohya: {
     dialect: "kohya",
-    write: (adapter) => ({
+    write: (adapter: LoraAdapter) => ({
       tensors: pairs(adapter, { prefix: "lora_unet_", names: kohya, alpha: true }),
     }),
   },
-  "kohya with a nameless outer module": {
+  "kohya-nameless": {
     dialect: "kohya",
-    write: (adapter) => ({
+    write: (adapter: LoraAdapter) => ({
       tensors: pairs(adapter, { prefix: "lora_unet__", names: kohya, alpha: true }),
     }),
   },
-  "LyCORIS of plain pairs": {
+  lycoris: {
     dialect: "lycoris",
-    write: (adapter) => ({
+    write: (adapter: LoraAdapter) => ({
       tensors: pairs(adapter, { prefix: "lycoris_", names: kohya, alpha: true }),
     }),
   },
-  DiffSynth: {
+  diffsynth: {
     dialect: "diffsynth",
-    write: (adapter) => ({
+    write: (adapter: LoraAdapter) => ({
       tensors: pairs(unscaled(adapter), {
         prefix: "",
         names: { ...peft, down: "lora_A.default", up: "lora_B.default" },
       }),
     }),
   },
-  "ComfyUI, fused": {
+  comfyui: {
     dialect: "comfyui",
-    write: (adapter) => ({
+    write: (adapter: LoraAdapter) => ({
       tensors: pairs(fuse(adapter), { prefix: "diffusion_model.", names: peft, alpha: true }),
     }),
   },
-  "ComfyUI, fused, kohya's names": {
+  "comfyui-kohya": {
     dialect: "comfyui",
-    write: (adapter) => ({
+    write: (adapter: LoraAdapter) => ({
       tensors: pairs(fuse(adapter), { prefix: "lora_unet_", names: kohya, alpha: true }),
     }),
   },
-  "LyCORIS, fused": {
+  "comfyui-lycoris": {
     dialect: "comfyui",
-    write: (adapter) => ({
+    write: (adapter: LoraAdapter) => ({
       tensors: pairs(fuse(adapter), { prefix: "lycoris_", names: kohya, alpha: true }),
     }),
   },
-  "both layouts at once": {
+  "both-layouts": {
     dialect: "mixed",
-    write: (adapter) => {
+    write: (adapter: LoraAdapter) => {
       const spelled = { prefix: "diffusion_model.", names: peft, alpha: true };
       const own = pairs(adapter, spelled);
       const known = new Set(own.map(({ name }) => name));
@@ -147,7 +151,11 @@ export const spellings: Readonly<Record<string, Spelling>> = {
       return { tensors: [...fused, ...own] };
     },
   },
-};
+} satisfies Readonly<Record<string, Spelling>>;
+
+export type SpellingName = keyof typeof spellings;
+
+export const spellingNames = Object.keys(spellings) as SpellingName[];
 
 interface Names {
   readonly down: string;

@@ -5,6 +5,7 @@
  */
 import type { HeaderTensor } from "../weights/safetensors-header.ts";
 import type { Factors } from "./factors.ts";
+import { type LoraLimits, rankBoundOf } from "./limits.ts";
 import { matrixShapeOf } from "./matrix-shape.ts";
 import type { FileModule } from "./module-names.ts";
 import type { LoraPart } from "./parse-key.ts";
@@ -33,8 +34,12 @@ export interface PlannedKronecker {
 
 type Parts = ReadonlyMap<LoraPart, HeaderTensor>;
 
-/** LORA_INVALID when an operand is incomplete or the product has another size than the module. */
-export function planKronecker(module: FileModule, parts: Parts): PlannedKronecker {
+/** LORA_INVALID when the operands are incomplete, multiply to another size or to too many ranks. */
+export function planKronecker(
+  module: FileModule,
+  parts: Parts,
+  limits: LoraLimits,
+): PlannedKronecker {
   const first = planOperand(module, [parts.get("w1"), parts.get("w1a"), parts.get("w1b")], "w1");
   const second = planOperand(module, [parts.get("w2"), parts.get("w2a"), parts.get("w2b")], "w2");
   const [out, width] = [first.rows * second.rows, first.columns * second.columns];
@@ -42,10 +47,16 @@ export function planKronecker(module: FileModule, parts: Parts): PlannedKronecke
     const problem = `multiplies to [${out},${width}], the model has [${module.out},${module.in}]`;
     refuseLora(`${module.name}.lokr`, problem);
   }
+  const rank = first.rank * second.rank;
+  const bound = rankBoundOf(module, limits);
+  if (rank > bound) {
+    const problem = `takes rank ${first.rank} · ${second.rank} = ${rank}; at most ${bound}`;
+    refuseLora(`${module.name}.lokr`, problem);
+  }
   const factored = [second, first].find(({ tensors }) => tensors.length === 2);
   return {
     factors: { kind: "kronecker", operands: [first, second] },
-    rank: first.rank * second.rank,
+    rank,
     alphaRank: factored?.tensors[1]?.shape[0],
   };
 }

@@ -31,3 +31,11 @@ export const alphaMax = 4_096;
 
 /** What float16 can hold: no trainer stores more, and products of more overflow. */
 export const elementMax = 65_504;
+
+/** An update of more ranks than its module has rows or columns would only waste them. */
+export function rankBoundOf(
+  module: { readonly in: number; readonly out: number },
+  { rankMax }: LoraLimits,
+): number {
+  return Math.min(rankMax, module.in, module.out);
+}

@@ -6,7 +6,7 @@ import { type LinearSpec, ranksPerGroup } from "../graph/linear.ts";
 import type { HeaderTensor } from "../weights/safetensors-header.ts";
 import type { ModuleTensors } from "./group-keys.ts";
 import { type KroneckerPlan, planKronecker } from "./kronecker.ts";
-import type { LoraLimits } from "./limits.ts";
+import { type LoraLimits, rankBoundOf } from "./limits.ts";
 import { describeWidth } from "./look-alike.ts";
 import { matrixShapeOf } from "./matrix-shape.ts";
 import type { FileModule } from "./module-names.ts";
@@ -40,9 +40,7 @@ export function planModule({ module, parts }: ModuleTensors, limits: LoraLimits)
     if (down !== undefined || up !== undefined) {
       refuseLora(module.name, "has factors of LoRA and of LoKr; a module may come once");
     }
-    const planned = planKronecker(module, parts);
-    checkRank(module, planned.rank, limits);
-    return { module, alpha, ...planned };
+    return { module, alpha, ...planKronecker(module, parts, limits) };
   }
   if (down === undefined) refuseLora(module.name, "has no lora_A (lora_down)");
   if (up === undefined) refuseLora(module.name, "has no lora_B (lora_up)");
@@ -75,13 +73,13 @@ function checkWidth(tensor: HeaderTensor, { field, value, bound }: Width): void 
   refuseLora(tensor.name, problem);
 }
 
-/** An update of more ranks than its module has rows or columns would only waste them. */
+/** LORA_INVALID when a module takes more ranks than it may. */
 export function checkRank(
   module: { readonly name: string; readonly in: number; readonly out: number },
   rank: number,
-  { rankMax }: Pick<LoraLimits, "rankMax">,
+  limits: LoraLimits,
 ): void {
-  const bound = Math.min(rankMax, module.in, module.out);
+  const bound = rankBoundOf(module, limits);
   if (rank > bound) refuseLora(module.name, `takes rank ${rank}; at most ${bound}`);
 }
 

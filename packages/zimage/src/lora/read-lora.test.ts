@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { encodeLoraFile, type Spelling, spellings } from "../../test/lora-files.ts";
+import { encodeLoraFile, spellingNames, spellings } from "../../test/lora-files.ts";
 import { tinyAdapter, tinyLoraModules, tinyTransformer } from "../../test/tiny-networks.ts";
 import type { LoraAdapter } from "../networks/lora-batch.ts";
 import { memorySource } from "../weights/byte-source.ts";
@@ -18,29 +18,23 @@ function updatesOf({ modules }: LoraAdapter): object {
   return Object.fromEntries(updates.toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function fileOf(spelling: Spelling): Uint8Array {
-  return encodeLoraFile(spelling.write(adapter));
-}
+describe.each(spellingNames)("a file in the spelling %s", (name) => {
+  const bytes = encodeLoraFile(spellings[name].write(adapter));
 
-describe.each(Object.entries(spellings))("a file in the spelling: %s", (_, spelling) => {
   it("gives the same update as every other", async () => {
-    const source = memorySource("adapter", fileOf(spelling));
-
-    const read = await readLora(source, architecture);
+    const read = await readLora(memorySource("adapter", bytes), architecture);
 
     expect(updatesOf(read.adapter)).toEqual(updatesOf(adapter));
   });
 
   it("is reported by the gate as it is read", async () => {
-    const bytes = fileOf(spelling);
-
     const report = await inspectLora(memorySource("adapter", bytes), architecture);
 
     const { report: again } = await readLora(memorySource("adapter", bytes), architecture);
     expect(report).toEqual(again);
     expect(report).toMatchObject({
       digest: createHash("sha256").update(bytes).digest("hex"),
-      dialect: spelling.dialect,
+      dialect: spellings[name].dialect,
       modulesMatched: 16,
       modulesOfModel: 31,
       ranks: { min: 4, max: 4 },

@@ -58,6 +58,7 @@ describe("parseSafetensorsHeader", () => {
       "duplicate key",
     ],
     ["R6 a key that names the prototype", `{"__proto__":${pair}}`, "duplicate key"],
+    ["R6 lists in lists", `{"a":${"[".repeat(500_000)}${"]".repeat(500_000)}}`, "nests its header"],
     ["R7 metadata other than strings", `{"__metadata__":{"a":[1]},"a":${pair}}`, "metadata"],
     ["R7 too much metadata", `{"__metadata__":{"a":"${"b".repeat(65_536)}"}}`, "too much"],
     ["R8 a missing key", entry('"dtype":"F32","shape":[2]'), "a.data_offsets"],

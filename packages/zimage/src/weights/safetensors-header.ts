@@ -148,16 +148,25 @@ function parseStrictJson(bytes: Uint8Array, file: string): Record<string, unknow
  */
 function refuseDuplicateKeys(text: string, value: object, file: string): void {
   let keys = 0;
+  let depth = 0;
   for (let at = 0; at < text.length; at += 1) {
-    if (text[at] === '"') {
+    const char = text[at] ?? "";
+    if (char === '"') {
       at = endOfString(text, at);
       keys += isKey(text, at + 1) ? 1 : 0;
-    } else if (!outsideStrings.has(text[at] ?? "")) {
+    } else if (!outsideStrings.has(char)) {
       refuse(file, "has a header with values other than strings, lists and plain numbers");
     }
+    depth += "{[".includes(char) ? 1 : 0;
+    depth -= "}]".includes(char) ? 1 : 0;
+    // Everything after this walks the value; hostile depth would end in a stack overflow.
+    if (depth > depthMax) refuse(file, `nests its header deeper than ${depthMax} levels`);
   }
   if (keys !== countKeys(value)) refuse(file, "has a header with a duplicate key");
 }
+
+/** The header, an entry, and the lists in it. */
+const depthMax = 3;
 
 const outsideStrings = new Set("{}[],:0123456789 \t\n\r");
 
