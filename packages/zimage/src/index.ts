@@ -24,8 +24,17 @@ export {
   expectedTransformerTensors,
 } from "./model/expected-tensors.ts";
 export { expectedVaeTensors } from "./model/expected-vae-tensors.ts";
-export type { ModelDirectory } from "./model/open-model-directory.ts";
+export type { ModelDirectory, StoredWeights } from "./model/open-model-directory.ts";
 export { openModelDirectory } from "./model/open-model-directory.ts";
+export type {
+  ParameterCounts,
+  WeightChoice,
+  WeightDevice,
+  WeightMode,
+  WeightRow,
+  WeightSituation,
+} from "./model/weight-choice.ts";
+export { chooseWeights, modesOf, weightDevices, weightModes } from "./model/weight-choice.ts";
 export type { LoraAdapter, LoraFactors, LoraStack, LoraUse } from "./networks/lora-batch.ts";
 export type { Backend, EngineOptions } from "./networks/session.ts";
 export { listBackends } from "./networks/session.ts";

@@ -91,6 +91,7 @@ export interface TensorProto {
 export const TensorProto_DataType = {
   UNDEFINED: 0,
   FLOAT: 1,
+  UINT8: 2,
   INT64: 7,
   BOOL: 9,
   FLOAT16: 10,
@@ -103,6 +104,7 @@ export type TensorProto_DataType = typeof TensorProto_DataType[keyof typeof Tens
 export namespace TensorProto_DataType {
   export type UNDEFINED = typeof TensorProto_DataType.UNDEFINED;
   export type FLOAT = typeof TensorProto_DataType.FLOAT;
+  export type UINT8 = typeof TensorProto_DataType.UINT8;
   export type INT64 = typeof TensorProto_DataType.INT64;
   export type BOOL = typeof TensorProto_DataType.BOOL;
   export type FLOAT16 = typeof TensorProto_DataType.FLOAT16;

@@ -181,6 +181,7 @@ const storedTypes = {
   F32: DataType.FLOAT,
   F16: DataType.FLOAT16,
   BF16: DataType.BFLOAT16,
+  U8: DataType.UINT8,
 } as const satisfies Record<TensorDtype, DataType>;
 
 /** The network's idea of a tensor and the checkpoint's must agree before anything is loaded. */

@@ -1,6 +1,7 @@
 /** Compares what a checkpoint holds with what its configuration promises. */
 import { ModelError } from "../errors.ts";
 import type { OpenedTensors } from "../weights/open-tensor-index.ts";
+import { quantizedNames } from "../weights/prepared-format.ts";
 import type { TensorRef } from "../weights/tensor-index.ts";
 import type { ExpectedTensors } from "./expected-tensors.ts";
 
@@ -19,6 +20,7 @@ export function checkTensors(opened: OpenedTensors, expected: ExpectedTensors): 
     checkShape(opened, tensor, shape);
   }
   for (const [name, tensor] of index.tensors) {
+    checkType(opened, tensor);
     if (expected.required.has(name) || isDerived(name)) continue;
     const shape = expected.optional.get(name);
     if (shape === undefined) refuse(pathOf(opened, tensor), name, "is not part of this model");
@@ -29,6 +31,13 @@ export function checkTensors(opened: OpenedTensors, expected: ExpectedTensors): 
 /** Old exports of language models carry this table although it follows from the configuration. */
 function isDerived(name: string): boolean {
   return name.endsWith("rotary_emb.inv_freq");
+}
+
+/** Levels are integers, and nothing else is. */
+function checkType(opened: OpenedTensors, tensor: TensorRef): void {
+  const { levels } = quantizedNames("");
+  if (tensor.name.endsWith(levels) === (tensor.dtype === "U8")) return;
+  refuse(pathOf(opened, tensor), tensor.name, `is of ${tensor.dtype}`);
 }
 
 function checkShape(opened: OpenedTensors, tensor: TensorRef, shape: readonly number[]): void {

@@ -3,8 +3,11 @@ import { readdir, realpath } from "node:fs/promises";
 import { basename, join, resolve, sep } from "node:path";
 import type { TextEncoderConfig, TransformerConfig } from "../config.ts";
 import { ModelError } from "../errors.ts";
+import { invariant } from "../invariant.ts";
 import type { OpenedTensors } from "../weights/open-tensor-index.ts";
 import { openTensorIndex } from "../weights/open-tensor-index.ts";
+import type { PreparedRecord } from "../weights/prepared-format.ts";
+import { parsePreparedRecord, preparedRecordFile } from "../weights/prepared-format.ts";
 import type { TensorIndex } from "../weights/tensor-index.ts";
 import { checkTensors } from "./check-tensors.ts";
 import type { SchedulerConfig, VaeFile } from "./config-files.ts";
@@ -15,6 +18,7 @@ import {
   parseTransformerConfig,
   parseVaeFile,
 } from "./config-files.ts";
+import { prepareShapes } from "./expected-prepared-tensors.ts";
 import { expectedTextEncoderTensors, expectedTransformerTensors } from "./expected-tensors.ts";
 import { expectedVaeTensors } from "./expected-vae-tensors.ts";
 import { digestModel } from "./model-digest.ts";
@@ -31,9 +35,16 @@ export interface ModelDirectory {
   readonly textEncoder: { readonly config: TextEncoderConfig; readonly tensors: TensorIndex };
   readonly vae: VaeFile & { readonly tensors: TensorIndex };
   readonly scheduler: SchedulerConfig;
+  /** How the transformer's large Linears are stored. */
+  readonly stored: StoredWeights;
+  /** `zfarm.json`, where the directory was prepared. */
+  readonly prepared: PreparedRecord | undefined;
   /** Absolute path of the folder with tokenizer.json and tokenizer_config.json. */
   readonly tokenizerFolder: string;
 }
+
+/** An element type of files, or blocks of small integers. */
+export type StoredWeights = "F32" | "F16" | "BF16" | "int8" | "int4";
 
 const jsonFiles = {
   modelIndex: "model_index.json",
@@ -67,18 +78,22 @@ export async function openModelDirectory(directory: string): Promise<ModelDirect
   const textEncoder = await read(jsonFiles.textEncoder, parseTextEncoderConfig);
   const vae = await read(jsonFiles.vae, parseVaeFile);
   checkFit(path, { transformer, textEncoder, vae });
-  const opened = await openWeights(path);
-  checkTensors(opened.transformer, expectedTransformerTensors(transformer));
-  checkTensors(opened.textEncoder, expectedTextEncoderTensors(textEncoder));
+  const prepared = await readPreparedRecord(path);
+  const opened = await openWeights(path, prepared !== undefined);
+  const mode = prepared?.weights ?? "bf16";
+  checkTensors(opened.transformer, prepareShapes(expectedTransformerTensors(transformer), mode));
+  checkTensors(opened.textEncoder, prepareShapes(expectedTextEncoderTensors(textEncoder), mode));
   checkTensors(opened.vae, expectedVaeTensors(vae.config));
   return {
     path,
     name: modelName(path),
-    digest: await digestDirectory(path, Object.values(opened)),
+    digest: await digestDirectory(path, Object.values(opened), prepared !== undefined),
     transformer: { config: transformer, tensors: opened.transformer.index },
     textEncoder: { config: textEncoder, tensors: opened.textEncoder.index },
     vae: { ...vae, tensors: opened.vae.index },
     scheduler,
+    stored: storedWeights(opened.transformer.index, prepared),
+    prepared,
     tokenizerFolder: join(path, "tokenizer"),
   };
 }
@@ -110,13 +125,15 @@ interface OpenedComponents {
   readonly vae: OpenedTensors;
 }
 
-async function openWeights(path: string): Promise<OpenedComponents> {
+async function openWeights(path: string, prepared: boolean): Promise<OpenedComponents> {
   const diffusersStem = "diffusion_pytorch_model";
+  const folder = join(path, "transformer");
   return {
-    transformer: await openTensorIndex({ folder: join(path, "transformer"), stem: diffusersStem }),
+    transformer: await openTensorIndex({ folder, stem: diffusersStem, prepared }),
     textEncoder: await openTensorIndex({
       folder: join(path, "text_encoder"),
       stem: "model",
+      prepared,
       // Qwen3ForCausalLM saves the encoder as its member `model`.
       prefix: "model.",
     }),
@@ -124,9 +141,30 @@ async function openWeights(path: string): Promise<OpenedComponents> {
   };
 }
 
-async function digestDirectory(path: string, opened: readonly OpenedTensors[]): Promise<string> {
+/** The record of a prepared directory; a directory as downloaded has none. */
+async function readPreparedRecord(path: string): Promise<PreparedRecord | undefined> {
+  if (!(await readdir(path)).includes(preparedRecordFile)) return undefined;
+  const file = join(path, preparedRecordFile);
+  return parsePreparedRecord(await readJson(file), file);
+}
+
+/** One Linear stands for all: blocks come from one mode, and files keep one element type. */
+function storedWeights(index: TensorIndex, prepared: PreparedRecord | undefined): StoredWeights {
+  if (prepared !== undefined && prepared.weights !== "bf16") return prepared.weights;
+  const dtype = index.tensors.get("layers.0.feed_forward.w1.weight")?.dtype;
+  invariant(dtype !== undefined && dtype !== "U8", "a checked transformer has Linears of floats");
+  return dtype;
+}
+
+async function digestDirectory(
+  path: string,
+  opened: readonly OpenedTensors[],
+  isPrepared: boolean,
+): Promise<string> {
   const hasTemplate = (await readdir(join(path, "tokenizer"))).includes(basename(chatTemplateFile));
-  const names = [...Object.values(jsonFiles), ...(hasTemplate ? [chatTemplateFile] : [])];
+  const names: string[] = Object.values(jsonFiles);
+  if (hasTemplate) names.push(chatTemplateFile);
+  if (isPrepared) names.push(preparedRecordFile);
   const files = opened.flatMap((one) => one.files);
   return await digestModel({
     smallFiles: new Map(names.map((name) => [name, join(path, name)])),

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { ModelError } from "../errors.ts";
 import { parseFile, readJson } from "../model/read-json.ts";
 import type { SafetensorsHeader } from "./safetensors-header.ts";
-import { readSafetensorsHeader } from "./safetensors-header.ts";
+import { checkpointLimits, preparedLimits, readSafetensorsHeader } from "./safetensors-header.ts";
 import type { TensorIndex, TensorRef } from "./tensor-index.ts";
 
 export interface ComponentFiles {
@@ -15,6 +15,8 @@ export interface ComponentFiles {
   readonly stem: string;
   /** Removed from the names that begin with it; checkpoints of whole language models have one. */
   readonly prefix?: string;
+  /** Whether packed levels may stand beside the floats: only where a record says so. */
+  readonly prepared?: boolean;
 }
 
 export interface WeightFile {
@@ -44,7 +46,8 @@ export async function openTensorIndex(component: ComponentFiles): Promise<Opened
   const files = await Promise.all(
     shards.names.map(async (name): Promise<WeightFile> => {
       const path = join(component.folder, name);
-      return { path, header: await readSafetensorsHeader(path) };
+      const limits = component.prepared === true ? preparedLimits : checkpointLimits;
+      return { path, header: await readSafetensorsHeader(path, limits) };
     }),
   );
   if (shards.weightMap !== undefined) checkWeightMap(component, shards.weightMap, files);

@@ -14,6 +14,8 @@ export interface HeaderLimits {
   readonly tensorsMax: number;
   /** Of all keys and values together. */
   readonly metadataCharsMax: number;
+  /** Element types; those of floating point when absent. */
+  readonly dtypes?: readonly TensorDtype[];
 }
 
 /** A checkpoint's header is 60 to 200 KB; 16 MiB of JSON parses in about 0.4 s. */
@@ -21,6 +23,12 @@ export const checkpointLimits: HeaderLimits = {
   headerBytesMax: 16 * 1024 * 1024,
   tensorsMax: 8_192,
   metadataCharsMax: 64 * 1024,
+};
+
+/** What `zfarm model prepare` wrote may hold packed levels beside the floats. */
+export const preparedLimits: HeaderLimits = {
+  ...checkpointLimits,
+  dtypes: ["F32", "F16", "BF16", "U8"],
 };
 
 export interface HeaderTensor {
@@ -42,11 +50,13 @@ export interface SafetensorsHeader {
 }
 
 const lengthBytes = 8;
-const elementBytes: Readonly<Record<TensorDtype, number>> = { F32: 4, F16: 2, BF16: 2 };
+const elementBytes: Readonly<Record<TensorDtype, number>> = { F32: 4, F16: 2, BF16: 2, U8: 1 };
 const metadataEntriesMax = 256;
 
+const floatDtypes: readonly TensorDtype[] = ["F32", "F16", "BF16"];
+
 const tensorEntry = z.strictObject({
-  dtype: z.enum(["F32", "F16", "BF16"]),
+  dtype: z.enum(["F32", "F16", "BF16", "U8"]),
   shape: z
     .array(
       z
@@ -114,7 +124,7 @@ export function parseSafetensorsHeader(bytes: Uint8Array, source: HeaderSource):
   }
   const dataStart = lengthBytes + bytes.length;
   const tensors = names
-    .map((name) => checkTensor(name, entries[name], { file: source.file, dataStart }))
+    .map((name) => checkTensor(name, entries[name], { ...source, dataStart }))
     .toSorted((a, b) => a.offset - b.offset || a.length - b.length);
   const end = checkContiguous(tensors, dataStart, source.file);
   if (end !== source.fileLength) {
@@ -207,8 +217,7 @@ function checkMetadata(
   return parsed.data;
 }
 
-interface Place {
-  readonly file: string;
+interface Place extends HeaderSource {
   readonly dataStart: number;
 }
 
@@ -226,6 +235,9 @@ function checkTensor(name: string, value: unknown, place: Place): HeaderTensor {
     shape,
     data_offsets: [begin, end],
   } = parsed.data;
+  if (!(place.limits.dtypes ?? floatDtypes).includes(dtype)) {
+    refuse(place.file, `has a bad entry for ${name}.dtype: ${dtype} is not a type of floats`);
+  }
   const bytes = shape.reduce((product, side) => product * side, elementBytes[dtype]);
   if (!Number.isSafeInteger(bytes) || end - begin !== bytes) {
     const given = `[${begin}, ${end}]`;

@@ -4,7 +4,7 @@
  */
 
 /** Element types a checkpoint may hold; everything else is refused when the header is read. */
-export type TensorDtype = "F32" | "F16" | "BF16";
+export type TensorDtype = "F32" | "F16" | "BF16" | "U8";
 
 export interface TensorRef {
   readonly name: string;
