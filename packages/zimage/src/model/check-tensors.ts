@@ -1,4 +1,5 @@
 /** Compares what a checkpoint holds with what its configuration promises. */
+import { join } from "node:path";
 import { ModelError } from "../errors.ts";
 import type { OpenedTensors } from "../weights/open-tensor-index.ts";
 import { quantizedNames } from "../weights/prepared-format.ts";
@@ -48,11 +49,9 @@ function checkShape(opened: OpenedTensors, tensor: TensorRef, shape: readonly nu
 }
 
 /** The path by which the model directory knows the tensor's file. */
-function pathOf(opened: OpenedTensors, tensor: TensorRef): string {
-  const holds = opened.files.find(({ header }) =>
-    header.tensors.some((one) => one.name.endsWith(tensor.name) && one.offset === tensor.offset),
-  );
-  return holds?.path ?? opened.index.folder;
+function pathOf({ index, files }: OpenedTensors, tensor: TensorRef): string {
+  const real = join(index.folder, tensor.file);
+  return files.find((file) => file.realPath === real)?.path ?? real;
 }
 
 function show(shape: readonly number[]): string {

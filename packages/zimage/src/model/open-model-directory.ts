@@ -1,30 +1,25 @@
-/** Reads a model directory in diffusers' layout and refuses it unless everything in it fits. */
-import { readdir, realpath } from "node:fs/promises";
-import { basename, join, resolve, sep } from "node:path";
+/** Opens a model on disk, in any of its layouts, and refuses it unless everything in it fits. */
+import { basename, join, relative, sep } from "node:path";
 import type { TextEncoderConfig, TransformerConfig } from "../config.ts";
 import { ModelError } from "../errors.ts";
 import { invariant } from "../invariant.ts";
-import type { OpenedTensors } from "../weights/open-tensor-index.ts";
-import { openTensorIndex } from "../weights/open-tensor-index.ts";
 import type { PreparedRecord } from "../weights/prepared-format.ts";
-import { parsePreparedRecord, preparedRecordFile } from "../weights/prepared-format.ts";
 import type { TensorIndex } from "../weights/tensor-index.ts";
 import { checkTensors } from "./check-tensors.ts";
 import type { SchedulerConfig, VaeFile } from "./config-files.ts";
-import {
-  checkModelIndex,
-  parseSchedulerConfig,
-  parseTextEncoderConfig,
-  parseTransformerConfig,
-  parseVaeFile,
-} from "./config-files.ts";
 import { prepareShapes } from "./expected-prepared-tensors.ts";
 import { expectedTextEncoderTensors, expectedTransformerTensors } from "./expected-tensors.ts";
 import { expectedVaeTensors } from "./expected-vae-tensors.ts";
+import type { ModelLayout } from "./find-layout.ts";
+import { findLayout } from "./find-layout.ts";
 import { digestModel } from "./model-digest.ts";
-import { readJson } from "./read-json.ts";
+import type { OpenedComponents } from "./open-components.ts";
+import { openComponents } from "./open-components.ts";
+import type { ModelConfigs } from "./read-model-configs.ts";
+import { readModelConfigs } from "./read-model-configs.ts";
 
 export interface ModelDirectory {
+  readonly layout: ModelLayout["kind"];
   /** Absolute path. */
   readonly path: string;
   /** `owner/name` inside a Hugging Face cache, else the directory's own name. */
@@ -41,73 +36,46 @@ export interface ModelDirectory {
   readonly prepared: PreparedRecord | undefined;
   /** Absolute path of the folder with tokenizer.json and tokenizer_config.json. */
   readonly tokenizerFolder: string;
+  /** The small files that decide about pictures: name in the directory to absolute path. */
+  readonly configFiles: ReadonlyMap<string, string>;
 }
 
 /** An element type of files, or blocks of small integers. */
 export type StoredWeights = "F32" | "F16" | "BF16" | "int8" | "int4";
 
-const jsonFiles = {
-  modelIndex: "model_index.json",
-  transformer: "transformer/config.json",
-  textEncoder: "text_encoder/config.json",
-  vae: "vae/config.json",
-  scheduler: "scheduler/scheduler_config.json",
-  tokenizer: "tokenizer/tokenizer.json",
-  tokenizerConfig: "tokenizer/tokenizer_config.json",
-} as const;
-
-const chatTemplateFile = "tokenizer/chat_template.jinja";
-
 /**
  * Opens the model in `directory`: reads its configuration and the headers of its weights, and
- * checks every tensor's name and shape. Weights themselves stay on disk.
+ * checks every tensor's name and shape. Weights themselves stay on disk. See `findLayout` for what
+ * the directory may be.
  * Throws MODEL_INVALID with the file and, where one is at fault, the field or tensor.
  */
 export async function openModelDirectory(directory: string): Promise<ModelDirectory> {
-  const path = await realpath(directory).catch((cause: unknown) => {
-    const file = resolve(directory);
-    throw new ModelError("MODEL_INVALID", `${file} is missing`, { file, cause });
-  });
-  const read = async <T>(name: string, parse: (value: unknown, file: string) => T): Promise<T> => {
-    const file = join(path, name);
-    return parse(await readJson(file), file);
-  };
-  await read(jsonFiles.modelIndex, checkModelIndex);
-  const scheduler = await read(jsonFiles.scheduler, parseSchedulerConfig);
-  const transformer = await read(jsonFiles.transformer, parseTransformerConfig);
-  const textEncoder = await read(jsonFiles.textEncoder, parseTextEncoderConfig);
-  const vae = await read(jsonFiles.vae, parseVaeFile);
-  checkFit(path, { transformer, textEncoder, vae });
-  const prepared = await readPreparedRecord(path);
-  const opened = await openWeights(path, prepared !== undefined);
-  const mode = prepared?.weights ?? "bf16";
-  checkTensors(opened.transformer, prepareShapes(expectedTransformerTensors(transformer), mode));
-  checkTensors(opened.textEncoder, prepareShapes(expectedTextEncoderTensors(textEncoder), mode));
-  checkTensors(opened.vae, expectedVaeTensors(vae.config));
+  const layout = await findLayout(directory);
+  const configs = await readModelConfigs(layout);
+  const { path } = layout;
+  checkFit(path, configs);
+  const opened = await openComponents(layout, configs);
+  checkComponents(opened, configs);
   return {
+    layout: layout.kind,
     path,
     name: modelName(path),
-    digest: await digestDirectory(path, Object.values(opened), prepared !== undefined),
-    transformer: { config: transformer, tensors: opened.transformer.index },
-    textEncoder: { config: textEncoder, tensors: opened.textEncoder.index },
-    vae: { ...vae, tensors: opened.vae.index },
-    scheduler,
-    stored: storedWeights(opened.transformer.index, prepared),
-    prepared,
-    tokenizerFolder: join(path, "tokenizer"),
+    digest: await digestDirectory(path, { opened, configs }),
+    transformer: { config: configs.transformer, tensors: opened.transformer.index },
+    textEncoder: { config: configs.textEncoder, tensors: opened.textEncoder.index },
+    vae: { ...configs.vae, tensors: opened.vae.index },
+    scheduler: configs.scheduler,
+    stored: storedWeights(opened.transformer.index, configs.prepared),
+    prepared: configs.prepared,
+    tokenizerFolder: configs.tokenizerFolder,
+    configFiles: configs.files,
   };
-}
-
-interface Configs {
-  readonly transformer: TransformerConfig;
-  readonly textEncoder: TextEncoderConfig;
-  readonly vae: VaeFile;
 }
 
 /** What one component hands over must be what the next one takes. */
-function checkFit(path: string, configs: Configs): void {
+function checkFit(path: string, configs: ModelConfigs): void {
   const { transformer, textEncoder, vae } = configs;
-  const file = join(path, jsonFiles.transformer);
+  const file = join(path, "transformer/config.json");
   const pairs = [
     ["cap_feat_dim", transformer.captionDim, "text_encoder hidden_size", textEncoder.hidden],
     ["in_channels", transformer.inChannels, "vae latent_channels", vae.config.latentChannels],
@@ -119,33 +87,13 @@ function checkFit(path: string, configs: Configs): void {
   }
 }
 
-interface OpenedComponents {
-  readonly transformer: OpenedTensors;
-  readonly textEncoder: OpenedTensors;
-  readonly vae: OpenedTensors;
-}
-
-async function openWeights(path: string, prepared: boolean): Promise<OpenedComponents> {
-  const diffusersStem = "diffusion_pytorch_model";
-  const folder = join(path, "transformer");
-  return {
-    transformer: await openTensorIndex({ folder, stem: diffusersStem, prepared }),
-    textEncoder: await openTensorIndex({
-      folder: join(path, "text_encoder"),
-      stem: "model",
-      prepared,
-      // Qwen3ForCausalLM saves the encoder as its member `model`.
-      prefix: "model.",
-    }),
-    vae: await openTensorIndex({ folder: join(path, "vae"), stem: diffusersStem }),
-  };
-}
-
-/** The record of a prepared directory; a directory as downloaded has none. */
-async function readPreparedRecord(path: string): Promise<PreparedRecord | undefined> {
-  if (!(await readdir(path)).includes(preparedRecordFile)) return undefined;
-  const file = join(path, preparedRecordFile);
-  return parsePreparedRecord(await readJson(file), file);
+function checkComponents(opened: OpenedComponents, configs: ModelConfigs): void {
+  const { transformer, textEncoder, vae, prepared } = configs;
+  // In bf16 a prepared tensor has the name and shape it was made from.
+  const mode = prepared?.weights ?? "bf16";
+  checkTensors(opened.transformer, prepareShapes(expectedTransformerTensors(transformer), mode));
+  checkTensors(opened.textEncoder, prepareShapes(expectedTextEncoderTensors(textEncoder), mode));
+  checkTensors(opened.vae, expectedVaeTensors(vae.config));
 }
 
 /** One Linear stands for all: blocks come from one mode, and files keep one element type. */
@@ -156,20 +104,17 @@ function storedWeights(index: TensorIndex, prepared: PreparedRecord | undefined)
   return dtype;
 }
 
-async function digestDirectory(
-  path: string,
-  opened: readonly OpenedTensors[],
-  isPrepared: boolean,
-): Promise<string> {
-  const hasTemplate = (await readdir(join(path, "tokenizer"))).includes(basename(chatTemplateFile));
-  const names: string[] = Object.values(jsonFiles);
-  if (hasTemplate) names.push(chatTemplateFile);
-  if (isPrepared) names.push(preparedRecordFile);
-  const files = opened.flatMap((one) => one.files);
+interface DigestParts {
+  readonly opened: OpenedComponents;
+  readonly configs: ModelConfigs;
+}
+
+async function digestDirectory(path: string, { opened, configs }: DigestParts): Promise<string> {
+  const files = Object.values(opened).flatMap((one) => one.files);
   return await digestModel({
-    smallFiles: new Map(names.map((name) => [name, join(path, name)])),
+    smallFiles: configs.files,
     weightFiles: new Map(
-      files.map((file) => [file.path.slice(path.length + 1).replaceAll(sep, "/"), file]),
+      files.map((file) => [relative(path, file.path).replaceAll(sep, "/"), file]),
     ),
   });
 }

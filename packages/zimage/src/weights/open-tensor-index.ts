@@ -4,7 +4,7 @@ import { dirname, join, relative, sep } from "node:path";
 import { z } from "zod";
 import { ModelError } from "../errors.ts";
 import { parseFile, readJson } from "../model/read-json.ts";
-import type { SafetensorsHeader } from "./safetensors-header.ts";
+import type { HeaderLimits, HeaderTensor, SafetensorsHeader } from "./safetensors-header.ts";
 import { checkpointLimits, preparedLimits, readSafetensorsHeader } from "./safetensors-header.ts";
 import type { TensorIndex, TensorRef } from "./tensor-index.ts";
 
@@ -13,15 +13,20 @@ export interface ComponentFiles {
   readonly folder: string;
   /** File name without `.safetensors`: `diffusion_pytorch_model` or `model`. */
   readonly stem: string;
-  /** Removed from the names that begin with it; checkpoints of whole language models have one. */
-  readonly prefix?: string;
+  /** Gives each tensor the names that the networks know; all keep theirs when absent. */
+  readonly translate?: TranslateTensor;
   /** Whether packed levels may stand beside the floats: only where a record says so. */
   readonly prepared?: boolean;
 }
 
+/** Zero, one or several tensors for one of a file: others read the same bytes in other shapes. */
+export type TranslateTensor = (tensor: HeaderTensor) => readonly HeaderTensor[];
+
 export interface WeightFile {
   /** Path as the model directory names it, not resolved. */
   readonly path: string;
+  /** Where the bytes really lie. */
+  readonly realPath: string;
   readonly header: SafetensorsHeader;
 }
 
@@ -43,15 +48,30 @@ const shardsMax = 512;
  */
 export async function openTensorIndex(component: ComponentFiles): Promise<OpenedTensors> {
   const shards = await listShards(component);
+  const limits = component.prepared === true ? preparedLimits : checkpointLimits;
   const files = await Promise.all(
-    shards.names.map(async (name): Promise<WeightFile> => {
-      const path = join(component.folder, name);
-      const limits = component.prepared === true ? preparedLimits : checkpointLimits;
-      return { path, header: await readSafetensorsHeader(path, limits) };
-    }),
+    shards.names.map((name) => readWeightFile(join(component.folder, name), limits)),
   );
   if (shards.weightMap !== undefined) checkWeightMap(component, shards.weightMap, files);
-  return { index: await mergeHeaders(files, component.prefix ?? ""), files };
+  return { index: mergeHeaders(files, component.translate ?? keepName), files };
+}
+
+/** A component that is one file of any name. */
+export async function openTensorFile(
+  path: string,
+  translate: TranslateTensor,
+): Promise<OpenedTensors> {
+  const files = [await readWeightFile(path, checkpointLimits)];
+  return { index: mergeHeaders(files, translate), files };
+}
+
+async function readWeightFile(path: string, limits: HeaderLimits): Promise<WeightFile> {
+  const header = await readSafetensorsHeader(path, limits);
+  return { path, realPath: await realpath(path), header };
+}
+
+function keepName(tensor: HeaderTensor): readonly HeaderTensor[] {
+  return [tensor];
 }
 
 interface Shards {
@@ -102,16 +122,13 @@ function checkWeightMap(
  * The runtime reads weights only below one folder and refuses links that leave it, so links are
  * resolved first: in a Hugging Face cache the folder is then `blobs`, where all files really lie.
  */
-async function mergeHeaders(files: readonly WeightFile[], prefix: string): Promise<TensorIndex> {
-  const realPaths = await Promise.all(files.map((file) => realpath(file.path)));
-  const folder = commonFolder(realPaths);
+function mergeHeaders(files: readonly WeightFile[], translate: TranslateTensor): TensorIndex {
+  const folder = commonFolder(files.map(({ realPath }) => realPath));
   const tensors = new Map<string, TensorRef>();
-  for (const [at, { path, header }] of files.entries()) {
-    const file = relative(folder, realPaths[at] ?? path);
-    for (const tensor of header.tensors) {
-      const name = tensor.name.startsWith(prefix) ? tensor.name.slice(prefix.length) : tensor.name;
+  for (const { path, realPath, header } of files) {
+    const file = relative(folder, realPath);
+    for (const { name, dtype, shape, offset, length } of header.tensors.flatMap(translate)) {
       if (tensors.has(name)) refuseTensor(path, name, "is there twice");
-      const { dtype, shape, offset, length } = tensor;
       tensors.set(name, { name, dtype, shape, file, offset, length });
     }
   }
