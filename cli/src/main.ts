@@ -1,9 +1,11 @@
 /** The `zfarm` command: finds the subcommand, runs it, turns failures into text and exit codes. */
 import { FarmError } from "@zfarm/contract";
 import type { Env } from "@zfarm/runtime";
+import { ModelError } from "@zfarm/zimage";
 import type { Command } from "./command.ts";
 import { runDoctor } from "./commands/doctor.ts";
 import { runJob } from "./commands/job.ts";
+import { runModel } from "./commands/model.ts";
 import { runPool } from "./commands/pool.ts";
 import { runProject } from "./commands/project.ts";
 import { runQuickstart } from "./commands/quickstart.ts";
@@ -20,6 +22,7 @@ const commands: Readonly<Record<string, Command>> = {
   job: runJob,
   pool: runPool,
   project: runProject,
+  model: runModel,
   doctor: runDoctor,
   quickstart: runQuickstart,
 };
@@ -42,8 +45,12 @@ const usage = `usage: zfarm COMMAND [options]
       how a project shares the farm with others
   pool get|set NAME [--speculate-after FACTOR|off]
       how the workers of a pool are used
+  model check DIR [--deep]
+      say whether a model is whole and what it runs as here; --deep reads every weight
+  model prepare DIR --weights bf16|int8|int4 [--out DIR]
+      write it again with smaller weights; goes on where a stopped run was
   doctor
-      say what this machine offers: Node, broker, store, model, devices
+      say what this machine offers: Node, broker, store, model, weights, devices
   quickstart ["PROMPT"] [options of render]
       start a farm, render, stop it
 
@@ -70,6 +77,10 @@ function explain(error: unknown): 1 | 2 {
   if (error instanceof UsageError || isParseError(error)) {
     processTerminal.note(`zfarm: ${error.message}`);
     return 2;
+  }
+  if (error instanceof ModelError) {
+    processTerminal.note(`zfarm: ${error.message} (${error.code})`);
+    return 1;
   }
   const failure = FarmError.from(error);
   processTerminal.note(`zfarm: ${failure.message} (${failure.code})`);

@@ -4,12 +4,48 @@ export interface Terminal {
   print(line: string): void;
   /** A line of news about how it goes. */
   note(line: string): void;
+  /** How far it is: on a screen the line takes the place of the last one of these. */
+  progress(line: string): void;
 }
 
-export const processTerminal: Terminal = {
-  print: (line) => process.stdout.write(`${line}\n`),
-  note: (line) => process.stderr.write(`${line}\n`),
-};
+export const processTerminal: Terminal = createTerminal(process.stdout, process.stderr);
+
+export interface Output {
+  readonly isTTY?: boolean;
+  write(text: string): unknown;
+}
+
+const clearLine = "\r\u001b[K";
+
+export function createTerminal(results: Output, news: Output): Terminal {
+  let shown = "";
+  const clear = (): string => {
+    const text = shown === "" || news.isTTY !== true ? "" : clearLine;
+    shown = "";
+    return text;
+  };
+  return {
+    print: (line) => {
+      news.write(clear());
+      results.write(`${line}\n`);
+    },
+    note: (line) => news.write(`${clear()}${line}\n`),
+    progress: (line) => {
+      // A log gets a line for every change of the leading words and tens of percent, not for each.
+      const step = news.isTTY === true ? line : coarse(line);
+      if (step === shown) return;
+      news.write(news.isTTY === true ? `${clearLine}${line}` : `${line}\n`);
+      shown = step;
+    },
+  };
+}
+
+/** What of a line of progress is worth a line of a log. */
+function coarse(line: string): string {
+  const [word = ""] = line.split(" ");
+  const percent = /(\d+) %/.exec(line)?.[1] ?? "0";
+  return `${word} ${Math.floor(Number(percent) / 10)}`;
+}
 
 /** Rows as columns as wide as their widest cell, two blanks between. */
 export function formatTable(rows: readonly (readonly string[])[]): string[] {

@@ -1,11 +1,19 @@
 /** `zfarm doctor`: what this machine offers a farm, and what it lacks, in words. */
 import { cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
-import { listBackends, openModelDirectory } from "@zfarm/zimage";
+import {
+  chooseWeights,
+  listBackends,
+  openModelDirectory,
+  releasedParameters,
+  weightModes,
+} from "@zfarm/zimage";
 import { findNatsServer } from "../../../tools/servers/nats-server.mjs";
 import type { CommandContext } from "../command.ts";
 import { shippedModelDir } from "../farm/local-farm.ts";
+import { modelMemoryBytes } from "../machine-memory.ts";
 import { formatTable } from "../terminal.ts";
+import { chooseForCpu, explainChoice, gibibytes } from "../weight-report.ts";
 
 type Finding = readonly [subject: string, mark: "ok" | "no", text: string];
 
@@ -18,7 +26,7 @@ export async function runDoctor(context: CommandContext): Promise<void> {
     findNode(),
     await findBroker(context),
     findStore(context),
-    await findModel(values.model),
+    ...(await findModel(values.model)),
     ...findDevices(),
   ];
   for (const line of formatTable(findings)) context.terminal.print(line);
@@ -45,13 +53,32 @@ function findStore({ env }: CommandContext): Finding {
   return ["store", "ok", text];
 }
 
-async function findModel(directory: string): Promise<Finding> {
+/** The model, how its weights are held here, and how those of the released one would be. */
+async function findModel(directory: string): Promise<Finding[]> {
+  const memoryBytes = modelMemoryBytes();
+  const large = chooseWeights({
+    device: "cpu",
+    memoryBytes,
+    parameters: releasedParameters,
+    stored: weightModes,
+  }).chosen;
+  const released: Finding = [
+    "weights",
+    large === undefined ? "no" : "ok",
+    `the released 6B model: ${large?.mode ?? "nothing"} fits into ${gibibytes(memoryBytes)}`,
+  ];
   try {
     const model = await openModelDirectory(directory);
-    return ["model", "ok", `${directory}, digest ${model.digest.slice(0, 12)}`];
+    const choice = chooseForCpu(model, memoryBytes);
+    const mark = choice.chosen === undefined ? "no" : "ok";
+    return [
+      ["model", "ok", `${directory}, digest ${model.digest.slice(0, 12)}`],
+      ["weights", mark, `this model: ${explainChoice(choice, memoryBytes, directory)}`],
+      released,
+    ];
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return ["model", "no", `${directory}: ${reason}`];
+    return [["model", "no", `${directory}: ${reason}`], released];
   }
 }
 

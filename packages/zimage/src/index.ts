@@ -18,14 +18,28 @@ export {
   parseTransformerConfig,
   parseVaeFile,
 } from "./model/config-files.ts";
+export type { ComponentCount, ModelCounts } from "./model/count-parameters.ts";
+export { countParameters } from "./model/count-parameters.ts";
 export type { ExpectedTensors } from "./model/expected-tensors.ts";
 export {
   expectedTextEncoderTensors,
   expectedTransformerTensors,
 } from "./model/expected-tensors.ts";
 export { expectedVaeTensors } from "./model/expected-vae-tensors.ts";
-export type { ModelDirectory, StoredWeights } from "./model/open-model-directory.ts";
+export type {
+  ModelDirectory,
+  NamedWeightFile,
+  StoredWeights,
+} from "./model/open-model-directory.ts";
 export { openModelDirectory } from "./model/open-model-directory.ts";
+export type { FamilyMember } from "./model/released-configs.ts";
+export {
+  memberOfShift,
+  releasedParameterCount,
+  releasedTextEncoder,
+  releasedTransformer,
+  releasedVae,
+} from "./model/released-configs.ts";
 export type {
   ParameterCounts,
   WeightChoice,
@@ -34,7 +48,13 @@ export type {
   WeightRow,
   WeightSituation,
 } from "./model/weight-choice.ts";
-export { chooseWeights, modesOf, weightDevices, weightModes } from "./model/weight-choice.ts";
+export {
+  chooseWeights,
+  modesOf,
+  releasedParameters,
+  weightDevices,
+  weightModes,
+} from "./model/weight-choice.ts";
 export type { LoraAdapter, LoraFactors, LoraStack, LoraUse } from "./networks/lora-batch.ts";
 export type { Backend, EngineOptions } from "./networks/session.ts";
 export { listBackends } from "./networks/session.ts";
@@ -56,12 +76,18 @@ export type {
 } from "./pipeline/pipeline.ts";
 export type { RenderSpec } from "./pipeline/render-spec.ts";
 export { checkSpec } from "./pipeline/render-spec.ts";
+export type { ExamineOptions, ExamineProgress, FileDigest } from "./prepare/examine-weights.ts";
+export { examineWeights } from "./prepare/examine-weights.ts";
+export type { PrepareOptions, PrepareProgress, PrepareReport } from "./prepare/prepare-model.ts";
+export { prepareModel } from "./prepare/prepare-model.ts";
 export type { Denoising } from "./sampler/denoise.ts";
 export { denoiseStep, isDone } from "./sampler/denoise.ts";
 export { drawNoise } from "./sampler/noise.ts";
 export { modelTime, sigmaTable } from "./sampler/sigmas.ts";
 export type { ComponentFiles, OpenedTensors, WeightFile } from "./weights/open-tensor-index.ts";
 export { openTensorIndex } from "./weights/open-tensor-index.ts";
+export type { PreparedMode, PreparedRecord } from "./weights/prepared-format.ts";
+export { preparedModes } from "./weights/prepared-format.ts";
 export type {
   HeaderLimits,
   HeaderSource,

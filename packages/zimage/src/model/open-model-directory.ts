@@ -3,6 +3,7 @@ import { basename, join, relative, sep } from "node:path";
 import type { TextEncoderConfig, TransformerConfig } from "../config.ts";
 import { ModelError } from "../errors.ts";
 import { invariant } from "../invariant.ts";
+import type { OpenedTensors, WeightFile } from "../weights/open-tensor-index.ts";
 import type { PreparedRecord } from "../weights/prepared-format.ts";
 import type { TensorIndex } from "../weights/tensor-index.ts";
 import { checkTensors } from "./check-tensors.ts";
@@ -38,6 +39,15 @@ export interface ModelDirectory {
   readonly tokenizerFolder: string;
   /** The small files that decide about pictures: name in the directory to absolute path. */
   readonly configFiles: ReadonlyMap<string, string>;
+  /** The files of weights, under their names in the directory. */
+  readonly weightFiles: readonly NamedWeightFile[];
+}
+
+export interface NamedWeightFile {
+  readonly name: string;
+  /** Absolute, with links resolved. */
+  readonly realPath: string;
+  readonly bytes: number;
 }
 
 /** An element type of files, or blocks of small integers. */
@@ -69,6 +79,11 @@ export async function openModelDirectory(directory: string): Promise<ModelDirect
     prepared: configs.prepared,
     tokenizerFolder: configs.tokenizerFolder,
     configFiles: configs.files,
+    weightFiles: nameFiles(path, opened).map(([name, { realPath, header }]) => ({
+      name,
+      realPath,
+      bytes: header.fileLength,
+    })),
   };
 }
 
@@ -110,13 +125,15 @@ interface DigestParts {
 }
 
 async function digestDirectory(path: string, { opened, configs }: DigestParts): Promise<string> {
-  const files = Object.values(opened).flatMap((one) => one.files);
   return await digestModel({
     smallFiles: configs.files,
-    weightFiles: new Map(
-      files.map((file) => [relative(path, file.path).replaceAll(sep, "/"), file]),
-    ),
+    weightFiles: new Map(nameFiles(path, opened)),
   });
+}
+
+function nameFiles(path: string, opened: OpenedComponents): [string, WeightFile][] {
+  const files = Object.values(opened).flatMap((one: OpenedTensors) => one.files);
+  return files.map((file) => [relative(path, file.path).replaceAll(sep, "/"), file]);
 }
 
 /** A Hugging Face cache keeps a model in `models--owner--name/snapshots/revision`. */

@@ -21,6 +21,9 @@ export const releasedTransformer: TransformerConfig = {
   patchSize: 2,
 };
 
+/** Parameters of that transformer, as published. */
+export const releasedParameterCount = 6_154_908_736;
+
 /** Qwen3-4B. */
 export const releasedTextEncoder: TextEncoderConfig = {
   hidden: 2560,

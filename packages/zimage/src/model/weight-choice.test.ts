@@ -1,12 +1,7 @@
 import { describe, expect, it, test } from "vitest";
 import type { WeightDevice, WeightMode } from "./weight-choice.ts";
-import { chooseWeights, modesOf } from "./weight-choice.ts";
+import { chooseWeights, modesOf, releasedParameters } from "./weight-choice.ts";
 
-const released = {
-  transformer: 6_154_908_736,
-  textEncoder: 3_921_534_720,
-  vae: 49_545_475,
-};
 const small = { transformer: 30_000_000, textEncoder: 10_000_000, vae: 5_000_000 };
 const gib = 1024 ** 3;
 const every: readonly WeightMode[] = ["fp32", "bf16", "int8", "int4"];
@@ -31,7 +26,7 @@ describe("chooseWeights for the released model, prepared in every way", () => {
     const { chosen } = chooseWeights({
       device,
       memoryBytes: memory * gib,
-      parameters: released,
+      parameters: releasedParameters,
       stored: every,
     });
 
@@ -45,7 +40,7 @@ describe("chooseWeights", () => {
     const choice = chooseWeights({
       device: "cpu",
       memoryBytes: 16 * gib,
-      parameters: released,
+      parameters: releasedParameters,
       stored: modesOf("F32"),
     });
 
@@ -57,7 +52,7 @@ describe("chooseWeights", () => {
     const choice = chooseWeights({
       device: "cpu",
       memoryBytes: 16 * gib,
-      parameters: released,
+      parameters: releasedParameters,
       stored: modesOf("BF16"),
     });
 

@@ -4,6 +4,7 @@
  */
 
 import type { StoredWeights } from "./open-model-directory.ts";
+import { releasedParameterCount } from "./released-configs.ts";
 
 /** How weights are held while a model runs. */
 export const weightModes = ["fp32", "bf16", "int8", "int4"] as const;
@@ -19,6 +20,13 @@ export interface ParameterCounts {
   /** The decoder. */
   readonly vae: number;
 }
+
+/** Of the released models. */
+export const releasedParameters: ParameterCounts = {
+  transformer: releasedParameterCount,
+  textEncoder: 3_921_534_720,
+  vae: 49_545_475,
+};
 
 export interface WeightSituation {
   readonly device: WeightDevice;

@@ -104,20 +104,29 @@ export function dequantizeRows(rows: QuantizedRows, layout: BlockLayout): Float3
   return values;
 }
 
-/** Elements of a checkpoint as float32, exactly. `bytes` may lie at any offset. */
+/**
+ * Elements of a checkpoint as float32, exactly. `bytes` may lie at any offset; the result may share
+ * their memory.
+ */
 export function widenElements(bytes: Uint8Array, dtype: TensorDtype): Float32Array {
-  // A copy is aligned, which a place in a file's bytes is not.
-  const aligned = bytes.slice().buffer;
-  if (dtype === "F32") return new Float32Array(aligned);
-  const halves = new Uint16Array(aligned);
+  // A copy is aligned, which a place in a file's bytes need not be.
+  const { buffer, byteOffset, byteLength } = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  if (dtype === "F32") return new Float32Array(buffer, byteOffset, byteLength / 4);
+  const halves = new Uint16Array(buffer, byteOffset, byteLength / 2);
+  return dtype === "BF16" ? widenBf16(halves) : widenFloat16(halves);
+}
+
+function widenBf16(halves: Uint16Array): Float32Array {
   const values = new Float32Array(halves.length);
-  if (dtype === "BF16") {
-    const words = new Uint32Array(values.buffer);
-    for (let at = 0; at < halves.length; at += 1) words[at] = (halves[at] as number) << 16;
-    return values;
-  }
-  for (let at = 0; at < halves.length; at += 1)
-    values[at] = float16Values()[halves[at] as number] as number;
+  const words = new Uint32Array(values.buffer);
+  for (let at = 0; at < halves.length; at += 1) words[at] = (halves[at] as number) << 16;
+  return values;
+}
+
+function widenFloat16(halves: Uint16Array): Float32Array {
+  const table = float16Values();
+  const values = new Float32Array(halves.length);
+  for (let at = 0; at < halves.length; at += 1) values[at] = table[halves[at] as number] as number;
   return values;
 }
 

@@ -7,6 +7,7 @@
 import { z } from "zod";
 import { ModelError } from "../errors.ts";
 import { type ByteSource, withFileSource } from "./byte-source.ts";
+import { elementBytes } from "./encode-safetensors-header.ts";
 import type { TensorDtype } from "./tensor-index.ts";
 
 export interface HeaderLimits {
@@ -50,7 +51,6 @@ export interface SafetensorsHeader {
 }
 
 const lengthBytes = 8;
-const elementBytes: Readonly<Record<TensorDtype, number>> = { F32: 4, F16: 2, BF16: 2, U8: 1 };
 const metadataEntriesMax = 256;
 
 const floatDtypes: readonly TensorDtype[] = ["F32", "F16", "BF16"];

@@ -1,0 +1,71 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { shippedModelDir } from "../farm/local-farm.ts";
+import { UsageError } from "../usage-error.ts";
+import { runModel } from "./model.ts";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "zfarm-model-"));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true });
+});
+
+/** Runs `zfarm model ...` and gives what it printed. */
+async function run(...args: string[]): Promise<string> {
+  const lines: string[] = [];
+  const terminal = {
+    print: (line: string) => lines.push(line),
+    note: () => {},
+    progress: () => {},
+  };
+  await runModel({ args, env: {}, terminal, stop: new AbortController().signal });
+  return lines.join("\n");
+}
+
+describe("zfarm model check", () => {
+  it("says what a model is and how it runs here", async () => {
+    const said = await run("check", shippedModelDir);
+
+    expect(said).toMatch(/transformer +163 tensors, 6,313,472 parameters, BF16/);
+    expect(said).toMatch(/member +turbo/);
+    expect(said).toMatch(/runs as fp32/);
+  });
+
+  it("reads every weight when asked to", async () => {
+    const said = await run("check", shippedModelDir, "--deep");
+
+    expect(said).toContain("every weight is finite");
+    expect(said).toMatch(/^[0-9a-f]{64} {2}text_encoder\/model.safetensors$/m);
+  });
+
+  it("refuses a directory that holds no model", async () => {
+    await expect(run("check", folder)).rejects.toEqual(
+      expect.objectContaining({ code: "MODEL_INVALID" }),
+    );
+  });
+});
+
+describe("zfarm model prepare", () => {
+  it("writes a model that passes the check", async () => {
+    const out = join(folder, "small");
+
+    expect(await run("prepare", shippedModelDir, "--weights", "int4", "--out", out)).toBe(out);
+    expect(await run("check", out, "--deep")).toMatch(/as zfarm.json says/);
+  });
+
+  it.each([
+    [["prepare", shippedModelDir], "--weights is missing: must be bf16, int8, int4"],
+    [["prepare", shippedModelDir, "--weights", "int3"], "--weights int3: must be"],
+    [["convert", shippedModelDir], "model takes check DIR"],
+    [["check"], "model takes check DIR"],
+  ])("does not understand %j", async (args, message) => {
+    const call = run(...args);
+
+    await expect(call).rejects.toThrow(UsageError);
+    await expect(call).rejects.toThrow(message);
+  });
+});

@@ -1,0 +1,153 @@
+/** `zfarm model`: looks whether a model on disk is whole, and prepares it for smaller machines. */
+import { basename } from "node:path";
+import { parseArgs } from "node:util";
+import type { ComponentCount, ModelDirectory, PreparedMode } from "@zfarm/zimage";
+import {
+  chooseWeights,
+  countParameters,
+  describeModel,
+  examineWeights,
+  memberOfShift,
+  modesOf,
+  openModelDirectory,
+  preparedModes,
+  prepareModel,
+  releasedParameterCount,
+} from "@zfarm/zimage";
+import type { CommandContext } from "../command.ts";
+import { modelMemoryBytes } from "../machine-memory.ts";
+import { formatTable } from "../terminal.ts";
+import { UsageError } from "../usage-error.ts";
+import { chooseForCpu, describeRows, explainChoice, parametersOf } from "../weight-report.ts";
+
+export async function runModel(context: CommandContext): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args: [...context.args],
+    options: {
+      deep: { type: "boolean", default: false },
+      weights: { type: "string" },
+      out: { type: "string" },
+    },
+    allowPositionals: true,
+  });
+  const [verb, directory, ...more] = positionals;
+  if (directory !== undefined && more.length === 0) {
+    if (verb === "check") return await checkModel(context, { directory, deep: values.deep });
+    if (verb === "prepare") return await prepare(context, { directory, ...values });
+  }
+  throw new UsageError(
+    "model takes check DIR [--deep], or prepare DIR --weights bf16|int8|int4 [--out DIR]",
+  );
+}
+
+interface CheckCall {
+  readonly directory: string;
+  /** Whether every weight is read. */
+  readonly deep: boolean;
+}
+
+async function checkModel(context: CommandContext, { directory, deep }: CheckCall): Promise<void> {
+  const { terminal, stop } = context;
+  const model = await openModelDirectory(directory);
+  for (const line of formatTable(describe(model))) terminal.print(line);
+  if (deep) {
+    const digests = await examineWeights(model, {
+      signal: stop,
+      onProgress: ({ stage, ...bytes }) => terminal.progress(`${stage} ${share(bytes)}`),
+    });
+    terminal.print("\nevery weight is finite");
+    for (const { name, sha256, confirmedBy } of digests) {
+      terminal.print(`${sha256}  ${name}${confirmedBy ? `, as ${confirmedBy} says` : ""}`);
+    }
+  }
+  const memoryBytes = modelMemoryBytes();
+  const choice = chooseForCpu(model, memoryBytes);
+  const headings = [["weights", "together", "in turn", "on this machine", ""]];
+  terminal.print("\non cpu:");
+  for (const line of formatTable([...headings, ...describeRows(choice)])) terminal.print(line);
+  terminal.print(`runs as ${explainChoice(choice, memoryBytes, directory)}`);
+  terminal.print(`on cuda: ${describeCards(model)}`);
+}
+
+function describe(model: ModelDirectory): string[][] {
+  const { transformer, textEncoder, vae } = countParameters(model);
+  const { widthDefault, pixelsMax, sizeMultiple, stepsDefault } = describeModel(model);
+  const { shift } = model.scheduler;
+  const member = memberOfShift(shift) ?? "another member of the family";
+  const prepared = model.prepared?.source;
+  const released = transformer.parameters === releasedParameterCount ? ", as released" : "";
+  return [
+    ["model", model.name],
+    ["digest", model.digest],
+    ["layout", prepared === undefined ? model.layout : `prepared from ${prepared.name}`],
+    ["member", `${member}, as the scheduler's shift of ${shift} says`],
+    ["transformer", `${size(transformer)}, ${model.stored}${released}`],
+    ["text encoder", `${size(textEncoder)}, of which ${textEncoder.used.toLocaleString("en")} run`],
+    ["autoencoder", size(vae)],
+    [
+      "pictures",
+      `${widthDefault}x${widthDefault} in ${stepsDefault} steps by default; ` +
+        `sides in multiples of ${sizeMultiple}, at most ${pixelsMax.toLocaleString("en")} pixels`,
+    ],
+  ];
+}
+
+function size({ tensors, parameters }: ComponentCount): string {
+  return `${tensors} tensors, ${parameters.toLocaleString("en")} parameters`;
+}
+
+/** The usual sizes of cards: how much is free on one is only known where it is. */
+function describeCards(model: ModelDirectory): string {
+  const modes = [8, 12, 16, 24].map((memory) => {
+    const { rows } = chooseWeights({
+      device: "cuda",
+      memoryBytes: memory * 2 ** 30,
+      parameters: parametersOf(model),
+      stored: modesOf(model.stored),
+    });
+    const best = rows.find(({ fits }) => fits !== "no");
+    return `${memory} GiB ${best === undefined ? "too small" : best.mode}`;
+  });
+  return modes.join(", ");
+}
+
+function share({ doneBytes, totalBytes }: { doneBytes: number; totalBytes: number }): string {
+  const part = totalBytes === 0 ? 1 : doneBytes / totalBytes;
+  const gigabytes = (bytes: number): string => (bytes / 1e9).toFixed(1);
+  const filled = Math.round(part * 24);
+  const bar = "#".repeat(filled).padEnd(24, "-");
+  return `${bar} ${Math.floor(part * 100)} % of ${gigabytes(totalBytes)} GB`;
+}
+
+interface PrepareCall {
+  readonly directory: string;
+  readonly weights?: string | undefined;
+  readonly out?: string | undefined;
+}
+
+async function prepare(
+  { terminal, stop }: CommandContext,
+  { directory, weights, out }: PrepareCall,
+): Promise<void> {
+  const mode = parseMode(weights);
+  const target = out ?? `${basename((await openModelDirectory(directory)).name)}-${mode}`;
+  const report = await prepareModel(directory, {
+    mode,
+    out: target,
+    signal: stop,
+    onProgress: ({ stage, ...bytes }) => terminal.progress(`${stage} ${share(bytes)}`),
+  });
+  if (report.resumedBytes > 0) {
+    const gigabytes = (report.resumedBytes / 1e9).toFixed(1);
+    terminal.note(`${gigabytes} GB were there from an earlier run and are right`);
+  }
+  terminal.note(`digest ${report.digest}`);
+  terminal.print(report.path);
+}
+
+function parseMode(text: string | undefined): PreparedMode {
+  const mode = preparedModes.find((one) => one === text);
+  if (mode !== undefined) return mode;
+  const given = text === undefined ? "is missing" : text;
+  throw new UsageError(`--weights ${given}: must be ${preparedModes.join(", ")}`);
+}
