@@ -80,14 +80,23 @@ export type { ExamineOptions, ExamineProgress, FileDigest } from "./prepare/exam
 export { examineWeights } from "./prepare/examine-weights.ts";
 export type { PrepareOptions, PrepareProgress, PrepareReport } from "./prepare/prepare-model.ts";
 export { prepareModel } from "./prepare/prepare-model.ts";
+export type { KnownConfigs } from "./prepare/write-configs.ts";
+export { configFilesOf } from "./prepare/write-configs.ts";
 export type { Denoising } from "./sampler/denoise.ts";
 export { denoiseStep, isDone } from "./sampler/denoise.ts";
 export { drawNoise } from "./sampler/noise.ts";
 export { modelTime, sigmaTable } from "./sampler/sigmas.ts";
+export type { EncodedHeader, TensorShape } from "./weights/encode-safetensors-header.ts";
+export { encodeSafetensorsHeader } from "./weights/encode-safetensors-header.ts";
 export type { ComponentFiles, OpenedTensors, WeightFile } from "./weights/open-tensor-index.ts";
 export { openTensorIndex } from "./weights/open-tensor-index.ts";
-export type { PreparedMode, PreparedRecord } from "./weights/prepared-format.ts";
-export { preparedModes } from "./weights/prepared-format.ts";
+export type { PreparedMode, PreparedRecord, PreparedTensor } from "./weights/prepared-format.ts";
+export {
+  preparedBlockSize,
+  preparedModes,
+  preparedRecordFile,
+  preparedTensors,
+} from "./weights/prepared-format.ts";
 export type {
   HeaderLimits,
   HeaderSource,

@@ -9,13 +9,12 @@ import type { VaeFile } from "../model/config-files.ts";
 import type { ModelDirectory } from "../model/open-model-directory.ts";
 
 export async function writeConfigs(model: ModelDirectory, folder: string): Promise<void> {
-  const known: Readonly<Record<string, object>> = {
-    "model_index.json": modelIndex,
-    "scheduler/scheduler_config.json": schedulerFile(model.scheduler.shift),
-    "transformer/config.json": transformerFile(model.transformer.config),
-    "text_encoder/config.json": textEncoderFile(model.textEncoder.config),
-    "vae/config.json": vaeFile(model.vae),
-  };
+  const known = configFilesOf({
+    shift: model.scheduler.shift,
+    transformer: model.transformer.config,
+    textEncoder: model.textEncoder.config,
+    vae: model.vae,
+  });
   const names = new Set([...Object.keys(known), ...model.configFiles.keys()]);
   for (const name of names) {
     const target = join(folder, name);
@@ -24,6 +23,24 @@ export async function writeConfigs(model: ModelDirectory, folder: string): Promi
     if (source !== undefined) await copyFile(source, target);
     else await writeFile(target, `${JSON.stringify(known[name], undefined, 2)}\n`);
   }
+}
+
+export interface KnownConfigs {
+  readonly shift: number;
+  readonly transformer: TransformerConfig;
+  readonly textEncoder: TextEncoderConfig;
+  readonly vae: VaeFile;
+}
+
+/** The files that say this, by their names in a model directory; without the tokenizer's. */
+export function configFilesOf(configs: KnownConfigs): Readonly<Record<string, object>> {
+  return {
+    "model_index.json": modelIndex,
+    "scheduler/scheduler_config.json": schedulerFile(configs.shift),
+    "transformer/config.json": transformerFile(configs.transformer),
+    "text_encoder/config.json": textEncoderFile(configs.textEncoder),
+    "vae/config.json": vaeFile(configs.vae),
+  };
 }
 
 const modelIndex = {
