@@ -39,7 +39,9 @@ export function positionHeads(
     interleaved: { int: spec.pairing === "interleaved" ? 1 : 0 },
     num_heads: { int: spec.heads },
   };
-  return graph.node("RotaryEmbedding", [flat, rotation.cos, rotation.sin], { attributes });
+  // Positions are turned in float32, as in the reference: 8 bits would blur the far ones.
+  const inputs = [graph.toFloat(flat), rotation.cos, rotation.sin];
+  return graph.fromFloat(graph.node("RotaryEmbedding", inputs, { attributes }));
 }
 
 /** Query, key and value rows, [batch, row, heads · headDim] each. */

@@ -1,5 +1,7 @@
 /** Linear layers, plain and with low-rank updates (LoRA) that arrive as inputs of each run. */
+import type { Dimension } from "./model-builder.ts";
 import type { Graph, Value } from "./operators.ts";
+import { timesWeight } from "./weight-product.ts";
 
 /** One Linear of the checkpoint: its module name and widths. */
 export interface LinearSpec {
@@ -8,6 +10,9 @@ export interface LinearSpec {
   readonly out: number;
 }
 
+/** A use of a Linear; see `timesWeight` for `after`. */
+type LinearUse = LinearSpec & { readonly after?: Value };
+
 /**
  * Ranks of one group of a low-rank update. The first product is made group by group, because the
  * order of its sums depends on its width: with groups of one width, an update gives the same bits
@@ -15,15 +20,9 @@ export interface LinearSpec {
  */
 export const ranksPerGroup = 16;
 
-/** x · Wᵀ. */
-export function linear(graph: Graph, rows: Value, spec: LinearSpec): Value {
-  const weight = graph.weight(`${spec.name}.weight`, [spec.out, spec.in]);
-  return graph.rowsTimesTransposed(rows, weight);
-}
-
 /** x · Wᵀ + b. */
 export function biasedLinear(graph: Graph, rows: Value, spec: LinearSpec): Value {
-  return addBias(graph, linear(graph, rows, spec), spec);
+  return addBias(graph, timesWeight(graph, rows, spec), spec);
 }
 
 function addBias(graph: Graph, rows: Value, spec: LinearSpec): Value {
@@ -55,15 +54,15 @@ export class LoraLinears {
   }
 
   /** x · Wᵀ + Σ over groups of (s · x) · A · B, with a scale s per sample and group. */
-  apply(rows: Value, spec: LinearSpec): Value {
-    const base = linear(this.#graph, rows, spec);
+  apply(rows: Value, { after = rows, ...spec }: LinearUse): Value {
+    const base = timesWeight(this.#graph, rows, { ...spec, after });
     if (!this.#enabled) return base;
     this.#targets.push(spec);
     const update = this.#graph.reshapeTo(this.#update(rows, spec), this.#graph.shapeOf(base));
     return this.#graph.add(base, update);
   }
 
-  applyBiased(rows: Value, spec: LinearSpec): Value {
+  applyBiased(rows: Value, spec: LinearUse): Value {
     return addBias(this.#graph, this.apply(rows, spec), spec);
   }
 
@@ -72,9 +71,11 @@ export class LoraLinears {
     const names = loraInputNames(spec.name);
     const [groups, ranks] = [`groups of ${spec.name}`, `ranks of ${spec.name}`];
     const graph = this.#graph;
-    const down = graph.input(names.down, "float", [groups, spec.in, ranksPerGroup]);
-    const scale = graph.input(names.scale, "float", ["batch", groups, 1, 1]);
-    const up = graph.input(names.up, "float", [ranks, spec.out]);
+    const floats = (name: string, dims: readonly Dimension[]): Value =>
+      graph.fromFloat(graph.input(name, "float", dims));
+    const down = floats(names.down, [groups, spec.in, ranksPerGroup]);
+    const scale = floats(names.scale, ["batch", groups, 1, 1]);
+    const up = floats(names.up, [ranks, spec.out]);
     // The scale also spreads the rows over the groups; products do not broadcast over no groups.
     const spread = graph.multiply(graph.insertAxis(rows, 1), scale);
     const perGroup = graph.transpose(graph.matrixProduct(spread, down), [0, 2, 1, 3]);

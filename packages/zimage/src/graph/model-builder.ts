@@ -49,7 +49,23 @@ export interface NodeOptions {
   readonly domain?: typeof microsoftDomain;
 }
 
+/** How a network's weights become operands. */
+export interface WeightOptions {
+  /** Element type that the network computes in; `float32` unless said otherwise. */
+  readonly compute?: ComputeType;
+  /**
+   * When large weights of another type than `compute` are converted: once at `load`, which costs
+   * memory for the converted copy, or layer by layer in every `run`, where the copy soon goes away.
+   */
+  readonly conversion?: "load" | "run";
+}
+
+export type ComputeType = "float32" | "bfloat16";
+
 export class ModelBuilder {
+  /** Element type of rows between the graph's borders, which are float32 always. */
+  readonly compute: ComputeType;
+  readonly #conversion: "load" | "run";
   readonly #index: TensorIndex;
   readonly #nodes: NodeProto[] = [];
   readonly #initializers = new Map<string, TensorProto>();
@@ -58,8 +74,10 @@ export class ModelBuilder {
   readonly #inputs: ValueInfoProto[] = [];
   readonly #outputs: ValueInfoProto[] = [];
 
-  constructor(index: TensorIndex) {
+  constructor(index: TensorIndex, options: WeightOptions = {}) {
     this.#index = index;
+    this.compute = options.compute ?? "float32";
+    this.#conversion = options.conversion ?? "load";
   }
 
   /** Declares a value that every run is fed with. */
@@ -91,8 +109,8 @@ export class ModelBuilder {
   }
 
   /**
-   * A checkpoint tensor as float32, whatever it is stored as. `shape` is what the network expects;
-   * `view` is another shape over the same elements, for free.
+   * A checkpoint tensor in the type of computation, whatever it is stored as. `shape` is what the
+   * network expects; `view` is another shape over the same elements, for free.
    * Throws MODEL_INVALID when the checkpoint has no such tensor or has it in another shape.
    */
   weight(name: string, shape: readonly number[], view: readonly number[] = shape): Value {
@@ -100,12 +118,12 @@ export class ModelBuilder {
     const known = this.#weights.get(key);
     if (known !== undefined) return known;
     const stored = this.storedWeight(name, shape, view);
-    const value = this.widen(stored, name);
+    const value = this.convert(stored, name);
     this.#weights.set(key, value);
     return value;
   }
 
-  /** A checkpoint tensor in the element type of its file; `widen` makes rows of it float32. */
+  /** A checkpoint tensor in the element type of its file; `convert` makes rows of it operands. */
   storedWeight(name: string, shape: readonly number[], view: readonly number[] = shape): Value {
     const tensor = findTensor(this.#index, name, shape);
     const key = `${name}[${view.join()}]`;
@@ -114,13 +132,37 @@ export class ModelBuilder {
   }
 
   /**
-   * Converts values read from the named tensor to float32. The runtime does it once, at load time,
-   * for whole weights; bfloat16 arithmetic itself has no kernels on CPU.
+   * Converts values read from the named tensor to the type of computation. The runtime does it
+   * once, at load time, for whole weights; bfloat16 arithmetic itself has no kernels on CPU.
    */
-  widen(value: Value, tensorName: string): Value {
-    const tensor = this.#index.tensors.get(tensorName);
-    if (tensor?.dtype === "F32") return value;
-    return this.node("Cast", [value], { attributes: { to: { int: DataType.FLOAT } } });
+  convert(value: Value, tensorName: string): Value {
+    const isReady = this.#index.tensors.get(tensorName)?.dtype === readyTypes[this.compute];
+    return isReady ? value : this.#cast(value, computeTypes[this.compute]);
+  }
+
+  /** Whether this tensor is to be converted in every run. */
+  convertsInRuns(tensorName: string): boolean {
+    const stored = this.#index.tensors.get(tensorName)?.dtype;
+    return this.#conversion === "run" && stored !== readyTypes[this.compute];
+  }
+
+  /** What the checkpoint says of a tensor, if it has one of this name. */
+  stored(name: string): TensorRef | undefined {
+    return this.#index.tensors.get(name);
+  }
+
+  /** Float32 rows, such as inputs, in the type of computation. */
+  fromFloat(value: Value): Value {
+    return this.compute === "float32" ? value : this.#cast(value, DataType.BFLOAT16);
+  }
+
+  /** Rows of the type of computation in float32, for the parts that lose too much in less. */
+  toFloat(value: Value): Value {
+    return this.compute === "float32" ? value : this.#cast(value, DataType.FLOAT);
+  }
+
+  #cast(value: Value, type: DataType): Value {
+    return this.node("Cast", [value], { attributes: { to: { int: type } } });
   }
 
   /** Adds an operator with one result. An absent optional input is `undefined`. */
@@ -175,6 +217,17 @@ const elementTypes = {
   int64: DataType.INT64,
   bool: DataType.BOOL,
 } as const satisfies Record<ElementType, DataType>;
+
+const computeTypes = {
+  float32: DataType.FLOAT,
+  bfloat16: DataType.BFLOAT16,
+} as const satisfies Record<ComputeType, DataType>;
+
+/** Weights stored like this are operands as they are. */
+const readyTypes = {
+  float32: "F32",
+  bfloat16: "BF16",
+} as const satisfies Record<ComputeType, TensorDtype>;
 
 /** Element types of weights as they lie in files. */
 const storedTypes = {

@@ -1,4 +1,5 @@
 /** The operators that the three networks are written in, as a small vocabulary over nodes. */
+import type { BlockLayout } from "../weights/prepared-format.ts";
 import { ModelBuilder, microsoftDomain, type NodeAttributes, type Value } from "./model-builder.ts";
 
 /** Rows are [batch, row, feature] throughout; the last axis is the one that maths happens on. */
@@ -26,6 +27,21 @@ export class Graph extends ModelBuilder {
     return this.node("Tanh", [value]);
   }
 
+  /** The same for a weight in blocks of integers. */
+  rowsTimesPacked(rows: Value, { layout, levels, scales }: PackedOperand): Value {
+    const { rows: out, columns, bits, blockSize } = layout;
+    const attributes = {
+      K: { int: columns },
+      N: { int: out },
+      bits: { int: bits },
+      block_size: { int: blockSize },
+      // Rows are rounded to 8 bits per block as well; every other level is half as fast or less.
+      accuracy_level: { int: 4 },
+    };
+    const inputs = [rows, levels, scales];
+    return this.node("MatMulNBits", inputs, { attributes, domain: microsoftDomain });
+  }
+
   /** x · sigmoid(x); the runtime fuses the pair. */
   silu(value: Value): Value {
     return this.multiply(value, this.node("Sigmoid", [value]));
@@ -34,12 +50,12 @@ export class Graph extends ModelBuilder {
   /** A constant vector of equal elements. */
   repeated(element: number, size: number): Value {
     const elements = Array.from({ length: size }, () => element);
-    return this.constant("float", [size], elements);
+    return this.fromFloat(this.constant("float", [size], elements));
   }
 
   /** Scales are learned as differences from 1. */
   onePlus(value: Value): Value {
-    return this.add(value, this.constant("float", [], [1]));
+    return this.add(value, this.fromFloat(this.constant("float", [], [1])));
   }
 
   /** x / sqrt(mean(x²) + epsilon) · scale, over the last axis. */
@@ -154,6 +170,15 @@ export class Graph extends ModelBuilder {
     };
     return this.node("Resize", [image, undefined, scales], { attributes });
   }
+}
+
+/** A weight [out, in] whose rows are cut into blocks of integers with one scale each. */
+export interface PackedOperand {
+  readonly layout: BlockLayout;
+  /** uint8 [out, block, bytes of a block]; zero lies in the middle of the range. */
+  readonly levels: Value;
+  /** [out, block]. */
+  readonly scales: Value;
 }
 
 export interface ConvolutionSpec {

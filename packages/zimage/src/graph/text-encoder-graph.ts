@@ -5,15 +5,20 @@
 import type { TextEncoderConfig } from "../config.ts";
 import type { TensorIndex } from "../weights/tensor-index.ts";
 import { causalAttention, positionHeads, type Rotation } from "./attention.ts";
-import { linear } from "./linear.ts";
+import type { WeightOptions } from "./model-builder.ts";
 import { Graph, type Value } from "./operators.ts";
+import { timesWeight } from "./weight-product.ts";
 
 /** Names of what a run is fed with. */
 export const textEncoderInputs = { ids: "ids", cos: "cos", sin: "sin" } as const;
 
 /** Output `hidden` [batch, row, hidden]. */
-export function buildTextEncoderGraph(config: TextEncoderConfig, index: TensorIndex): Uint8Array {
-  const graph = new Graph(index);
+export function buildTextEncoderGraph(
+  config: TextEncoderConfig,
+  index: TensorIndex,
+  options: WeightOptions = {},
+): Uint8Array {
+  const graph = new Graph(index, options);
   const ids = graph.input(textEncoderInputs.ids, "int64", ["batch", "rows"]);
   const pairs = config.headDim / 2;
   const rotation = {
@@ -24,15 +29,15 @@ export function buildTextEncoderGraph(config: TextEncoderConfig, index: TensorIn
   for (let layer = 0; layer < config.layers - 1; layer++) {
     rows = encoderLayer({ graph, config, rotation, name: `layers.${layer}` }, rows);
   }
-  graph.output("hidden", rows, ["batch", "rows", config.hidden]);
+  graph.output("hidden", graph.toFloat(rows), ["batch", "rows", config.hidden]);
   return graph.toBytes("text-encoder");
 }
 
-/** Looks rows up before widening them, so that the large table stays as it is stored. */
+/** Looks rows up before converting them, so that the large table stays as it is stored. */
 function embed(graph: Graph, ids: Value, config: TextEncoderConfig): Value {
   const name = "embed_tokens.weight";
   const table = graph.storedWeight(name, [config.vocabulary, config.hidden]);
-  return graph.widen(graph.node("Gather", [table, ids]), name);
+  return graph.convert(graph.node("Gather", [table, ids]), name);
 }
 
 /** What the parts of one layer share. */
@@ -62,7 +67,7 @@ function attend(context: LayerContext, rows: Value): Value {
   const { hidden, heads, kvHeads, headDim } = config;
   const name = `${context.name}.self_attn`;
   const project = (module: string, count: number): Value =>
-    linear(graph, rows, { name: `${name}.${module}`, in: hidden, out: count * headDim });
+    timesWeight(graph, rows, { name: `${name}.${module}`, in: hidden, out: count * headDim });
   const position = (value: Value, norm: string, count: number): Value =>
     positionHeads(graph, value, {
       rotation: context.rotation,
@@ -83,7 +88,7 @@ function attend(context: LayerContext, rows: Value): Value {
     },
     { heads, keyHeads: kvHeads },
   );
-  return linear(graph, mixed, { name: `${name}.o_proj`, in: heads * headDim, out: hidden });
+  return timesWeight(graph, mixed, { name: `${name}.o_proj`, in: heads * headDim, out: hidden });
 }
 
 /** down(silu(gate x) · up x), without biases. */
@@ -91,7 +96,7 @@ function feedForward({ graph, config, name: layer }: LayerContext, rows: Value):
   const { hidden, intermediate } = config;
   const name = `${layer}.mlp`;
   const wide = (module: string): Value =>
-    linear(graph, rows, { name: `${name}.${module}`, in: hidden, out: intermediate });
+    timesWeight(graph, rows, { name: `${name}.${module}`, in: hidden, out: intermediate });
   const inner = graph.multiply(graph.silu(wide("gate_proj")), wide("up_proj"));
-  return linear(graph, inner, { name: `${name}.down_proj`, in: intermediate, out: hidden });
+  return timesWeight(graph, inner, { name: `${name}.down_proj`, in: intermediate, out: hidden });
 }

@@ -34,7 +34,7 @@ interface Modulation {
 
 /** Rows in, rows out: [batch, row, dim]. */
 export function transformerBlock(context: BlockContext, rows: Value, spec: BlockSpec): Value {
-  const [attention, feedForward] = modulate(context, spec);
+  const [attention, feedForward] = modulate(context, spec, rows);
   const attended = addBranch(context, rows, {
     norms: `${spec.name}.attention_norm`,
     modulation: attention,
@@ -51,11 +51,12 @@ export function transformerBlock(context: BlockContext, rows: Value, spec: Block
 function modulate(
   { graph, config, linears }: BlockContext,
   spec: BlockSpec,
+  rows: Value,
 ): [Modulation?, Modulation?] {
   if (spec.time === undefined) return [];
   const name = `${spec.name}.adaLN_modulation.0`;
-  const widths = { in: modulationSize(config.dim), out: 4 * config.dim };
-  const all = firstOfPair(graph, linears.applyBiased(spec.time, { name, ...widths }));
+  const use = { name, in: modulationSize(config.dim), out: 4 * config.dim, after: rows };
+  const all = firstOfPair(graph, linears.applyBiased(spec.time, use));
   const [scale1, gate1, scale2, gate2] = graph.splitLast(all, 4) as [Value, Value, Value, Value];
   return [
     { scale: graph.onePlus(scale1), gate: graph.tanh(gate1) },

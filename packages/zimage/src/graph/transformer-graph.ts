@@ -7,6 +7,7 @@ import { modulationSize } from "../model/expected-tensors.ts";
 import type { TensorIndex } from "../weights/tensor-index.ts";
 import type { Rotation } from "./attention.ts";
 import { biasedLinear, type LinearSpec, LoraLinears } from "./linear.ts";
+import type { WeightOptions } from "./model-builder.ts";
 import { Graph, type Value } from "./operators.ts";
 import { type BlockContext, firstOfPair, transformerBlock } from "./transformer-block.ts";
 
@@ -28,7 +29,7 @@ export const transformerInputs = {
   captionSin: "caption_sin",
 } as const;
 
-export interface TransformerGraphOptions {
+export interface TransformerGraphOptions extends WeightOptions {
   /** `none` builds the bare network, to measure what the inputs for LoRA cost. */
   readonly loraTargets?: "none" | "all";
 }
@@ -39,18 +40,29 @@ export interface TransformerGraph {
   readonly loraTargets: readonly LinearSpec[];
 }
 
+/**
+ * Narrower networks convert their weights at load. A weight that the runtime has not packed at load
+ * is multiplied in strips, and the order of sums depends on the batch once a thread's part of it
+ * has 64 rows or fewer: that can be from here down, at the 16 threads of a session.
+ */
+const lateDimMin = 2048;
+
+function atLoad(options: WeightOptions): WeightOptions {
+  return { ...options, conversion: "load" };
+}
+
 /** Output `velocity` [batch, channel, height, width] is the raw prediction, not negated. */
 export function buildTransformerGraph(
   config: TransformerConfig,
   index: TensorIndex,
   options: TransformerGraphOptions = {},
 ): TransformerGraph {
-  const graph = new Graph(index);
+  const graph = new Graph(index, config.dim < lateDimMin ? atLoad(options) : options);
   const linears = new LoraLinears(graph, options.loraTargets !== "none");
   const context: BlockContext = { graph, config, linears };
   const inputs = declareInputs(graph, config);
 
-  const time = embedTime(graph, inputs.time, config);
+  const time = embedTime(graph, graph.fromFloat(inputs.time), config);
   const cells = graph.node("SpaceToDepth", [inputs.latents], {
     attributes: { blocksize: { int: config.patchSize } },
   });
@@ -127,7 +139,7 @@ function embedTime(graph: Graph, sinusoids: Value, config: TransformerConfig): V
 function embedImage({ graph, config }: BlockContext, cells: Value): Value {
   const features = patchFeatures(config);
   const patches = graph.transpose(graph.reshape(cells, [0, features, -1]), [0, 2, 1]);
-  return biasedLinear(graph, patches, {
+  return biasedLinear(graph, graph.fromFloat(patches), {
     name: `all_x_embedder.${config.patchSize}-1`,
     in: features,
     out: config.dim,
@@ -143,7 +155,7 @@ function padImage({ graph, config }: BlockContext, tokens: Value, shape: Value):
 /** Captions to rows; rows after a caption's end hold the learned pad token and are attended. */
 function embedCaptions({ graph, config }: BlockContext, inputs: Inputs): Value {
   const scale = graph.weight("cap_embedder.0.weight", [config.captionDim]);
-  const normal = graph.rmsNorm(inputs.captions, scale, config.normEps);
+  const normal = graph.rmsNorm(graph.fromFloat(inputs.captions), scale, config.normEps);
   const rows = biasedLinear(graph, normal, {
     name: "cap_embedder.1",
     in: config.captionDim,
@@ -197,7 +209,8 @@ function finalLayer({ graph, config }: BlockContext, rows: Value, time: Value): 
 
 /** The inverse of patching: rows of patches back to [batch, channel, height, width]. */
 function foldPatches({ graph, config }: BlockContext, patches: Value, cells: Value): Value {
-  const folded = graph.reshapeTo(graph.transpose(patches, [0, 2, 1]), graph.shapeOf(cells));
+  const rows = graph.transpose(graph.toFloat(patches), [0, 2, 1]);
+  const folded = graph.reshapeTo(rows, graph.shapeOf(cells));
   const attributes = { blocksize: { int: config.patchSize }, mode: { text: "DCR" } };
   return graph.node("DepthToSpace", [folded], { attributes });
 }

@@ -1,6 +1,7 @@
 /** The text encoder as a component: token ids in, caption rows out. */
 
 import type { TextEncoderConfig } from "../config.ts";
+import type { WeightOptions } from "../graph/model-builder.ts";
 import { buildTextEncoderGraph, textEncoderInputs } from "../graph/text-encoder-graph.ts";
 import type { TensorIndex } from "../weights/tensor-index.ts";
 import { checkInput, checkWhole } from "./check-input.ts";
@@ -23,9 +24,9 @@ export interface TextEncoder {
 export async function openTextEncoder(
   config: TextEncoderConfig,
   index: TensorIndex,
-  options: EngineOptions = {},
+  options: EngineOptions & WeightOptions = {},
 ): Promise<TextEncoder> {
-  const model = buildTextEncoderGraph(config, index);
+  const model = buildTextEncoderGraph(config, index, options);
   return new OnnxTextEncoder(config, await openSession(model, index.folder, options));
 }
 
