@@ -6,9 +6,11 @@ import { refuseLora } from "./refuse.ts";
 
 /** LORA_INVALID names the tensor if an element is not finite or beyond what float16 can hold. */
 export async function readFloats(source: ByteSource, tensor: HeaderTensor): Promise<Float32Array> {
+  const { dtype } = tensor;
+  if (dtype === "U8") refuseLora(tensor.name, "holds U8; F32, F16 or BF16 are allowed");
   const bytes = new Uint8Array(tensor.length);
   await source.read(bytes, tensor.offset);
-  const { floats, peak } = toFloats(bytes, tensor.dtype);
+  const { floats, peak } = toFloats(bytes, dtype);
   if (!Number.isFinite(peak)) refuseLora(tensor.name, "holds NaN or infinity");
   if (peak > elementMax) refuseLora(tensor.name, `holds ${peak}; at most ${elementMax} either way`);
   return floats;
@@ -28,7 +30,10 @@ const magnitude16 = 0x7fff;
  * largest element and any that is not finite.
  * @param bytes at the start of a buffer of their own.
  */
-export function toFloats(bytes: Uint8Array, dtype: HeaderTensor["dtype"]): Converted {
+export function toFloats(
+  bytes: Uint8Array,
+  dtype: Exclude<HeaderTensor["dtype"], "U8">,
+): Converted {
   switch (dtype) {
     case "F32":
       return fromFloat32(bytes);
