@@ -4,6 +4,7 @@ import type { BrokerBounds } from "./bounds.ts";
 import type { Broker } from "./broker.ts";
 import { LogJobControls } from "./job-controls.ts";
 import { LeaseLeadership } from "./leadership.ts";
+import { LogLoraRecords } from "./lora-records.ts";
 import { LogOutcomes } from "./outcome-log.ts";
 import { LogPolicies } from "./policies.ts";
 import type { Messenger, SubjectLog } from "./ports.ts";
@@ -23,6 +24,7 @@ export interface BrokerLogs<Each = SubjectLog> {
   readonly policies: Each;
   readonly jobs: Each;
   readonly pools: Each;
+  readonly loras: Each;
   readonly farm: Each;
   /** One for each shard. */
   readonly leases: readonly Each[];
@@ -61,6 +63,7 @@ function showBroker(parts: BrokerParts, view: ShardView): Broker {
     policies: new LogPolicies(logs.policies),
     jobs: new LogJobRecords(logs.jobs),
     pools: new LogPoolRecords(logs.pools),
+    loras: new LogLoraRecords(logs.loras, clock),
     farm: new LogFarmRecords(logs.farm, view),
     link: new MessengerLink({ messenger, bounds, log, view }),
     progress: new MessengerProgress(messenger, log),

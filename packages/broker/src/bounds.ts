@@ -5,6 +5,7 @@ export interface BrokerBounds {
   readonly queueTasksMax: number;
   readonly controlsMax: number;
   readonly policiesMax: number;
+  readonly lorasMax: number;
   readonly outcomeRetentionMs: number;
   readonly jobRetentionMs: number;
   readonly leaderLeaseMs: number;

@@ -1,6 +1,6 @@
 /**
  * The broker as the farm sees it: two logs that hold the truth, two that hold what people want,
- * two buckets of records, and the messages that scheduler, workers and gateways exchange. `nats/`
+ * buckets of records, and the messages that scheduler, workers and gateways exchange. `nats/`
  * is the real one, `memory/` its twin for one process; both pass the suite in @zfarm/testing.
  * Where truth lives and why: docs/decisions/0003-queue-without-acks.md.
  *
@@ -14,6 +14,8 @@ import type {
   JobControl,
   JobRecord,
   JobRef,
+  LoraName,
+  LoraRecord,
   Outcome,
   PoolId,
   PoolPolicy,
@@ -46,6 +48,7 @@ export interface Broker {
   readonly policies: Policies;
   readonly jobs: JobRecords;
   readonly pools: PoolRecords;
+  readonly loras: LoraRecords;
   readonly farm: FarmRecords;
   readonly link: WorkerLink;
   readonly progress: ProgressBus;
@@ -175,6 +178,22 @@ export interface JobRecords {
 export interface PoolRecords {
   put(record: PoolRecord): Promise<void>;
   find(pool: PoolId): Promise<PoolRecord | undefined>;
+}
+
+export interface StoredLora {
+  readonly record: LoraRecord;
+  readonly revision: Revision;
+}
+
+/** The adapters of projects; records stay when they are deleted, so what is missing was lost. */
+export interface LoraRecords {
+  find(name: LoraName): Promise<StoredLora | undefined>;
+  /** All of a project by name, deleted ones too. */
+  list(project: ProjectId): Promise<StoredLora[]>;
+  /** All of the farm, project by project. */
+  listAll(): Promise<StoredLora[]>;
+  /** Replaces the record at `expected`, 0n for none yet. QUEUE_FULL where there is no room. */
+  put(record: LoraRecord, expected: Revision): Promise<Revision | "conflict">;
 }
 
 /** Whether what the object store knows was put back; lost with the streams that it is about. */

@@ -19,6 +19,18 @@ export const errorTable = {
   TASK_NOT_FOUND: { grpc: status.NOT_FOUND, retry: false },
   WORKER_NOT_FOUND: { grpc: status.NOT_FOUND, retry: false },
   POOL_NOT_FOUND: { grpc: status.NOT_FOUND, retry: false },
+  /** The project has no such adapter, or no such version of it. */
+  LORA_NOT_FOUND: { grpc: status.NOT_FOUND, retry: false },
+  /** The file is no adapter that the pool's model could take; the violation names what is wrong. */
+  LORA_REFUSED: { grpc: status.INVALID_ARGUMENT, retry: false },
+  /** The version exists with another file, and what a version means never changes. */
+  LORA_VERSION_EXISTS: { grpc: status.ALREADY_EXISTS, retry: false },
+  /** An alias names the version, or it is the last one. */
+  LORA_VERSION_NEEDED: { grpc: status.FAILED_PRECONDITION, retry: false },
+  /** The project, or the farm, has as many adapters or versions as it may. */
+  LORAS_FULL: { grpc: status.RESOURCE_EXHAUSTED, retry: false },
+  /** The gateway takes in as many files as it may. */
+  UPLOADS_BUSY: { grpc: status.RESOURCE_EXHAUSTED, retry: true },
   /** The verb came after the last task had ended. */
   JOB_ENDED: { grpc: status.FAILED_PRECONDITION, retry: false },
   /** Approval of a job that has no sample to approve. */

@@ -8,6 +8,11 @@ export type ProjectId = Branded<"project">;
 export type JobId = Branded<"job">;
 export type PoolId = Branded<"pool">;
 export type WorkerId = Branded<"worker">;
+export type LoraId = Branded<"lora">;
+/** What a version of an adapter is called, and an alias of one too. */
+export type LoraVersionId = Branded<"lora-version">;
+/** SHA-256 of an adapter's file, hexadecimal. */
+export type LoraDigest = Branded<"lora-digest">;
 
 /** One picture of one job. */
 export interface TaskId {
@@ -21,12 +26,16 @@ export type TaskKey = Branded<"task">;
 
 const namePattern = /^[a-z][a-z0-9-]{0,62}$/;
 const jobPattern = /^[a-z2-7]{26}$/;
+const versionPattern = /^[a-z0-9][a-z0-9.-]{0,31}$/;
+const digestPattern = /^[0-9a-f]{64}$/;
 
 export const defaultProject = "default" as ProjectId;
 export const defaultPool = "default" as PoolId;
 
 /** What a project, pool or worker name looks like, for error texts. */
 export const nameRule = "1 to 63 of a-z 0-9 -, starting with a letter";
+export const versionRule = "1 to 32 of a-z 0-9 . -, starting with a letter or digit";
+export const digestRule = "64 hexadecimal digits in lower case";
 export const requestIdRule = "1 to 64 of A-Z a-z 0-9 _ -";
 
 export function parseProjectId(text: string): ProjectId | undefined {
@@ -39,6 +48,19 @@ export function parsePoolId(text: string): PoolId | undefined {
 
 export function parseWorkerId(text: string): WorkerId | undefined {
   return namePattern.test(text) ? (text as WorkerId) : undefined;
+}
+
+/** Shorter than a digest, so that nobody's name can be taken for one. */
+export function parseLoraId(text: string): LoraId | undefined {
+  return namePattern.test(text) ? (text as LoraId) : undefined;
+}
+
+export function parseLoraVersionId(text: string): LoraVersionId | undefined {
+  return versionPattern.test(text) ? (text as LoraVersionId) : undefined;
+}
+
+export function parseLoraDigest(text: string): LoraDigest | undefined {
+  return digestPattern.test(text) ? (text as LoraDigest) : undefined;
 }
 
 export function parseJobId(text: string): JobId | undefined {

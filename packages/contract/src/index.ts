@@ -5,6 +5,8 @@ export * from "./gen/zfarm/v1/fleet_service.ts";
 export * from "./gen/zfarm/v1/image.ts";
 export * from "./gen/zfarm/v1/job_service.ts";
 export * from "./gen/zfarm/v1/link.ts";
+export * from "./gen/zfarm/v1/lora.ts";
+export * from "./gen/zfarm/v1/lora_service.ts";
 export * from "./gen/zfarm/v1/records.ts";
 export * from "./gen/zfarm/v1/render_service.ts";
 export * from "./gen/zfarm/v1/scheduling.ts";

@@ -1,11 +1,22 @@
 import { describe, expect, test } from "vitest";
-import { defaultProject, type JobId, type ProjectId, parseProjectId } from "./ids.ts";
+import {
+  defaultProject,
+  type JobId,
+  type LoraDigest,
+  type LoraId,
+  type ProjectId,
+  parseProjectId,
+} from "./ids.ts";
 import {
   imageKey,
+  loraCopyKey,
+  loraKey,
   manifestKey,
   manifestPrefix,
   outcomeCopyKey,
   parseAttemptKey,
+  parseLoraCopyKey,
+  parseLoraKey,
   parseManifestKey,
 } from "./object-keys.ts";
 
@@ -27,6 +38,19 @@ describe("keys of the object store", () => {
       fence: 0n,
       kind: "outcome-copy",
     });
+  });
+
+  test("files and records of adapters are told by their keys, and from all else", () => {
+    const digest = "0a".repeat(32) as LoraDigest;
+    const name = { project: defaultProject, lora: "ink" as LoraId };
+
+    expect(parseLoraKey(loraKey(digest))).toBe(digest);
+    expect(parseLoraCopyKey(loraCopyKey(name))).toEqual(name);
+    for (const key of [imageKey(task, 9n), manifestKey(task), "loras/x.safetensors", "loras/"]) {
+      expect(parseLoraKey(key)).toBeUndefined();
+      expect(parseLoraCopyKey(key)).toBeUndefined();
+    }
+    expect(parseAttemptKey(loraKey(digest))).toBeUndefined();
   });
 
   test.each([

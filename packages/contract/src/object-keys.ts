@@ -2,8 +2,17 @@
  * Every key the farm uses in the object store. What belongs to an attempt lies below its task;
  * names of projects begin with a letter, so what begins with `_` is the farm's own.
  */
-import { type JobId, type ProjectId, parseJobId, parseProjectId, type TaskId } from "./ids.ts";
-import type { JobRef } from "./resource-names.ts";
+import {
+  type JobId,
+  type LoraDigest,
+  type ProjectId,
+  parseJobId,
+  parseLoraDigest,
+  parseLoraId,
+  parseProjectId,
+  type TaskId,
+} from "./ids.ts";
+import type { JobRef, LoraName } from "./resource-names.ts";
 
 /** Where an attempt puts its picture: the fence keeps attempts apart. */
 export function imageKey(id: TaskId, fence: bigint): string {
@@ -30,6 +39,33 @@ export function manifestKey({ project, job }: JobRef): string {
 /** Where a copy of what is wanted of a job lies. */
 export function controlCopyKey({ project, job }: JobRef): string {
   return `_controls/${project}/${job}.bin`;
+}
+
+/** Where the files of adapters lie, whoever uploaded them: equal files are one object. */
+export const loraPrefix = "loras/";
+
+export function loraKey(digest: LoraDigest): string {
+  return `${loraPrefix}${digest}.safetensors`;
+}
+
+/** The digest of an adapter's key; undefined for other keys. */
+export function parseLoraKey(key: string): LoraDigest | undefined {
+  const [, digest] = /^loras\/([^/.]+)\.safetensors$/.exec(key) ?? [];
+  return digest === undefined ? undefined : parseLoraDigest(digest);
+}
+
+export const loraCopyPrefix = "_loras/";
+
+/** Where a copy of an adapter's record lies. */
+export function loraCopyKey({ project, lora }: LoraName): string {
+  return `${loraCopyPrefix}${project}/${lora}.bin`;
+}
+
+/** The adapter of a copy's key; undefined for other keys. */
+export function parseLoraCopyKey(key: string): LoraName | undefined {
+  const [, projectPart = "", loraPart = ""] = /^_loras\/([^/]+)\/([^/.]+)\.bin$/.exec(key) ?? [];
+  const [project, lora] = [parseProjectId(projectPart), parseLoraId(loraPart)];
+  return project === undefined || lora === undefined ? undefined : { project, lora };
 }
 
 /** The job of a manifest's key; undefined for other keys. */

@@ -1,10 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { createJobId, defaultProject } from "./ids.ts";
+import { createJobId, defaultProject, type LoraId } from "./ids.ts";
 import { imageKey } from "./object-keys.ts";
 import {
   jobName,
+  loraName,
   parseFleetName,
   parseJobName,
+  parseLoraName,
+  parseLoraUse,
+  parseLoraVersionName,
   parseProjectName,
   parseTaskName,
   taskName,
@@ -45,6 +49,35 @@ describe("resource names", () => {
       expect(parseFleetName(name)).toBeUndefined();
     }
   });
+
+  test("an adapter's name leads back to it, with or without a version", () => {
+    const ink = { project: defaultProject, lora: "ink" as LoraId };
+
+    expect(parseLoraName(loraName(ink))).toEqual(ink);
+    expect(parseLoraVersionName(loraName(ink))).toEqual(ink);
+    expect(parseLoraVersionName(`${loraName(ink)}/versions/1.2-a`)).toEqual({
+      ...ink,
+      version: "1.2-a",
+    });
+    for (const tail of ["/versions/", "/versions/A", "/versions/.", "/versions/1/x", "/x"]) {
+      expect(parseLoraVersionName(`${loraName(ink)}${tail}`)).toBeUndefined();
+    }
+  });
+
+  test("a picture names an adapter by name, by name and version, or by digest", () => {
+    const digest = "0a".repeat(32);
+
+    expect(parseLoraUse("ink")).toEqual({ kind: "name", lora: "ink" });
+    expect(parseLoraUse("ink@2")).toEqual({ kind: "name", lora: "ink", version: "2" });
+    expect(parseLoraUse(digest)).toEqual({ kind: "digest", digest });
+  });
+
+  test.each(["", "@", "ink@", "@1", "ink@1@2", "Ink", "ink@A", "../ink", "0a".repeat(31), "ink\n"])(
+    "%j names no adapter",
+    (text) => {
+      expect(parseLoraUse(text)).toBeUndefined();
+    },
+  );
 
   test("no parent means the default project", () => {
     expect(parseProjectName("")).toBe(defaultProject);

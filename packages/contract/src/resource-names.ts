@@ -2,9 +2,15 @@
 import {
   defaultProject,
   type JobId,
+  type LoraDigest,
+  type LoraId,
+  type LoraVersionId,
   type PoolId,
   type ProjectId,
   parseJobId,
+  parseLoraDigest,
+  parseLoraId,
+  parseLoraVersionId,
   parsePoolId,
   parseProjectId,
   parseWorkerId,
@@ -58,6 +64,54 @@ export function parseTaskName(name: string): TaskId | undefined {
   const match = /^(.+)\/tasks\/(0|[1-9]\d{0,8})$/.exec(name);
   const job = parseJobName(match?.[1] ?? "");
   return job === undefined ? undefined : { ...job, index: Number(match?.[2]) };
+}
+
+/** An adapter of a project, whatever its version. */
+export interface LoraName {
+  readonly project: ProjectId;
+  readonly lora: LoraId;
+}
+
+export function loraName({ project, lora }: LoraName): string {
+  return `projects/${project}/loras/${lora}`;
+}
+
+/** The parts of `projects/{project}/loras/{lora}`. */
+export function parseLoraName(name: string): LoraName | undefined {
+  const match = /^projects\/([^/]+)\/loras\/([^/]+)$/.exec(name);
+  if (match?.[1] === undefined || match[2] === undefined) return undefined;
+  const project = parseProjectId(match[1]);
+  const lora = parseLoraId(match[2]);
+  return project === undefined || lora === undefined ? undefined : { project, lora };
+}
+
+/** The parts of `projects/{project}/loras/{lora}/versions/{version}`, or without a version. */
+export function parseLoraVersionName(
+  name: string,
+): (LoraName & { readonly version?: LoraVersionId }) | undefined {
+  const [, lora = name, versionPart] = /^(.+)\/versions\/([^/]+)$/.exec(name) ?? [];
+  const parsed = parseLoraName(lora);
+  if (parsed === undefined || versionPart === undefined) return parsed;
+  const version = parseLoraVersionId(versionPart);
+  return version === undefined ? undefined : { ...parsed, version };
+}
+
+/** How a picture names an adapter. */
+export type LoraUseRef =
+  | { readonly kind: "digest"; readonly digest: LoraDigest }
+  /** Without a version or an alias: the newest, or what the alias `latest` says. */
+  | { readonly kind: "name"; readonly lora: LoraId; readonly version?: LoraVersionId };
+
+/** The parts of `name`, `name@version`, or a SHA-256; undefined where it is none of these. */
+export function parseLoraUse(text: string): LoraUseRef | undefined {
+  const digest = parseLoraDigest(text);
+  if (digest !== undefined) return { kind: "digest", digest };
+  const [, loraPart = "", versionPart] = /^([^@]*)(?:@([^@]*))?$/.exec(text) ?? [];
+  const lora = parseLoraId(loraPart);
+  if (lora === undefined) return undefined;
+  if (versionPart === undefined) return { kind: "name", lora };
+  const version = parseLoraVersionId(versionPart);
+  return version === undefined ? undefined : { kind: "name", lora, version };
 }
 
 /** What operators drain: one worker or a whole pool. */

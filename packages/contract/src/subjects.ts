@@ -13,7 +13,13 @@ export const streams = {
   policies: "POLICIES",
 } as const;
 
-export const buckets = { jobs: "jobs", pools: "pools", leader: "leader", farm: "farm" } as const;
+export const buckets = {
+  jobs: "jobs",
+  pools: "pools",
+  loras: "loras",
+  leader: "leader",
+  farm: "farm",
+} as const;
 
 /** Keys of the farm's own records in their bucket: what holds for it, and for each shard. */
 export const farmKey = "farm";

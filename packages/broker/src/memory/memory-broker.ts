@@ -49,6 +49,7 @@ export function createMemoryFarm(options: MemoryBrokerOptions = {}): MemoryFarm 
     }),
     jobs: new MemoryStore({ name: buckets.jobs, clock, maxAgeMs: bounds.jobRetentionMs }),
     pools: new MemoryStore({ name: buckets.pools, clock }),
+    loras: new MemoryStore({ name: buckets.loras, clock, messagesMax: bounds.lorasMax }),
     farm: new MemoryStore({ name: buckets.farm, clock }),
   };
   const leases = Array.from({ length: shards }, (_, shard) => {
@@ -70,6 +71,7 @@ export function createMemoryFarm(options: MemoryBrokerOptions = {}): MemoryFarm 
           policies: open(stores.policies),
           jobs: open(stores.jobs),
           pools: open(stores.pools),
+          loras: open(stores.loras),
           farm: open(stores.farm),
           leases: leases.map(open),
         },

@@ -112,6 +112,7 @@ async function openLogs(link: NatsLink, options: NatsBrokerOptions): Promise<Bro
     policies: open(specs.policies),
     jobs: open(specs.jobs),
     pools: open(specs.pools),
+    loras: open(specs.loras),
     farm,
     leases: leases.map(open),
   };

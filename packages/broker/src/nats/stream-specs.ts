@@ -38,7 +38,7 @@ function firstOutcome(nowMs: number): number {
 }
 
 /** Counts up when a stream is added: what tells a stream that is new from one that was lost. */
-export const streamLayout = 3;
+export const streamLayout = 4;
 
 const vital = [
   "subjects",
@@ -111,7 +111,7 @@ export function streamSpecs(
   };
 }
 
-type Buckets = "jobs" | "pools" | "farm" | "leases";
+type Buckets = "jobs" | "pools" | "loras" | "farm" | "leases";
 
 function bucketSpecs(
   common: Omit<StreamSettings, "name">,
@@ -127,6 +127,11 @@ function bucketSpecs(
   return {
     jobs: { config: bucket(buckets.jobs, bounds.jobRetentionMs), vital, layout: 1 },
     pools: { config: bucket(buckets.pools, 0), vital, layout: 1 },
+    loras: {
+      config: { ...bucket(buckets.loras, 0), max_msgs: bounds.lorasMax },
+      vital,
+      layout: 4,
+    },
     farm: { config: bucket(buckets.farm, 0), vital, layout: 3 },
     // A leader counts on the lease living exactly this long.
     leases: Array.from({ length: bounds.shards }, (_, shard) => ({

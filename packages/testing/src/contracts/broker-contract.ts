@@ -4,6 +4,7 @@ import type { OpenFarm } from "./broker-farm.ts";
 import { defineLeadershipContract } from "./broker-leadership-contract.ts";
 import { defineLifeContract } from "./broker-life-contract.ts";
 import { defineLinkContract } from "./broker-link-contract.ts";
+import { defineLoraContract } from "./broker-lora-contract.ts";
 import { defineOutcomeContract } from "./broker-outcome-contract.ts";
 import { defineQueueContract } from "./broker-queue-contract.ts";
 import { defineQueueFollowContract } from "./broker-queue-follow-contract.ts";
@@ -17,6 +18,7 @@ export function defineBrokerContract(name: string, open: OpenFarm): void {
     defineQueueFollowContract(open);
     defineOutcomeContract(open);
     defineRecordContract(open);
+    defineLoraContract(open);
     defineWishesContract(open);
     defineLinkContract(open);
     defineLeadershipContract(open);

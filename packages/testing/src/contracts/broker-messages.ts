@@ -7,6 +7,7 @@ import {
   type JobRecord,
   type JobRef,
   jobIdOfRequest,
+  type LoraRecord,
   type Outcome,
   OutcomeKind,
   type PoolRecord,
@@ -104,6 +105,24 @@ export function somePool(overrides: Partial<PoolRecord> = {}): PoolRecord {
     stepsDefault: 8,
     widthDefault: 256,
     heightDefault: 256,
+    ...overrides,
+  };
+}
+
+export function someLora(overrides: Partial<LoraRecord> = {}): LoraRecord {
+  return {
+    project: defaultProject,
+    lora: "ink",
+    displayName: "",
+    labels: new Map(),
+    triggerWords: [],
+    pinned: false,
+    versions: [],
+    aliases: new Map(),
+    versionsMade: 0,
+    createTime,
+    updateTime: createTime,
+    deleteTime: undefined,
     ...overrides,
   };
 }

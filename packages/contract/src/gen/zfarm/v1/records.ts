@@ -8,6 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { ImageSpec, ImageTimings, TaskFailure } from "./image.ts";
+import { LoraArchitecture, LoraVersion } from "./lora.ts";
 import { PriorityClass, Scheduling } from "./scheduling.ts";
 
 export const OutcomeKind = {
@@ -235,7 +236,52 @@ export interface PoolRecord {
   widthDefault: number;
   heightDefault: number;
   /** Sum of LoRA ranks that one picture may have; absent: the pool draws with the bare model only. */
-  rankBudget?: number | undefined;
+  rankBudget?:
+    | number
+    | undefined;
+  /** What adapters are checked against; absent: the pool takes none. */
+  loraArchitecture?: LoraArchitecture | undefined;
+}
+
+/** An adapter of a project in the loras bucket, under one name. */
+export interface LoraRecord {
+  project: string;
+  lora: string;
+  displayName: string;
+  labels: Map<string, string>;
+  triggerWords: string[];
+  pinned: boolean;
+  /** Oldest first. */
+  versions: LoraVersionRecord[];
+  /** Alias to version. */
+  aliases: Map<string, string>;
+  /** Versions ever made under the name: no number is given out twice. */
+  versionsMade: number;
+  createTime?: Date | undefined;
+  updateTime?:
+    | Date
+    | undefined;
+  /** Set while it is deleted. */
+  deleteTime?: Date | undefined;
+}
+
+export interface LoraRecord_LabelsEntry {
+  key: string;
+  value: string;
+}
+
+export interface LoraRecord_AliasesEntry {
+  key: string;
+  value: string;
+}
+
+/** Deleted versions stay for a while: tasks that were accepted before still need their files. */
+export interface LoraVersionRecord {
+  version?:
+    | LoraVersion
+    | undefined;
+  /** Set once it is deleted. */
+  deleteTime?: Date | undefined;
 }
 
 function createBaseTaskSpec(): TaskSpec {
@@ -1814,6 +1860,7 @@ function createBasePoolRecord(): PoolRecord {
     widthDefault: 0,
     heightDefault: 0,
     rankBudget: undefined,
+    loraArchitecture: undefined,
   };
 }
 
@@ -1845,6 +1892,9 @@ export const PoolRecord: MessageFns<PoolRecord> = {
     }
     if (message.rankBudget !== undefined) {
       writer.uint32(72).uint32(message.rankBudget);
+    }
+    if (message.loraArchitecture !== undefined) {
+      LoraArchitecture.encode(message.loraArchitecture, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -1934,6 +1984,14 @@ export const PoolRecord: MessageFns<PoolRecord> = {
             message.rankBudget = reader.uint32();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.loraArchitecture = LoraArchitecture.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1960,6 +2018,434 @@ export const PoolRecord: MessageFns<PoolRecord> = {
     message.widthDefault = object.widthDefault ?? 0;
     message.heightDefault = object.heightDefault ?? 0;
     message.rankBudget = object.rankBudget ?? undefined;
+    message.loraArchitecture = (object.loraArchitecture !== undefined && object.loraArchitecture !== null)
+      ? LoraArchitecture.fromPartial(object.loraArchitecture)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseLoraRecord(): LoraRecord {
+  return {
+    project: "",
+    lora: "",
+    displayName: "",
+    labels: new Map(),
+    triggerWords: [],
+    pinned: false,
+    versions: [],
+    aliases: new Map(),
+    versionsMade: 0,
+    createTime: undefined,
+    updateTime: undefined,
+    deleteTime: undefined,
+  };
+}
+
+export const LoraRecord: MessageFns<LoraRecord> = {
+  encode(message: LoraRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.project !== "") {
+      writer.uint32(10).string(message.project);
+    }
+    if (message.lora !== "") {
+      writer.uint32(18).string(message.lora);
+    }
+    if (message.displayName !== "") {
+      writer.uint32(26).string(message.displayName);
+    }
+    message.labels.forEach((value, key) => {
+      LoraRecord_LabelsEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
+    });
+    for (const v of message.triggerWords) {
+      writer.uint32(42).string(v!);
+    }
+    if (message.pinned !== false) {
+      writer.uint32(48).bool(message.pinned);
+    }
+    for (const v of message.versions) {
+      LoraVersionRecord.encode(v!, writer.uint32(58).fork()).join();
+    }
+    message.aliases.forEach((value, key) => {
+      LoraRecord_AliasesEntry.encode({ key: key as any, value }, writer.uint32(66).fork()).join();
+    });
+    if (message.versionsMade !== 0) {
+      writer.uint32(72).uint32(message.versionsMade);
+    }
+    if (message.createTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.createTime), writer.uint32(82).fork()).join();
+    }
+    if (message.updateTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.updateTime), writer.uint32(90).fork()).join();
+    }
+    if (message.deleteTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.deleteTime), writer.uint32(98).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LoraRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLoraRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.project = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.lora = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.displayName = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            const entry4 = LoraRecord_LabelsEntry.decode(reader, reader.uint32());
+            if (entry4.value !== undefined) {
+              message.labels.set(entry4.key, entry4.value);
+            }
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.triggerWords.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.pinned = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.versions.push(LoraVersionRecord.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            const entry8 = LoraRecord_AliasesEntry.decode(reader, reader.uint32());
+            if (entry8.value !== undefined) {
+              message.aliases.set(entry8.key, entry8.value);
+            }
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.versionsMade = reader.uint32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.createTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.updateTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.deleteTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LoraRecord>): LoraRecord {
+    return LoraRecord.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LoraRecord>): LoraRecord {
+    const message = createBaseLoraRecord();
+    message.project = object.project ?? "";
+    message.lora = object.lora ?? "";
+    message.displayName = object.displayName ?? "";
+    message.labels = (() => {
+      const m = new Map();
+      (object.labels as Map<string, string> ?? new Map()).forEach((value, key) => {
+        if (value !== undefined) {
+          m.set(key, globalThis.String(value));
+        }
+      });
+      return m;
+    })();
+    message.triggerWords = object.triggerWords?.map((e) => e) || [];
+    message.pinned = object.pinned ?? false;
+    message.versions = object.versions?.map((e) => LoraVersionRecord.fromPartial(e)) || [];
+    message.aliases = (() => {
+      const m = new Map();
+      (object.aliases as Map<string, string> ?? new Map()).forEach((value, key) => {
+        if (value !== undefined) {
+          m.set(key, globalThis.String(value));
+        }
+      });
+      return m;
+    })();
+    message.versionsMade = object.versionsMade ?? 0;
+    message.createTime = object.createTime ?? undefined;
+    message.updateTime = object.updateTime ?? undefined;
+    message.deleteTime = object.deleteTime ?? undefined;
+    return message;
+  },
+};
+
+function createBaseLoraRecord_LabelsEntry(): LoraRecord_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const LoraRecord_LabelsEntry: MessageFns<LoraRecord_LabelsEntry> = {
+  encode(message: LoraRecord_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LoraRecord_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLoraRecord_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LoraRecord_LabelsEntry>): LoraRecord_LabelsEntry {
+    return LoraRecord_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LoraRecord_LabelsEntry>): LoraRecord_LabelsEntry {
+    const message = createBaseLoraRecord_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseLoraRecord_AliasesEntry(): LoraRecord_AliasesEntry {
+  return { key: "", value: "" };
+}
+
+export const LoraRecord_AliasesEntry: MessageFns<LoraRecord_AliasesEntry> = {
+  encode(message: LoraRecord_AliasesEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LoraRecord_AliasesEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLoraRecord_AliasesEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LoraRecord_AliasesEntry>): LoraRecord_AliasesEntry {
+    return LoraRecord_AliasesEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LoraRecord_AliasesEntry>): LoraRecord_AliasesEntry {
+    const message = createBaseLoraRecord_AliasesEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseLoraVersionRecord(): LoraVersionRecord {
+  return { version: undefined, deleteTime: undefined };
+}
+
+export const LoraVersionRecord: MessageFns<LoraVersionRecord> = {
+  encode(message: LoraVersionRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.version !== undefined) {
+      LoraVersion.encode(message.version, writer.uint32(10).fork()).join();
+    }
+    if (message.deleteTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.deleteTime), writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LoraVersionRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLoraVersionRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.version = LoraVersion.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.deleteTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LoraVersionRecord>): LoraVersionRecord {
+    return LoraVersionRecord.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LoraVersionRecord>): LoraVersionRecord {
+    const message = createBaseLoraVersionRecord();
+    message.version = (object.version !== undefined && object.version !== null)
+      ? LoraVersion.fromPartial(object.version)
+      : undefined;
+    message.deleteTime = object.deleteTime ?? undefined;
     return message;
   },
 };

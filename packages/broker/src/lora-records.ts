@@ -1,0 +1,80 @@
+/** Records of adapters: one message for each name of a project, replaced as a whole. */
+import {
+  buckets,
+  FarmError,
+  type LoraName,
+  LoraRecord,
+  limits,
+  type ProjectId,
+  parseLoraId,
+  parseProjectId,
+} from "@zfarm/contract";
+import { type Clock, invariant } from "@zfarm/runtime";
+import type { LoraRecords, Revision, StoredLora } from "./broker.ts";
+import { decodeStored, encode } from "./codec.ts";
+import type { LogMessage, SubjectLog } from "./ports.ts";
+import { bucketSubject } from "./records.ts";
+
+export class LogLoraRecords implements LoraRecords {
+  readonly #log: SubjectLog;
+  readonly #clock: Clock;
+
+  constructor(log: SubjectLog, clock: Clock) {
+    this.#log = log;
+    this.#clock = clock;
+  }
+
+  async find(name: LoraName): Promise<StoredLora | undefined> {
+    const message = await this.#log.last(subjectOf(name));
+    return message === undefined ? undefined : storedLora(message);
+  }
+
+  list(project: ProjectId): Promise<StoredLora[]> {
+    return this.#readAll(bucketSubject(buckets.loras, `${project}.*`));
+  }
+
+  listAll(): Promise<StoredLora[]> {
+    return this.#readAll(bucketSubject(buckets.loras, "*.*"));
+  }
+
+  async put(record: LoraRecord, expected: Revision): Promise<Revision | "conflict"> {
+    const subject = subjectOf(nameOf(record));
+    const put = await this.#log.put({ subject, bytes: encode(LoraRecord, record), expected });
+    return put.kind === "stored" ? put.revision : "conflict";
+  }
+
+  async #readAll(filter: string): Promise<StoredLora[]> {
+    const found: StoredLora[] = [];
+    const done = new AbortController();
+    const late = this.#clock.sleep(limits.brokerRequestMs, done.signal).then(() => done.abort());
+    try {
+      for await (const followed of this.#log.follow({ filter, after: 0n, stop: done.signal })) {
+        if (followed.kind === "caught-up") return found.toSorted(byName);
+        found.push(storedLora(followed.entry));
+      }
+    } finally {
+      done.abort();
+      await late;
+    }
+    throw new FarmError("BROKER_UNAVAILABLE", "the adapters could not be read in time");
+  }
+}
+
+function nameOf(record: LoraRecord): LoraName {
+  const [project, lora] = [parseProjectId(record.project), parseLoraId(record.lora)];
+  invariant(project !== undefined && lora !== undefined, "records of adapters have parsed names");
+  return { project, lora };
+}
+
+function subjectOf({ project, lora }: LoraName): string {
+  return bucketSubject(buckets.loras, `${project}.${lora}`);
+}
+
+function storedLora(message: LogMessage): StoredLora {
+  return { record: decodeStored(LoraRecord, message), revision: message.revision };
+}
+
+function byName({ record: one }: StoredLora, { record: other }: StoredLora): number {
+  if (one.project !== other.project) return one.project < other.project ? -1 : 1;
+  return one.lora < other.lora ? -1 : 1;
+}
