@@ -1,4 +1,4 @@
-/** The object store as the farm sees it: pictures, manifests and copies of outcomes under keys. */
+/** The object store as the farm sees it: pictures, adapters, manifests and copies of outcomes. */
 
 export interface BlobInfo {
   readonly key: string;
@@ -21,6 +21,8 @@ export interface BlobStore {
    * the caller's own, where an answer got lost and the request was repeated.
    */
   create(key: string, bytes: Uint8Array, contentType: string): Promise<"created" | "exists">;
+  /** As put, with the bytes of a file of this machine, which are never in memory as a whole. */
+  putFile(key: string, path: string, contentType: string): Promise<void>;
   /** The bytes, or undefined where nothing stands. */
   get(key: string): Promise<Uint8Array | undefined>;
   stat(key: string): Promise<BlobInfo | undefined>;

@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto";
 import {
   access,
   constants,
+  copyFile,
   link,
   mkdir,
   open,
@@ -57,10 +58,20 @@ class DirectoryBlobStore implements BlobStore {
   async put(key: string, bytes: Uint8Array, _contentType: string): Promise<void> {
     const path = this.#path(key);
     await this.#guard(`put ${key}`, () =>
-      this.#withDraft(bytes, async (draft) => {
-        await mkdir(dirname(path), { recursive: true });
-        await rename(draft, path);
-      }),
+      this.#withDraft(
+        (draft) => writeFlushed(draft, bytes),
+        (draft) => moveTo(path, draft),
+      ),
+    );
+  }
+
+  async putFile(key: string, from: string, _contentType: string): Promise<void> {
+    const path = this.#path(key);
+    await this.#guard(`put ${key}`, () =>
+      this.#withDraft(
+        (draft) => copyFlushed(draft, from),
+        (draft) => moveTo(path, draft),
+      ),
     );
   }
 
@@ -72,16 +83,10 @@ class DirectoryBlobStore implements BlobStore {
   ): Promise<"created" | "exists"> {
     const path = this.#path(key);
     return await this.#guard(`create ${key}`, () =>
-      this.#withDraft(bytes, async (draft) => {
-        await mkdir(dirname(path), { recursive: true });
-        try {
-          await link(draft, path);
-          return "created";
-        } catch (error) {
-          if (codeOf(error) === "EEXIST") return "exists";
-          throw error;
-        }
-      }),
+      this.#withDraft(
+        (draft) => writeFlushed(draft, bytes),
+        (draft) => linkTo(path, draft),
+      ),
     );
   }
 
@@ -135,10 +140,13 @@ class DirectoryBlobStore implements BlobStore {
   }
 
   /** Hands a flushed draft to `use`; whatever of the draft is left after it goes. */
-  async #withDraft<T>(bytes: Uint8Array, use: (draft: string) => Promise<T>): Promise<T> {
+  async #withDraft<T>(
+    write: (draft: string) => Promise<void>,
+    use: (draft: string) => Promise<T>,
+  ): Promise<T> {
     const draft = join(this.#root, draftFolder, randomBytes(12).toString("hex"));
     try {
-      await writeFlushed(draft, bytes);
+      await write(draft);
       return await use(draft);
     } finally {
       await rm(draft, { force: true });
@@ -188,6 +196,32 @@ async function writeFlushed(path: string, bytes: Uint8Array): Promise<void> {
     await file.sync();
   } finally {
     await file.close();
+  }
+}
+
+async function copyFlushed(path: string, from: string): Promise<void> {
+  await copyFile(from, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+  const file = await open(path, "r+");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function moveTo(path: string, draft: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await rename(draft, path);
+}
+
+async function linkTo(path: string, draft: string): Promise<"created" | "exists"> {
+  await mkdir(dirname(path), { recursive: true });
+  try {
+    await link(draft, path);
+    return "created";
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return "exists";
+    throw error;
   }
 }
 

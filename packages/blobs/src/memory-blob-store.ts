@@ -1,4 +1,5 @@
 /** Blobs in this process's memory: for tests, and for a farm that is gone when it stops. */
+import { readFile } from "node:fs/promises";
 import { FarmError } from "@zfarm/contract";
 import { type Clock, systemClock } from "@zfarm/runtime";
 import { assertBlobKey, assertBlobPrefix } from "./blob-key.ts";
@@ -29,6 +30,12 @@ class MemoryBlobStore implements BlobStore {
     this.#assertUsable(key);
     // A copy both ways: nobody's later write to an array may change what is stored.
     this.#blobs.set(key, { bytes: bytes.slice(), contentType, modifiedMs: this.#clock.now() });
+  }
+
+  /** In memory as a whole all the same: that is what this store is. */
+  async putFile(key: string, path: string, contentType: string): Promise<void> {
+    this.#assertUsable(key);
+    await this.put(key, await readFile(path), contentType);
   }
 
   async create(key: string, bytes: Uint8Array, contentType: string): Promise<"created" | "exists"> {

@@ -74,6 +74,11 @@ class S3BlobStore implements BlobStore {
     await this.#call(`put ${key}`, () => this.#client.put(key, bytes, contentType));
   }
 
+  async putFile(key: string, path: string, contentType: string): Promise<void> {
+    assertBlobKey(key);
+    await this.#call(`put ${key}`, () => this.#client.putFile(key, path, contentType));
+  }
+
   async create(key: string, bytes: Uint8Array, contentType: string): Promise<"created" | "exists"> {
     assertBlobKey(key);
     return await this.#call(`create ${key}`, () => this.#client.create(key, bytes, contentType));

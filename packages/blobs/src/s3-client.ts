@@ -4,6 +4,7 @@
  */
 import { Client, S3Error } from "minio";
 import type { BlobInfo } from "./blob-store.ts";
+import { putFileTo } from "./s3-put-file.ts";
 import { createS3Transport, type S3Transport } from "./s3-transport.ts";
 
 export interface S3ClientOptions {
@@ -43,6 +44,8 @@ const transientCodes = new Set([
   "SlowDownRead",
   "SlowDownWrite",
 ]);
+/** A signed request must begin within this time; what it then takes is bounded elsewhere. */
+const signedSeconds = 60;
 /** What a conditional write meets where something stands; some servers give only the status. */
 const standsCodes = new Set(["PreconditionFailed", "412"]);
 const missingCodes = new Set(["NoSuchKey", "NotFound"]);
@@ -54,6 +57,7 @@ export class S3Client {
   readonly #transport: S3Transport;
   readonly #bucket: string;
   readonly #region: string;
+  readonly #closing = new AbortController();
 
   constructor(options: S3ClientOptions) {
     const url = new URL(options.endpoint);
@@ -94,6 +98,14 @@ export class S3Client {
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const headers = { "Content-Type": contentType };
     await fail(() => this.#client.putObject(this.#bucket, key, buffer, buffer.byteLength, headers));
+  }
+
+  /** The client would keep a whole part in memory; a signed URL takes the file as it is read. */
+  async putFile(key: string, path: string, contentType: string): Promise<void> {
+    await fail(async () => {
+      const url = await this.#client.presignedPutObject(this.#bucket, key, signedSeconds);
+      await putFileTo(url, { path, contentType, stop: this.#closing.signal });
+    });
   }
 
   /** A conditional write, which S3 has since 2024 and Ceph and MinIO for longer. */
@@ -156,6 +168,7 @@ export class S3Client {
   }
 
   close(): void {
+    this.#closing.abort();
     this.#transport.close();
   }
 }

@@ -306,6 +306,8 @@ export const limits = {
   engineCrashesMax: 6,
   /** One request to the object store: a picture on a slow network, not a dead one. */
   storeRequestMs: 15_000,
+  /** A large file gets more time than a picture: so many bytes each millisecond, 8 Mbit/s. */
+  storeBytesPerMs: 1_000,
   /** Requests for one call to the store; a longer outage is for the caller to judge. */
   storeAttemptsMax: 3,
   /** The store's answer to a readiness probe, which gives up after a second itself. */

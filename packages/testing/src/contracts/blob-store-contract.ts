@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { BlobInfo, BlobStore } from "@zfarm/blobs";
 import { invariant } from "@zfarm/runtime";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { defineBlobFileContract } from "./blob-file-contract.ts";
 
 export interface BlobStoreUnderTest {
   readonly store: BlobStore;
@@ -74,6 +75,7 @@ export function defineBlobStoreContract(
 
     defineReadsAndWrites(given);
     defineCreates(given);
+    defineBlobFileContract(() => ({ ...given(), broken: underTest().broken }));
     defineListing(given, () => underTest().manyBlobs);
     defineKeys(given);
     defineUrls(given);
