@@ -56,6 +56,8 @@ export {
   weightModes,
 } from "./model/weight-choice.ts";
 export type { LoraAdapter, LoraFactors, LoraStack, LoraUse } from "./networks/lora-batch.ts";
+export { ranksOf } from "./networks/lora-batch.ts";
+export { layOutAdapter } from "./networks/lora-layout.ts";
 export type { Backend, EngineOptions } from "./networks/session.ts";
 export { listBackends } from "./networks/session.ts";
 export type { TextEncoder } from "./networks/text-encoder.ts";
@@ -73,6 +75,7 @@ export type {
   Pipeline,
   PipelineOptions,
   RenderOptions,
+  StartOptions,
 } from "./pipeline/pipeline.ts";
 export type { RenderSpec } from "./pipeline/render-spec.ts";
 export { checkSpec } from "./pipeline/render-spec.ts";

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { LinearSpec } from "../graph/linear.ts";
-import { type LoraAdapter, LoraFeeder, ranksTaken } from "./lora-batch.ts";
+import { checkAdapter, type LoraAdapter, LoraFeeder, ranksOf, ranksTaken } from "./lora-batch.ts";
+import { layOutAdapter } from "./lora-layout.ts";
 
 const target: LinearSpec = { name: "layer", in: 2, out: 3 };
 
@@ -14,7 +15,7 @@ function adapter(id: string, value: number): LoraAdapter {
 const [first, second] = [adapter("a", 1), adapter("b", 2)];
 
 test("samples without adapters are fed at rank 0", () => {
-  const feeds = new LoraFeeder([target]).feeds([[], []]);
+  const feeds = new LoraFeeder([target], 1_000_000).feeds([[], []]);
 
   expect(feeds["lora.layer.A"]?.dims).toEqual([0, 2, 16]);
   expect(feeds["lora.layer.scale"]?.dims).toEqual([2, 0, 1, 1]);
@@ -25,7 +26,9 @@ test("factors are turned from the layout of files and padded with zeros", () => 
   const down = Float32Array.of(1, 2, 3, 4);
   const up = Float32Array.of(5, 6, 7, 8, 9, 10);
   const modules = new Map([["layer", { rank: 2, scale: 1, down, up }]]);
-  const feeds = new LoraFeeder([target]).feeds([[{ adapter: { id: "a", modules }, strength: 1 }]]);
+  const feeds = new LoraFeeder([target], 1_000_000).feeds([
+    [{ adapter: { id: "a", modules }, strength: 1 }],
+  ]);
 
   expect([...(feeds["lora.layer.A"]?.data.slice(0, 3) ?? [])]).toEqual([1, 3, 0]);
   expect([...(feeds["lora.layer.A"]?.data.slice(16, 19) ?? [])]).toEqual([2, 4, 0]);
@@ -33,7 +36,7 @@ test("factors are turned from the layout of files and padded with zeros", () => 
 });
 
 test("each sample scales its own adapters and silences the others", () => {
-  const feeds = new LoraFeeder([target]).feeds([
+  const feeds = new LoraFeeder([target], 1_000_000).feeds([
     [{ adapter: second, strength: 0.5 }],
     [],
     [
@@ -46,7 +49,7 @@ test("each sample scales its own adapters and silences the others", () => {
 });
 
 test("the order of adapters is that of their ids, whoever uses them first", () => {
-  const feeder = new LoraFeeder([target]);
+  const feeder = new LoraFeeder([target], 1_000_000);
   const uses = [first, second].map((one) => ({ adapter: one, strength: 1 }));
   const forth = feeder.feeds([uses]);
   const back = feeder.feeds([uses.toReversed()]);
@@ -56,7 +59,7 @@ test("the order of adapters is that of their ids, whoever uses them first", () =
 });
 
 test("the steps of a picture share the joined factors", () => {
-  const feeder = new LoraFeeder([target]);
+  const feeder = new LoraFeeder([target], 1_000_000);
   const stack = [first, second].map((one) => ({ adapter: one, strength: 1 }));
 
   expect(feeder.feeds([stack])["lora.layer.A"]?.data).toBe(
@@ -73,4 +76,24 @@ test("an adapter takes its largest module's rank in whole groups", () => {
 
   expect(ranksTaken({ id: "a", modules })).toBe(32);
   expect(ranksTaken({ id: "b", modules: new Map() })).toBe(0);
+});
+
+test("an adapter that several samples use counts its ranks once", () => {
+  const stacks = [[first, second], [first], []].map((stack) =>
+    stack.map((one) => ({ adapter: one, strength: 1 })),
+  );
+
+  expect(ranksOf(stacks)).toBe(32);
+  expect(ranksOf([])).toBe(0);
+});
+
+test("an adapter laid out ahead is fed as it lies, with the same values", () => {
+  const adapter = layOutAdapter(first);
+  const [laidOut, asRead] = [adapter, first].map((one) =>
+    new LoraFeeder([target], 0).feeds([[{ adapter: one, strength: 1 }]]),
+  );
+
+  expect(laidOut).toEqual(asRead);
+  expect(laidOut?.["lora.layer.A"]?.data).toBe(adapter.modules.get("layer")?.down);
+  expect(() => checkAdapter(adapter, new Map([["layer", target]]))).not.toThrow();
 });

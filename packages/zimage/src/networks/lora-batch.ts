@@ -5,7 +5,8 @@
 
 import { type LinearSpec, loraInputNames, ranksPerGroup } from "../graph/linear.ts";
 import { checkInput, checkLength, checkWhole } from "./check-input.ts";
-import { joinFloats } from "./join-floats.ts";
+import { JoinCache } from "./join-cache.ts";
+import { layOutFactors, paddedRank } from "./lora-layout.ts";
 import type { Feed } from "./session.ts";
 
 /**
@@ -16,10 +17,15 @@ export interface LoraFactors {
   readonly rank: number;
   /** alpha / rank. */
   readonly scale: number;
-  /** A, [rank, in], as files store it. */
+  /** A: [rank, in], as files store it, or as `layout` says. */
   readonly down: Float32Array;
-  /** B, [out, rank], as files store it. */
+  /** B: [out, rank], as files store it, or as `layout` says. */
   readonly up: Float32Array;
+  /**
+   * "run": as a run reads them, which `layOutAdapter` makes: A is [group, in, 16] and B is
+   * [16 · groups, out], with zeros for the ranks that fill up the last group.
+   */
+  readonly layout?: "run";
 }
 
 export interface LoraAdapter {
@@ -39,18 +45,24 @@ export type LoraStack = readonly LoraUse[];
 
 /** Ranks that an adapter takes in a run: its largest module, in whole groups. */
 export function ranksTaken(adapter: LoraAdapter): number {
-  return Math.max(0, ...[...adapter.modules.values()].map(paddedRank));
+  return Math.max(0, ...[...adapter.modules.values()].map(({ rank }) => paddedRank(rank)));
+}
+
+/** Ranks that stacks take together in one run; an adapter that several of them use counts once. */
+export function ranksOf(stacks: readonly LoraStack[]): number {
+  return distinctAdapters(stacks).reduce((sum, adapter) => sum + ranksTaken(adapter), 0);
 }
 
 /** Throws INPUT_INVALID when a module is unknown or has factors of another size. */
 export function checkAdapter(adapter: LoraAdapter, targets: ReadonlyMap<string, LinearSpec>): void {
-  for (const [name, { rank, down, up }] of adapter.modules) {
+  for (const [name, { rank, down, up, layout }] of adapter.modules) {
     const field = `loras.${name}`;
     const target = targets.get(name);
     checkInput(target !== undefined, field, "is not a module of the transformer");
     checkWhole(rank, `${field}.rank`, { min: 1, max: Math.min(target.in, target.out) });
-    checkLength(down, `${field}.down`, [rank, target.in]);
-    checkLength(up, `${field}.up`, [target.out, rank]);
+    const ranks = layout === "run" ? paddedRank(rank) : rank;
+    checkLength(down, `${field}.down`, [ranks, target.in]);
+    checkLength(up, `${field}.up`, [target.out, ranks]);
   }
 }
 
@@ -60,100 +72,48 @@ export function checkAdapter(adapter: LoraAdapter, targets: ReadonlyMap<string, 
  */
 export class LoraFeeder {
   readonly #targets: readonly LinearSpec[];
-  readonly #prepared = new WeakMap<LoraFactors, Prepared>();
-  #last: { readonly adapters: readonly LoraAdapter[]; readonly factors: Factors } | undefined;
+  readonly #laidOut = new WeakMap<LoraFactors, LoraFactors>();
+  readonly #joins: JoinCache;
 
-  constructor(targets: readonly LinearSpec[]) {
+  /** @param joinBytesMax what copies of adapters that ran side by side may take, in bytes. */
+  constructor(targets: readonly LinearSpec[], joinBytesMax: number) {
     this.#targets = targets;
+    this.#joins = new JoinCache(joinBytesMax);
   }
 
   feeds(stacks: readonly LoraStack[]): Record<string, Feed> {
     const adapters = distinctAdapters(stacks);
-    const factors = this.#factorsOf(adapters);
+    const join = this.#joins.of(adapters.map(({ id }) => id));
     const feeds: Record<string, Feed> = {};
     for (const target of this.#targets) {
       const names = loraInputNames(target.name);
-      const joined = factors.get(target.name) ?? noFactors;
+      const parts = adapters.flatMap(({ modules }) => modules.get(target.name) ?? []);
+      const joined = join.factors(
+        target.name,
+        parts.map((part) => this.#layOut(part)),
+      );
       const groups = joined.ranks / ranksPerGroup;
       const scale = scalesOf(target.name, adapters, stacks);
       feeds[names.down] = { data: joined.down, dims: [groups, target.in, ranksPerGroup] };
       feeds[names.up] = { data: joined.up, dims: [joined.ranks, target.out] };
       feeds[names.scale] = { data: scale, dims: [stacks.length, groups, 1, 1] };
     }
+    this.#joins.trim();
     return feeds;
   }
 
-  /** Joining copies the factors, so the last result is kept: the steps of a picture share it. */
-  #factorsOf(adapters: readonly LoraAdapter[]): Factors {
-    const last = this.#last;
-    const same =
-      last?.adapters.length === adapters.length &&
-      adapters.every((adapter, index) => adapter === last.adapters[index]);
-    if (last !== undefined && same) return last.factors;
-    const factors = new Map<string, Prepared>();
-    for (const target of this.#targets) {
-      const parts = adapters.flatMap(({ modules }) => modules.get(target.name) ?? []);
-      const joined = join(parts.map((part) => this.#prepare(part, target)));
-      if (joined !== undefined) factors.set(target.name, joined);
-    }
-    this.#last = { adapters, factors };
-    return factors;
-  }
-
-  #prepare(factors: LoraFactors, target: LinearSpec): Prepared {
-    const known = this.#prepared.get(factors);
+  #layOut(factors: LoraFactors): LoraFactors {
+    const known = factors.layout === "run" ? factors : this.#laidOut.get(factors);
     if (known !== undefined) return known;
-    const prepared = prepare(factors, target);
-    this.#prepared.set(factors, prepared);
-    return prepared;
+    const laidOut = layOutFactors(factors);
+    this.#laidOut.set(factors, laidOut);
+    return laidOut;
   }
-}
-
-/** Factors in the layout of the graph: down [group, in, 16], up [ranks, out]. */
-interface Prepared {
-  readonly ranks: number;
-  readonly down: Float32Array;
-  readonly up: Float32Array;
-}
-
-type Factors = ReadonlyMap<string, Prepared>;
-
-const noFactors: Prepared = { ranks: 0, down: new Float32Array(0), up: new Float32Array(0) };
-
-function paddedRank({ rank }: LoraFactors): number {
-  return Math.ceil(rank / ranksPerGroup) * ranksPerGroup;
 }
 
 function distinctAdapters(stacks: readonly LoraStack[]): LoraAdapter[] {
   const byId = new Map(stacks.flat().map(({ adapter }) => [adapter.id, adapter]));
   return [...byId.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
-}
-
-function prepare(factors: LoraFactors, target: LinearSpec): Prepared {
-  const ranks = paddedRank(factors);
-  const down = new Float32Array(ranks * target.in);
-  const up = new Float32Array(ranks * target.out);
-  for (let rank = 0; rank < factors.rank; rank++) {
-    const group = Math.floor(rank / ranksPerGroup) * target.in * ranksPerGroup;
-    const column = rank % ranksPerGroup;
-    for (let from = 0; from < target.in; from++) {
-      down[group + from * ranksPerGroup + column] = factors.down[rank * target.in + from] ?? 0;
-    }
-    for (let to = 0; to < target.out; to++) {
-      up[rank * target.out + to] = factors.up[to * factors.rank + rank] ?? 0;
-    }
-  }
-  return { ranks, down, up };
-}
-
-/** Both layouts have the rank outermost, so joining is laying end to end. */
-function join(parts: readonly Prepared[]): Prepared | undefined {
-  if (parts.length <= 1) return parts[0];
-  return {
-    ranks: parts.reduce((sum, { ranks }) => sum + ranks, 0),
-    down: joinFloats(parts.map(({ down }) => down)),
-    up: joinFloats(parts.map(({ up }) => up)),
-  };
 }
 
 /** [sample, group]: strength · alpha / rank where the sample uses the adapter, else 0. */
@@ -170,7 +130,7 @@ function scalesOf(
         .filter((use) => use.adapter.id === adapter.id)
         .reduce((sum, use) => sum + use.strength, 0);
       return Array.from(
-        { length: paddedRank(factors) / ranksPerGroup },
+        { length: paddedRank(factors.rank) / ranksPerGroup },
         () => strength * factors.scale,
       );
     }),

@@ -2,7 +2,7 @@
 import type { ModelDirectory } from "../model/open-model-directory.ts";
 import type { TextEncoder } from "./text-encoder.ts";
 import { openTextEncoder } from "./text-encoder.ts";
-import type { Transformer } from "./transformer.ts";
+import type { LoraOptions, Transformer } from "./transformer.ts";
 import { openTransformer } from "./transformer.ts";
 import type { VaeDecoder } from "./vae-decoder.ts";
 import { openVaeDecoder } from "./vae-decoder.ts";
@@ -14,7 +14,7 @@ export interface Networks {
   close(): Promise<void>;
 }
 
-export interface NetworkOptions {
+export interface NetworkOptions extends LoraOptions {
   readonly threads?: number;
 }
 

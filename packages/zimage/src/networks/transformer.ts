@@ -39,21 +39,34 @@ export interface Transformer {
   close(): Promise<void>;
 }
 
+export interface LoraOptions {
+  /**
+   * Bytes that copies of adapters side by side may take, which are made where several touch one
+   * module; the copies of the present batch are made in any case.
+   */
+  readonly loraJoinBytes?: number;
+}
+
+/** Two adapters of rank 16 on every Linear of the released model, joined once. */
+const loraJoinBytesDefault = 512 * 1024 * 1024;
+
 /** Throws MODEL_INVALID when the weights do not fit the configuration. */
 export async function openTransformer(
   config: TransformerConfig,
   index: TensorIndex,
-  options: EngineOptions & TransformerGraphOptions = {},
+  options: EngineOptions & TransformerGraphOptions & LoraOptions = {},
 ): Promise<Transformer> {
   const { model, loraTargets } = buildTransformerGraph(config, index, options);
   const session = await openSession(model, index.folder, options);
-  return new OnnxTransformer({ config, session, loraTargets });
+  const loras = new LoraFeeder(loraTargets, options.loraJoinBytes ?? loraJoinBytesDefault);
+  return new OnnxTransformer({ config, session, loraTargets, loras });
 }
 
 interface Needs {
   readonly config: TransformerConfig;
   readonly session: Session;
   readonly loraTargets: readonly LinearSpec[];
+  readonly loras: LoraFeeder;
 }
 
 interface Sample extends RunSample {
@@ -66,11 +79,11 @@ class OnnxTransformer implements Transformer {
   readonly #targets: ReadonlyMap<string, LinearSpec>;
   readonly #loras: LoraFeeder;
 
-  constructor({ config, session, loraTargets }: Needs) {
+  constructor({ config, session, loraTargets, loras }: Needs) {
     this.#config = config;
     this.#session = session;
     this.#targets = new Map(loraTargets.map((target) => [target.name, target]));
-    this.#loras = new LoraFeeder(loraTargets);
+    this.#loras = loras;
   }
 
   async predict(batch: TransformerBatch): Promise<Float32Array[]> {

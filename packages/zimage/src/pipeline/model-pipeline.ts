@@ -12,8 +12,9 @@ import { drawNoise } from "../sampler/noise.ts";
 import { sigmaTable } from "../sampler/sigmas.ts";
 import type { Caption } from "./caption-cache.ts";
 import { CaptionCache } from "./caption-cache.ts";
+import { checkStack } from "./check-stack.ts";
 import type { ModelInfo } from "./model-info.ts";
-import type { ActiveRender, Pipeline, RenderOptions } from "./pipeline.ts";
+import type { ActiveRender, Pipeline, RenderOptions, StartOptions } from "./pipeline.ts";
 import type { RenderSpec } from "./render-spec.ts";
 import { checkPrompt, checkSpec } from "./render-spec.ts";
 import { renderSpecs } from "./render-specs.ts";
@@ -82,9 +83,10 @@ export class ModelPipeline implements Pipeline {
     });
   }
 
-  start(spec: RenderSpec, caption: Caption): ActiveRender {
+  start(spec: RenderSpec, caption: Caption, { loras = [] }: StartOptions = {}): ActiveRender {
     // An engine may come here without `check`, and a bad size would only fail in the middle.
     checkSpec(spec, this.info);
+    checkStack(loras);
     const { model } = this.#parts;
     const factor = vaeFactor(model.vae.config);
     const latentWidth = spec.width / factor;
@@ -93,6 +95,7 @@ export class ModelPipeline implements Pipeline {
     return {
       spec,
       caption,
+      loras,
       latentWidth,
       latentHeight,
       latents: drawNoise(spec.seed, count),

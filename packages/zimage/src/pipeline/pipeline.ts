@@ -1,6 +1,7 @@
 /** What an open model offers: a whole picture at once, or the steps an engine mixes by itself. */
 
 import type { Pixels } from "../image/pixels.ts";
+import type { LoraStack } from "../networks/lora-batch.ts";
 import type { Denoising } from "../sampler/denoise.ts";
 import type { Caption } from "./caption-cache.ts";
 import type { ModelInfo } from "./model-info.ts";
@@ -12,7 +13,13 @@ export interface ActiveRender extends Denoising {
   readonly caption: Caption;
 }
 
-export interface RenderOptions {
+export interface StartOptions {
+  /** Adapters of the picture, which add up in any order; at most 4, with strengths of -2 to 2. */
+  readonly loras?: LoraStack;
+}
+
+/** `loras` goes for every picture of the call. */
+export interface RenderOptions extends StartOptions {
   /** Stops between two steps: the call then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
   /** After every step, with the steps done and all there are, counted over all pictures. */
@@ -22,6 +29,11 @@ export interface RenderOptions {
 export interface PipelineOptions {
   /** Threads of one run; the runtime's own choice by default, which is one per core. */
   readonly threads?: number;
+  /**
+   * Bytes that copies of adapters side by side may take; those of the present batch are made in
+   * any case. 512 MiB by default.
+   */
+  readonly loraJoinBytes?: number;
 }
 
 /**
@@ -37,7 +49,7 @@ export interface Pipeline {
   /** Captions in the order of the prompts; INPUT_INVALID for a prompt that is too long. */
   encodePrompts(prompts: readonly string[]): Promise<Caption[]>;
   /** A picture at step 0, its noise drawn; INPUT_INVALID when the model cannot draw it. */
-  start(spec: RenderSpec, caption: Caption): ActiveRender;
+  start(spec: RenderSpec, caption: Caption, options?: StartOptions): ActiveRender;
   /**
    * One denoise step for every picture, each at its own noise level. All must have one latent size
    * and a step left. When it throws, no picture has changed.

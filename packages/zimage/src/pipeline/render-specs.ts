@@ -22,13 +22,14 @@ export async function renderSpecs(
   for (const spec of specs) pipeline.check(spec);
   options.signal?.throwIfAborted();
   const captions = await pipeline.encodePrompts(specs.map((spec) => spec.prompt));
+  const { loras = [] } = options;
   const run = { signal: options.signal, progress: countSteps(specs, options.onStep) };
   const pictures = new Map<number, Pixels>();
   for (const group of groupBySize(specs)) {
     const batch = group.map((at) => {
       const [spec, caption] = [specs[at], captions[at]];
       invariant(spec !== undefined && caption !== undefined, "groups hold indices of specs");
-      return pipeline.start(spec, caption);
+      return pipeline.start(spec, caption, { loras });
     });
     await runSteps(pipeline, batch, run);
     for (const [place, pixels] of (await pipeline.decode(batch)).entries()) {

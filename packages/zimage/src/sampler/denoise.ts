@@ -1,5 +1,6 @@
 /** One denoise step of a batch: one run of the transformer and an Euler step for every sample. */
 import { invariant } from "../invariant.ts";
+import type { LoraStack } from "../networks/lora-batch.ts";
 import type { Transformer } from "../networks/transformer.ts";
 import { stepLatents } from "./euler.ts";
 import { modelTime } from "./sigmas.ts";
@@ -12,6 +13,8 @@ export interface Denoising {
   readonly latentHeight: number;
   readonly latentWidth: number;
   readonly caption: { readonly data: Float32Array; readonly length: number };
+  /** Adapters; absent: the bare model. */
+  readonly loras?: LoraStack;
   /** Noise levels, one more than there are steps. */
   readonly sigmas: Float32Array;
   /** Steps done so far. */
@@ -46,6 +49,7 @@ export async function denoiseStep(
     height: first.latentHeight,
     width: first.latentWidth,
     captions: batch.map((one) => one.caption),
+    loras: batch.map((one) => one.loras ?? []),
     times: batch.map((one) => modelTime(one.sigmas[one.stepsDone] ?? 0)),
   });
   invariant(outputs.length === batch.length, "the transformer answers every sample");
