@@ -203,7 +203,9 @@ export class AttemptRunner implements RenderHandlers {
 
 function toRenderTask(held: HeldTask): RenderTask {
   const { prompt, width, height, steps, seed = 0n } = held.image;
-  return { task: held.name, prompt, width, height, steps, seed };
+  const stack = held.adapters.map(({ digest, weight }) => ({ digest, weight }));
+  const task = { task: held.name, prompt, width, height, steps, seed };
+  return stack.length === 0 ? task : { ...task, stack };
 }
 
 function identify(held: HeldTask): object {

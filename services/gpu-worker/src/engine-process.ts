@@ -2,7 +2,7 @@
  * The engine as the worker sees it: always one child process, watched and started again after a
  * crash. Every task that was given to it gets exactly one end, whatever happens to the child.
  */
-import { describeFailure, FarmError, limits } from "@zfarm/contract";
+import { describeFailure, FarmError, limits, type TaskFailure } from "@zfarm/contract";
 import { backoffMs, type Clock, type Log } from "@zfarm/runtime";
 import { Bell } from "./bell.ts";
 import { describeModelFailure } from "./engine/failure.ts";
@@ -10,6 +10,7 @@ import type {
   EngineEvent,
   EngineInfo,
   EngineSettings,
+  LoraFailure,
   RenderEnd,
   RenderTask,
   StepEvent,
@@ -44,6 +45,13 @@ export interface EngineOptions {
   readonly entry?: URL;
 }
 
+/** How loading an adapter ended; "refused" is unharmed: the engine never began with it. */
+export type LoraLoad =
+  | { readonly kind: "loaded"; readonly bytes: number; readonly loadMs: number }
+  | { readonly kind: "failed"; readonly failure: LoraFailure }
+  | { readonly kind: "crashed"; readonly failure: TaskFailure }
+  | { readonly kind: "refused" };
+
 interface Flight {
   readonly handlers: RenderHandlers;
   started: boolean;
@@ -55,6 +63,8 @@ const watchEveryMs = 1_000;
 export class EngineProcess {
   readonly #options: EngineOptions;
   readonly #flights = new Map<string, Flight>();
+  /** Adapters that the child was told to load, by digest. */
+  readonly #loads = new Map<string, (load: LoraLoad) => void>();
   readonly #bell = new Bell();
   #child: EngineChild | undefined;
   #state: "starting" | "ready" | "gone" = "gone";
@@ -119,7 +129,7 @@ export class EngineProcess {
       return;
     }
     // An idle child owes no sign of life; its silence counts from here.
-    if (this.#flights.size === 0) this.#lastSignMs = this.#options.clock.monotonic();
+    if (this.#isIdle) this.#lastSignMs = this.#options.clock.monotonic();
     for (const { task } of tasks) this.#flights.set(task, { handlers, started: false });
     this.#child?.send({ kind: "render", tasks });
   }
@@ -127,6 +137,20 @@ export class EngineProcess {
   /** Takes the task out before its next step; its end still comes. */
   cancel(task: string): void {
     this.#child?.send({ kind: "cancel", task });
+  }
+
+  /** Has the child read an adapter's file; it must not be loading the same one already. */
+  loadLora(digest: string, path: string): Promise<LoraLoad> {
+    if (this.#state !== "ready") return Promise.resolve({ kind: "refused" });
+    if (this.#isIdle) this.#lastSignMs = this.#options.clock.monotonic();
+    const load = new Promise<LoraLoad>((resolve) => this.#loads.set(digest, resolve));
+    this.#child?.send({ kind: "load-lora", digest, path });
+    return load;
+  }
+
+  /** Has the child let go of an adapter that none of its tasks uses. */
+  dropLora(digest: string): void {
+    this.#child?.send({ kind: "drop-lora", digest });
   }
 
   /** Ends the child: gently if it gets between two steps within `closeMs`, else by force. */
@@ -181,8 +205,8 @@ export class EngineProcess {
       await clock.sleep(Math.min(watchEveryMs, stepMs / 4, startMs / 4), gone);
       const isStarting = this.#state === "starting";
       const limitMs = isStarting ? startMs : stepMs;
-      const isIdle = !isStarting && this.#flights.size === 0;
-      if (isIdle || clock.monotonic() - this.#lastSignMs <= limitMs) continue;
+      if ((!isStarting && this.#isIdle) || clock.monotonic() - this.#lastSignMs <= limitMs)
+        continue;
       this.#killedBecause = `was killed after ${limitMs} ms without a sign of life`;
       log.error({ pid: child.pid, limit_ms: limitMs }, "engine is stuck");
       child.kill();
@@ -205,6 +229,16 @@ export class EngineProcess {
         return;
       case "step":
         this.#onStep(event);
+        return;
+      case "lora-loaded":
+        this.#endLoad(event.digest, {
+          kind: "loaded",
+          bytes: event.bytes,
+          loadMs: event.loadMs,
+        });
+        return;
+      case "lora-failed":
+        this.#endLoad(event.digest, { kind: "failed", failure: event.failure });
         return;
       case "ended":
         if (event.end.kind === "finished") this.#crashes = 0;
@@ -234,16 +268,28 @@ export class EngineProcess {
     }
     const failure = describeFailure("ENGINE_CRASHED", `the engine process ${why}`);
     this.#enter("gone");
+    for (const digest of this.#loads.keys()) this.#endLoad(digest, { kind: "crashed", failure });
     for (const [task, flight] of this.#flights) {
       // What the engine had not begun with cannot have brought it down.
       this.#endFlight(task, flight.started ? { kind: "failed", failure } : { kind: "refused" });
     }
   }
 
+  #endLoad(digest: string, load: LoraLoad): void {
+    const end = this.#loads.get(digest);
+    this.#loads.delete(digest);
+    end?.(load);
+  }
+
   #endFlight(task: string, end: EngineEnd): void {
     const flight = this.#flights.get(task);
     this.#flights.delete(task);
     flight?.handlers.onEnd(task, end);
+  }
+
+  /** Whether the child owes no sign of life. */
+  get #isIdle(): boolean {
+    return this.#flights.size === 0 && this.#loads.size === 0;
   }
 
   #enter(state: "ready" | "gone"): void {

@@ -2,6 +2,8 @@
  * The engine over a model of a few lines, for tests: it draws plain colours fast and misbehaves
  * when the prompt says so. Everything but the model is the product's own code.
  */
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FarmError } from "@zfarm/contract";
 import { encodePng } from "@zfarm/zimage";
@@ -36,8 +38,19 @@ async function openStubModel(settings: EngineSettings): Promise<Model<string, St
   if (settings.modelDir === "broken") {
     throw Object.assign(new Error("the file is truncated"), { file: "vae/broken.safetensors" });
   }
+  const loras = new Map<string, StubLora>();
   return {
     info,
+    loadLora: async (digest, path) => {
+      const lora = await readStubLora(digest, path);
+      loras.set(digest, lora);
+      return lora.bytes;
+    },
+    dropLora: (digest) => void loras.delete(digest),
+    ranksOf: (tasks) => {
+      const digests = new Set(tasks.flatMap(({ stack = [] }) => stack.map((one) => one.digest)));
+      return 16 * digests.size;
+    },
     check: (task) => {
       if (task.width % info.sizeMultiple !== 0) refuse("width", `width is ${task.width}`);
     },
@@ -47,7 +60,7 @@ async function openStubModel(settings: EngineSettings): Promise<Model<string, St
       }
       return [...prompts];
     },
-    start: (task) => ({ task, latent: Number(task.seed % 251n) }),
+    start: (task) => ({ task, latent: (Number(task.seed) + shiftOf(task, loras)) % 251 }),
     step: async (batch) => {
       const isSlow = batch.some(({ task }) => task.prompt === "slow");
       await sleep(isSlow ? slowStepMs : stepMs);
@@ -59,12 +72,42 @@ async function openStubModel(settings: EngineSettings): Promise<Model<string, St
       return { width, height, data: new Uint8Array(width * height * 3).fill(latent) };
     },
     encodeFile: (picture, task) => {
-      const { prompt, seed, steps, width, height } = task;
-      const what = { prompt, seed, steps, width, height };
+      const { prompt, seed, steps, width, height, stack: loras } = task;
+      const what = { prompt, seed, steps, width, height, loras };
       return encodePng(picture, { ...what, model: info.name, modelDigest: info.digest });
     },
     close: async () => {},
   };
+}
+
+/**
+ * An adapter's file is JSON here: what it adds to every latent, and the bytes it claims to take.
+ * It is held to its digest as a real one is.
+ */
+interface StubLora {
+  readonly shift: number;
+  readonly bytes: number;
+}
+
+async function readStubLora(digest: string, path: string): Promise<StubLora> {
+  const file = await readFile(path);
+  if (createHash("sha256").update(file).digest("hex") !== digest) {
+    throw new FarmError("OBJECT_CORRUPT", `the file at ${path} is not ${digest}`);
+  }
+  const { shift = 0, bytes = 0, order } = JSON.parse(file.toString()) as Record<string, unknown>;
+  if (order === "refuse") {
+    throw Object.assign(new Error("it is for another model"), { code: "LORA_INVALID" });
+  }
+  if (order === "crash") process.kill(process.pid, "SIGKILL");
+  return { shift: Number(shift), bytes: Number(bytes) };
+}
+
+function shiftOf({ stack = [] }: RenderTask, loras: ReadonlyMap<string, StubLora>): number {
+  return stack.reduce((sum, { digest, weight }) => {
+    const lora = loras.get(digest);
+    if (lora === undefined) throw new FarmError("INTERNAL", `adapter ${digest} is not loaded`);
+    return sum + lora.shift * weight;
+  }, 0);
 }
 
 function misbehave(prompt: string): void {

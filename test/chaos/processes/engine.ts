@@ -33,6 +33,9 @@ async function openStub(settings: EngineSettings): Promise<Model<string, RenderT
   if (settings.modelDir === "crashing") process.kill(process.pid, "SIGKILL");
   return {
     info,
+    loadLora: async () => 0,
+    dropLora: () => {},
+    ranksOf: () => 0,
     check: () => {},
     encodePrompts: async (prompts) => [...prompts],
     start: (task) => {

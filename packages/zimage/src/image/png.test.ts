@@ -22,6 +22,13 @@ describe("encodePng", () => {
     expect(readPngMetadata(png)).toEqual(metadata);
   });
 
+  it("gives back the adapters and their weights", async () => {
+    const loras = [{ digest: "cd".repeat(32), weight: -0.75 }];
+    const png = await encodePng(pixels, { ...metadata, loras });
+
+    expect(readPngMetadata(png)).toEqual({ ...metadata, loras });
+  });
+
   it("keeps every pixel", async () => {
     const png = await encodePng(pixels, metadata);
 

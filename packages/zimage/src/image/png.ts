@@ -15,6 +15,8 @@ export interface RenderMetadata {
   readonly model: string;
   /** The model's digest, for certainty. */
   readonly modelDigest: string;
+  /** Adapters by the SHA-256 of their files; absent: the bare model. */
+  readonly loras?: readonly { readonly digest: string; readonly weight: number }[] | undefined;
 }
 
 const metadataKey = "zfarm";
@@ -62,6 +64,7 @@ const metadataText = z.object({
   height: z.int(),
   model: z.string(),
   modelDigest: z.string(),
+  loras: z.array(z.object({ digest: z.string(), weight: z.number() })).optional(),
 });
 
 /** What `encodePng` wrote into the file; undefined for a file that is not one of ours. */

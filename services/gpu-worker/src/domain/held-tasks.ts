@@ -4,6 +4,7 @@ import {
   imageKey,
   type Lease,
   type LeasedTask,
+  type LoraRef,
   type TaskId,
   type TaskKey,
   type TaskSpec,
@@ -51,6 +52,11 @@ export class HeldTask {
   get leased(): LeasedTask {
     const { project, job, index } = this.id;
     return { project, job, index, fence: this.fence, step: this.step };
+  }
+
+  /** The adapters of its stack. */
+  get adapters(): readonly LoraRef[] {
+    return this.spec.stack?.adapters ?? [];
   }
 
   /** Where this attempt puts its picture. */

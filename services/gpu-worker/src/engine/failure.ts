@@ -1,5 +1,6 @@
 /** Turns what went wrong inside the engine into the failure that the leader is told. */
 import { describeFailure, type TaskFailure } from "@zfarm/contract";
+import type { LoraFailure } from "./protocol.ts";
 
 /** The task cannot be drawn by this model, whoever tries. */
 export function failureOfInput(message: string): TaskFailure {
@@ -18,6 +19,20 @@ export function failureOf(thrown: unknown): TaskFailure {
 export function failureOfLatent(steps: number): TaskFailure {
   const message = `the latent holds a number that is not finite after ${steps} steps`;
   return describeFailure("NAN_OUTPUT", message);
+}
+
+/** Why an adapter could not be loaded, from what the model threw. */
+export function loraFailureOf(thrown: unknown): LoraFailure {
+  const message = messageOf(thrown);
+  switch (codeOf(thrown)) {
+    case "OBJECT_CORRUPT":
+      return { kind: "corrupt", message };
+    case "LORA_INVALID":
+    case "INPUT_INVALID":
+      return { kind: "refused", message };
+    default:
+      return { kind: "unreadable", message };
+  }
 }
 
 /** The file at fault, where the model names one. */
@@ -41,5 +56,9 @@ export function messageOf(thrown: unknown): string {
 }
 
 function isInputInvalid(thrown: unknown): thrown is Error & { field?: unknown } {
-  return thrown instanceof Error && "code" in thrown && thrown.code === "INPUT_INVALID";
+  return thrown instanceof Error && codeOf(thrown) === "INPUT_INVALID";
+}
+
+function codeOf(thrown: unknown): unknown {
+  return thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
 }

@@ -3,9 +3,9 @@
  * until it is told to shut down or the parent is gone.
  */
 import { type Clock, systemClock } from "@zfarm/runtime";
-import { describeModelFailure, fileOf, messageOf } from "./failure.ts";
+import { describeModelFailure, fileOf, loraFailureOf, messageOf } from "./failure.ts";
 import type { Model } from "./model.ts";
-import type { EngineCommand, EngineEvent, EngineSettings } from "./protocol.ts";
+import type { EngineCommand, EngineEvent, EngineSettings, LoraEvent } from "./protocol.ts";
 import { RenderLoop } from "./render-loop.ts";
 
 /** Serves until the end of the process. `open` gives the model of the settings, or throws. */
@@ -31,6 +31,10 @@ export async function hostEngine<Caption, Render>(
         return loop.add(command.tasks);
       case "cancel":
         return loop.cancel(command.task);
+      case "load-lora":
+        return void loadLora(model, command, clock).then(send);
+      case "drop-lora":
+        return model.dropLora(command.digest);
       case "shutdown":
         return stop();
     }
@@ -39,6 +43,20 @@ export async function hostEngine<Caption, Render>(
   await loop.run(stopping.signal);
   await model.close();
   process.exit(0);
+}
+
+async function loadLora(
+  model: Pick<Model<unknown, unknown>, "loadLora">,
+  { digest, path }: { readonly digest: string; readonly path: string },
+  clock: Clock,
+): Promise<LoraEvent> {
+  const startedMs = clock.monotonic();
+  try {
+    const bytes = await model.loadLora(digest, path);
+    return { kind: "lora-loaded", digest, bytes, loadMs: clock.monotonic() - startedMs };
+  } catch (error) {
+    return { kind: "lora-failed", digest, failure: loraFailureOf(error) };
+  }
 }
 
 async function openOrExit<Caption, Render>(

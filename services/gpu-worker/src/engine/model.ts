@@ -1,5 +1,5 @@
 /**
- * The model as the engine drives it: @zfarm/zimage behind five verbs. An interface of its own so
+ * The model as the engine drives it: @zfarm/zimage behind a few verbs. An interface of its own so
  * that the engine's tests can drive a model that misbehaves on request.
  */
 import type { EngineInfo, RenderTask } from "./protocol.ts";
@@ -19,9 +19,18 @@ export interface Model<Caption, Render> {
   readonly info: EngineInfo;
   /** Throws where the model cannot draw the task. */
   check(task: RenderTask): void;
+  /**
+   * Reads an adapter's file and holds the adapter under its digest until it is dropped; the bytes
+   * it takes. Throws OBJECT_CORRUPT where the file is another one, LORA_INVALID where the model
+   * cannot use it. Runs beside denoise steps.
+   */
+  loadLora(digest: string, path: string): Promise<number>;
+  dropLora(digest: string): void;
+  /** Ranks that the adapters of these tasks take together in one run; all are loaded. */
+  ranksOf(tasks: readonly RenderTask[]): number;
   /** One caption a prompt, in order. */
   encodePrompts(prompts: readonly string[]): Promise<Caption[]>;
-  /** The render before its first step. */
+  /** The render before its first step, with its adapters, which are loaded. */
   start(task: RenderTask, caption: Caption): Render;
   /** One denoise step for every render of the batch, which share one size. */
   step(batch: readonly Render[]): Promise<void>;

@@ -13,6 +13,8 @@ export interface EngineSettings {
   readonly threads?: number;
   /** Tasks that may be in the denoise batch at once. */
   readonly batchMax: number;
+  /** Bytes that adapters laid side by side for a batch may take beside the adapters themselves. */
+  readonly loraJoinBytes?: number;
 }
 
 /** One picture to draw. `task` names the attempt; the engine only gives it back. */
@@ -24,6 +26,15 @@ export interface RenderTask {
   readonly height: number;
   readonly steps: number;
   readonly seed: bigint;
+  /** Adapters, each loaded before; absent: the bare model. */
+  readonly stack?: readonly StackedLora[];
+}
+
+/** One adapter of a picture. */
+export interface StackedLora {
+  /** SHA-256 of the adapter's file, hexadecimal. */
+  readonly digest: string;
+  readonly weight: number;
 }
 
 /** The model that an engine holds, as @zfarm/zimage describes it. */
@@ -57,6 +68,10 @@ export type EngineCommand =
   | { readonly kind: "render"; readonly tasks: readonly RenderTask[] }
   /** Takes effect before the next denoise step; harmless for a task that has ended. */
   | { readonly kind: "cancel"; readonly task: string }
+  /** Reads an adapter's file and holds the adapter; answered with lora-loaded or lora-failed. */
+  | { readonly kind: "load-lora"; readonly digest: string; readonly path: string }
+  /** Lets go of an adapter that no task in the engine uses. */
+  | { readonly kind: "drop-lora"; readonly digest: string }
   | { readonly kind: "shutdown" };
 
 /** How a task ended inside the engine: the last event about it. */
@@ -72,7 +87,24 @@ export type EngineEvent =
   /** The engine began with the task: from here on a crash may be the task's doing. */
   | { readonly kind: "started"; readonly task: string }
   | StepEvent
+  | LoraEvent
   | { readonly kind: "ended"; readonly task: string; readonly end: RenderEnd };
+
+export type LoraEvent =
+  | {
+      readonly kind: "lora-loaded";
+      readonly digest: string;
+      /** What the adapter takes in the engine's memory. */
+      readonly bytes: number;
+      readonly loadMs: number;
+    }
+  | { readonly kind: "lora-failed"; readonly digest: string; readonly failure: LoraFailure };
+
+/** corrupt: the file is not the one that the digest names. refused: the model cannot use it. */
+export interface LoraFailure {
+  readonly kind: "corrupt" | "refused" | "unreadable";
+  readonly message: string;
+}
 
 /** One denoise run is done: each task of the batch is one step further. */
 export interface StepEvent {

@@ -1,7 +1,15 @@
 /** Binds @zfarm/zimage to the engine's view of a model. */
 
 import { FarmError } from "@zfarm/contract";
-import { type ActiveRender, type Caption, encodePng, openPipeline } from "@zfarm/zimage";
+import {
+  type ActiveRender,
+  type Caption,
+  encodePng,
+  type LoraAdapter,
+  type LoraStack,
+  openPipeline,
+  ranksOf,
+} from "@zfarm/zimage";
 import type { Model } from "./model.ts";
 import type { EngineSettings, RenderTask } from "./protocol.ts";
 
@@ -12,14 +20,23 @@ export async function openZImageModel(
   if (settings.device !== "cpu") {
     throw new FarmError("INTERNAL", `device ${settings.device} is not one this engine can use`);
   }
-  const { threads } = settings;
-  const pipeline = await openPipeline(settings.modelDir, threads === undefined ? {} : { threads });
+  const { threads, loraJoinBytes } = settings;
+  const pipeline = await openPipeline(settings.modelDir, {
+    ...(threads === undefined ? {} : { threads }),
+    ...(loraJoinBytes === undefined ? {} : { loraJoinBytes }),
+  });
+  const loras = new Map<string, LoraAdapter>();
   const { name: model, digest: modelDigest } = pipeline.info;
   return {
     info: pipeline.info,
     check: (task) => pipeline.check(task),
+    loadLora: async (digest) => {
+      throw new FarmError("INTERNAL", `this engine reads no adapters: ${digest}`);
+    },
+    dropLora: (digest) => void loras.delete(digest),
+    ranksOf: (tasks) => ranksOf(tasks.map((task) => stackOf(task, loras))),
     encodePrompts: (prompts) => pipeline.encodePrompts(prompts),
-    start: (task, caption) => pipeline.start(task, caption),
+    start: (task, caption) => pipeline.start(task, caption, { loras: stackOf(task, loras) }),
     step: (batch) => pipeline.step(batch),
     isFinite: (render) => render.latents.every(Number.isFinite),
     decode: async (render) => {
@@ -28,9 +45,18 @@ export async function openZImageModel(
       return pixels;
     },
     encodeFile: (picture, task: RenderTask) => {
-      const { prompt, seed, steps, width, height } = task;
-      return encodePng(picture, { prompt, seed, steps, width, height, model, modelDigest });
+      const { prompt, seed, steps, width, height, stack: loras } = task;
+      return encodePng(picture, { prompt, seed, steps, width, height, model, modelDigest, loras });
     },
     close: () => pipeline.close(),
   };
+}
+
+/** The adapters of a task; INTERNAL where one is not loaded, which the worker sees to. */
+function stackOf({ stack = [] }: RenderTask, loras: ReadonlyMap<string, LoraAdapter>): LoraStack {
+  return stack.map(({ digest, weight }) => {
+    const adapter = loras.get(digest);
+    if (adapter === undefined) throw new FarmError("INTERNAL", `adapter ${digest} is not loaded`);
+    return { adapter, strength: weight };
+  });
 }
