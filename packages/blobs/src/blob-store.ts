@@ -7,6 +7,12 @@ export interface BlobInfo {
   readonly modifiedMs: number;
 }
 
+/** Bytes within a blob. */
+export interface BlobRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
 /**
  * Keys are built by the farm from ids: 1 to 512 of `A-Z a-z 0-9 . _ - /`, no empty, `.` or `..`
  * segment, no segment above 255; anything else is INTERNAL. No key may be the folder of another
@@ -25,6 +31,11 @@ export interface BlobStore {
   putFile(key: string, path: string, contentType: string): Promise<void>;
   /** The bytes, or undefined where nothing stands. */
   get(key: string): Promise<Uint8Array | undefined>;
+  /**
+   * At most `length` (1 or more) of its bytes from `offset` on, fewer only at its end, which lies
+   * behind the offset; undefined where nothing stands.
+   */
+  getRange(key: string, range: BlobRange): Promise<Uint8Array | undefined>;
   stat(key: string): Promise<BlobInfo | undefined>;
   /** Removes it; harmless when it is gone. */
   remove(key: string): Promise<void>;

@@ -22,7 +22,7 @@ import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { FarmError } from "@zfarm/contract";
 import { assertBlobKey, assertBlobPrefix } from "./blob-key.ts";
-import type { BlobInfo, BlobStore } from "./blob-store.ts";
+import type { BlobInfo, BlobRange, BlobStore } from "./blob-store.ts";
 import { assertUrlSeconds } from "./url-seconds.ts";
 import { walkDirectory } from "./walk-directory.ts";
 
@@ -93,6 +93,11 @@ class DirectoryBlobStore implements BlobStore {
   async get(key: string): Promise<Uint8Array | undefined> {
     const path = this.#path(key);
     return await this.#guardMissing(`get ${key}`, () => readFile(path));
+  }
+
+  async getRange(key: string, range: BlobRange): Promise<Uint8Array | undefined> {
+    const path = this.#path(key);
+    return await this.#guardMissing(`get ${key}`, () => readRange(path, range));
   }
 
   async stat(key: string): Promise<BlobInfo | undefined> {
@@ -179,6 +184,22 @@ class DirectoryBlobStore implements BlobStore {
   /** A disk that is not mounted looks like an empty store; the folder of drafts tells. */
   async #assertRoot(): Promise<void> {
     await access(join(this.#root, draftFolder));
+  }
+}
+
+async function readRange(path: string, { offset, length }: BlobRange): Promise<Uint8Array> {
+  const file = await open(path, "r");
+  try {
+    const buffer = Buffer.allocUnsafe(length);
+    let read = 0;
+    while (read < length) {
+      const { bytesRead } = await file.read(buffer, read, length - read, offset + read);
+      if (bytesRead === 0) break;
+      read += bytesRead;
+    }
+    return buffer.subarray(0, read);
+  } finally {
+    await file.close();
   }
 }
 

@@ -1,7 +1,7 @@
 /** Results under keys: in S3, in a folder, or in memory. */
 
 export { isBlobKey } from "./blob-key.ts";
-export type { BlobInfo, BlobStore } from "./blob-store.ts";
+export type { BlobInfo, BlobRange, BlobStore } from "./blob-store.ts";
 export {
   type BlobsConfig,
   type DirectoryBlobsConfig,

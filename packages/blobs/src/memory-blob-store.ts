@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { FarmError } from "@zfarm/contract";
 import { type Clock, systemClock } from "@zfarm/runtime";
 import { assertBlobKey, assertBlobPrefix } from "./blob-key.ts";
-import type { BlobInfo, BlobStore } from "./blob-store.ts";
+import type { BlobInfo, BlobRange, BlobStore } from "./blob-store.ts";
 import { assertUrlSeconds } from "./url-seconds.ts";
 
 interface Held {
@@ -48,6 +48,11 @@ class MemoryBlobStore implements BlobStore {
   async get(key: string): Promise<Uint8Array | undefined> {
     this.#assertUsable(key);
     return this.#blobs.get(key)?.bytes.slice();
+  }
+
+  async getRange(key: string, { offset, length }: BlobRange): Promise<Uint8Array | undefined> {
+    this.#assertUsable(key);
+    return this.#blobs.get(key)?.bytes.slice(offset, offset + length);
   }
 
   async stat(key: string): Promise<BlobInfo | undefined> {

@@ -5,7 +5,7 @@
 import { FarmError, limits } from "@zfarm/contract";
 import { backoffMs, type Clock, type Secret, systemClock } from "@zfarm/runtime";
 import { assertBlobKey, assertBlobPrefix } from "./blob-key.ts";
-import type { BlobInfo, BlobStore } from "./blob-store.ts";
+import type { BlobInfo, BlobRange, BlobStore } from "./blob-store.ts";
 import { S3Client, S3Failure } from "./s3-client.ts";
 import { assertUrlSeconds } from "./url-seconds.ts";
 
@@ -87,6 +87,11 @@ class S3BlobStore implements BlobStore {
   async get(key: string): Promise<Uint8Array | undefined> {
     assertBlobKey(key);
     return await this.#call(`get ${key}`, () => this.#client.get(key));
+  }
+
+  async getRange(key: string, range: BlobRange): Promise<Uint8Array | undefined> {
+    assertBlobKey(key);
+    return await this.#call(`get ${key}`, () => this.#client.getRange(key, range));
   }
 
   async stat(key: string): Promise<BlobInfo | undefined> {

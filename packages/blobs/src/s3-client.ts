@@ -3,8 +3,8 @@
  * makes sense. The only importer of npm minio, and free of anything that only MinIO's server does.
  */
 import { Client, S3Error } from "minio";
-import type { BlobInfo } from "./blob-store.ts";
 import { putFileTo } from "./s3-put-file.ts";
+import type { BlobInfo, BlobRange } from "./blob-store.ts";
 import { createS3Transport, type S3Transport } from "./s3-transport.ts";
 
 export interface S3ClientOptions {
@@ -124,12 +124,15 @@ export class S3Client {
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
-    return await failUnlessMissing(async () => {
-      const chunks: Buffer[] = [];
-      const body = await this.#client.getObject(this.#bucket, key);
-      for await (const chunk of body) chunks.push(Buffer.from(chunk));
-      return Buffer.concat(chunks);
-    });
+    return await failUnlessMissing(async () =>
+      readAll(await this.#client.getObject(this.#bucket, key)),
+    );
+  }
+
+  async getRange(key: string, { offset, length }: BlobRange): Promise<Uint8Array | undefined> {
+    return await failUnlessMissing(async () =>
+      readAll(await this.#client.getPartialObject(this.#bucket, key, offset, length)),
+    );
   }
 
   async stat(key: string): Promise<BlobInfo | undefined> {
@@ -171,6 +174,12 @@ export class S3Client {
     this.#closing.abort();
     this.#transport.close();
   }
+}
+
+async function readAll(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }
 
 async function fail<T>(run: () => Promise<T>): Promise<T> {

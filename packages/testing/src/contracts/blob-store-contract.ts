@@ -96,6 +96,23 @@ function defineReadsAndWrites(given: Given): void {
     expect(await store.stat(`${at}/a.png`)).toMatchObject({ key: `${at}/a.png`, sizeBytes: size });
   });
 
+  test("gives part of a blob, up to its end, and undefined where nothing stands", async () => {
+    const { store, at } = given();
+    const bytes = randomBytes(100_000);
+    await store.put(`${at}/a`, bytes, png);
+
+    for (const [offset, length] of [
+      [0, 1],
+      [1, 70_000],
+      [99_999, 1],
+      [60_000, 90_000],
+    ] as const) {
+      const part = await store.getRange(`${at}/a`, { offset, length });
+      expect(isSame(part, bytes.subarray(offset, offset + length))).toBe(true);
+    }
+    expect(await store.getRange(`${at}/none`, { offset: 0, length: 5 })).toBeUndefined();
+  });
+
   test("says when a blob was stored, to the second", async () => {
     const { store, at } = given();
     const before = Date.now();
@@ -293,6 +310,7 @@ function defineKeys(given: Given): void {
       () => store.put(key, new Uint8Array([1]), png),
       () => store.create(key, new Uint8Array([1]), png),
       () => store.get(key),
+      () => store.getRange(key, { offset: 0, length: 1 }),
       () => store.stat(key),
       () => store.remove(key),
       () => store.url(key, 60),
@@ -338,6 +356,7 @@ function defineTrouble(given: Given, brokenStore: () => BlobStore): void {
       () => broken.put("a", new Uint8Array([1]), png),
       () => broken.create("a", new Uint8Array([1]), png),
       () => broken.get("a"),
+      () => broken.getRange("a", { offset: 0, length: 1 }),
       () => broken.stat("a"),
       () => broken.remove("a"),
       () => collect(broken.list("")),
