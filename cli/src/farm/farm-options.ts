@@ -24,6 +24,11 @@ export interface RunningServices {
   stop(): Promise<void>;
 }
 
+/** Where workers keep adapters, unless the user says: beside the logs, shared by all of them. */
+export function loraSettings(env: Env, dataDir: string): Env {
+  return env["WORKER_LORA_DIR"] === undefined ? { WORKER_LORA_DIR: join(dataDir, "loras") } : {};
+}
+
 /** Settings of the store that services read: the user's S3, or a folder beside the logs. */
 export function storeSettings(env: Env, dataDir: string): Env {
   return env["S3_ENDPOINT"] === undefined ? { BLOBS_DIR: join(dataDir, "blobs") } : {};

@@ -1,7 +1,12 @@
 /** The services of a local farm as child processes over a real NATS server. */
 import { join } from "node:path";
 import type { Env } from "@zfarm/runtime";
-import { type LocalFarmOptions, type RunningServices, storeSettings } from "./farm-options.ts";
+import {
+  type LocalFarmOptions,
+  loraSettings,
+  type RunningServices,
+  storeSettings,
+} from "./farm-options.ts";
 import { freePort } from "./free-port.ts";
 import { createServiceProcess } from "./service-process.ts";
 import type { SupervisedProcess } from "./supervised-process.ts";
@@ -30,6 +35,7 @@ export async function startServiceProcesses(
     create("gpu-worker", `worker-${index + 1}`, {
       WORKER_ID: `worker-${index + 1}`,
       MODEL_DIR: options.modelDir,
+      ...loraSettings(options.env, options.dataDir),
     }),
   );
 

@@ -5,13 +5,23 @@ import { readGatewayConfig, wireGateway } from "@zfarm/gateway";
 import { readGpuWorkerConfig, wireGpuWorker } from "@zfarm/gpu-worker";
 import { type App, EnvReader, type RunningApp, startApp } from "@zfarm/runtime";
 import { readSchedulerConfig, wireScheduler } from "@zfarm/scheduler";
-import { type LocalFarmOptions, type RunningServices, storeSettings } from "./farm-options.ts";
+import {
+  type LocalFarmOptions,
+  loraSettings,
+  type RunningServices,
+  storeSettings,
+} from "./farm-options.ts";
 import { freePort } from "./free-port.ts";
 
 export async function startServicesInProcess(options: LocalFarmOptions): Promise<RunningServices> {
   const port = options.port === 0 ? await freePort() : options.port;
   const broker = createMemoryBroker();
-  const env = { ...options.env, ...storeSettings(options.env, options.dataDir) };
+  const { dataDir } = options;
+  const settings = {
+    ...storeSettings(options.env, dataDir),
+    ...loraSettings(options.env, dataDir),
+  };
+  const env = { ...options.env, ...settings };
   const blobs = await openBlobs(env, options);
   const start = (name: string, wire: (app: App) => Promise<unknown>): RunningApp =>
     startApp({

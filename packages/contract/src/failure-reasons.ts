@@ -55,6 +55,14 @@ export const failureReasons = {
   JOB_FAILURE_BUDGET: { blame: SHARED, spendsAttempt: false, retry: false, code: "TASK_FAILED" },
   /** The object store did not take the picture. */
   UPLOAD_FAILED: { blame: SHARED, spendsAttempt: false, retry: true, code: "TASK_FAILED" },
+  /** The object store did not give the adapter's file. */
+  LORA_UNAVAILABLE: { blame: SHARED, spendsAttempt: false, retry: true, code: "TASK_FAILED" },
+  /** The adapter's file is not in the object store, which is asked by every worker alike. */
+  LORA_MISSING: { blame: SHARED, spendsAttempt: false, retry: false, code: "OBJECT_MISSING" },
+  /** What the store holds under the adapter's name is another file, fetched twice. */
+  LORA_CORRUPT: { blame: SHARED, spendsAttempt: false, retry: false, code: "OBJECT_CORRUPT" },
+  /** The worker could not hold the adapter: too little room, a broken disk. */
+  LORA_NOT_HELD: { blame: WORKER, spendsAttempt: true, retry: true, code: "TASK_FAILED" },
   /** Workers handed the task back more often than `limits.handBacksMax`. */
   HANDED_BACK: { blame: SHARED, spendsAttempt: true, retry: true, code: "TASK_FAILED" },
   /** Nobody could start it in time. */

@@ -3,7 +3,13 @@
  * store, its failure to the leader. Each attempt ends exactly once, with one wide log line.
  */
 import type { Broker } from "@zfarm/broker";
-import { describeFailure, FarmError, type Lease, type TaskFailure } from "@zfarm/contract";
+import {
+  describeFailure,
+  FarmError,
+  type Lease,
+  type LoraRef,
+  type TaskFailure,
+} from "@zfarm/contract";
 import type { Clock, Log } from "@zfarm/runtime";
 import { type Delivery, type DeliveryNeeds, deliver } from "./delivery.ts";
 import { HeldTask } from "./domain/held-tasks.ts";
@@ -11,11 +17,13 @@ import type { RenderTask, TaskStep } from "./engine/protocol.ts";
 import type { EngineEnd, EngineProcess, RenderHandlers } from "./engine-process.ts";
 import { type AttemptEnd, observeStages, type WorkerMetrics } from "./metrics.ts";
 import { retry } from "./retry.ts";
+import type { LoraHold, LoraShelf } from "./shelf/lora-shelf.ts";
 import type { WorkerState } from "./worker-state.ts";
 
 export interface AttemptRunnerNeeds {
   readonly state: WorkerState;
   readonly engine: Pick<EngineProcess, "render" | "cancel">;
+  readonly shelf: Pick<LoraShelf, "note" | "hold" | "isReady" | "bring" | "release" | "prewarm">;
   readonly broker: Pick<Broker, "link" | "progress">;
   readonly delivery: DeliveryNeeds;
   readonly clock: Clock;
@@ -36,17 +44,29 @@ export class AttemptRunner implements RenderHandlers {
     this.#needs = needs;
   }
 
-  /** Takes the leases of one grant and gives them to the engine as one batch. */
+  /**
+   * Takes the leases of one grant and gives them to the engine as one batch; those whose adapters
+   * are not there yet follow when they are, and hold up nobody.
+   */
   begin(leases: readonly Lease[]): void {
-    const { state, engine, clock } = this.#needs;
+    const { state, engine, shelf, clock } = this.#needs;
     const tasks: RenderTask[] = [];
+    shelf.note(leases.map(({ spec }) => spec?.stack?.adapters ?? []));
     for (const lease of leases) {
       const held = this.#hold(lease, clock.now());
-      if (held !== undefined) tasks.push(toRenderTask(held));
+      if (held === undefined) continue;
+      const isReady = this.#holdAdapters(held);
+      if (isReady) tasks.push(toRenderTask(held));
     }
     this.#changed();
     if (tasks.length > 0) engine.render(tasks, this);
     state.bell.ring();
+  }
+
+  /** Fetches an adapter for a task that will come. */
+  prewarm(lora: LoraRef): void {
+    // Not waited for when the worker ends: nothing depends on it.
+    this.#needs.shelf.prewarm(lora).catch(this.#needs.fail);
   }
 
   /** The task has an outcome: its work stops and nothing is published or reported. */
@@ -130,6 +150,37 @@ export class AttemptRunner implements RenderHandlers {
     }
     state.held.add(held);
     return held;
+  }
+
+  /** Whether the engine has the adapters of a task; where not, they are brought. */
+  #holdAdapters(held: HeldTask): boolean {
+    if (held.adapters.length === 0) return true;
+    const { shelf } = this.#needs;
+    const hold = shelf.hold(held.adapters);
+    // Whatever ends the task lets go of them.
+    held.abandoned.signal.addEventListener("abort", () => shelf.release(hold), { once: true });
+    if (shelf.isReady(hold)) return true;
+    held.phase = "loading";
+    this.#track(this.#bring(held, hold));
+    return false;
+  }
+
+  async #bring(held: HeldTask, hold: LoraHold): Promise<void> {
+    const { engine, shelf } = this.#needs;
+    const brought = await shelf.bring(hold);
+    if (held.abandoned.signal.aborted) return;
+    if (brought.kind === "failed") {
+      held.phase = "delivering";
+      this.#changed();
+      await this.#failAttempt(held, brought.failure);
+    } else if (shelf.isReady(hold)) {
+      held.phase = "waiting";
+      this.#changed();
+      engine.render([toRenderTask(held)], this);
+    } else {
+      // The engine ended meanwhile; nobody can say that the task was to blame.
+      this.handBack(held);
+    }
   }
 
   async #deliver(held: HeldTask, end: EngineEnd & { kind: "finished" }): Promise<void> {

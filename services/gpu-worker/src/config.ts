@@ -1,6 +1,7 @@
 /** The worker's part of the environment. */
 import { randomBytes } from "node:crypto";
-import { hostname } from "node:os";
+import { hostname, tmpdir, totalmem, userInfo } from "node:os";
+import { join } from "node:path";
 import { type Durability, readDurability } from "@zfarm/broker";
 import {
   defaultPool,
@@ -23,14 +24,30 @@ export interface GpuWorkerConfig {
   /** Tasks in the engine at once, and so the largest batch. */
   readonly slots: number;
   readonly modelDir: string;
+  readonly loras: LoraConfig;
   readonly durability: Durability;
   /** Program of the engine process; absent: the engine over @zfarm/zimage. */
   readonly engineEntry?: URL;
 }
 
+/** Where adapters are kept on this machine, and how much of them. */
+export interface LoraConfig {
+  /** Workers of one machine may share it. */
+  readonly folder: string;
+  readonly diskBytes: number;
+  /** Of the engine's memory. */
+  readonly ramBytes: number;
+  /** Sum of the ranks of one batch. */
+  readonly ranks: number;
+}
+
 /** Slots of a worker that does not say: enough to batch, few enough not to hoard. */
 const slotsDefault = 4;
 const threadsMax = 256;
+/** A small machine needs its memory for the model: adapters get so much of it at most. */
+const ramShareDefault = 8;
+/** One adapter of the smallest rank. */
+const ranksMin = 16;
 
 /** All problems at once, as ConfigError. */
 export function readGpuWorkerConfig(env: Env): GpuWorkerConfig {
@@ -54,8 +71,35 @@ export function readGpuWorker(reader: EnvReader): GpuWorkerConfig {
       max: limits.batchTasksMax,
     }),
     modelDir: reader.text("MODEL_DIR"),
+    loras: readLoras(reader),
     durability: readDurability(reader),
   };
+}
+
+function readLoras(reader: EnvReader): LoraConfig {
+  return {
+    folder: reader.text("WORKER_LORA_DIR", { default: defaultLoraFolder() }),
+    diskBytes: reader.integer("WORKER_LORA_DISK_BYTES", {
+      default: limits.loraDiskBytesDefault,
+      min: limits.loraPieceBytes,
+      max: limits.loraDiskBytesMax,
+    }),
+    ramBytes: reader.integer("WORKER_LORA_RAM_BYTES", {
+      default: Math.min(limits.loraRamBytesDefault, Math.floor(totalmem() / ramShareDefault)),
+      min: limits.loraPieceBytes,
+      max: limits.loraRamBytesMax,
+    }),
+    ranks: reader.integer("WORKER_LORA_RANKS", {
+      default: limits.loraRanksDefault,
+      min: ranksMin,
+      max: limits.loraRanksMax,
+    }),
+  };
+}
+
+/** A folder of the user's own: another user's could not be written. */
+function defaultLoraFolder(): string {
+  return join(tmpdir(), `zfarm-loras-${userInfo().uid}`);
 }
 
 function readName<Name>(

@@ -7,7 +7,7 @@ import type { WorkerState } from "./worker-state.ts";
 
 export interface ControlNeeds {
   readonly state: WorkerState;
-  readonly runner: Pick<AttemptRunner, "cancel" | "handBack">;
+  readonly runner: Pick<AttemptRunner, "cancel" | "handBack" | "prewarm">;
   readonly log: Log;
   readonly metrics: WorkerMetrics;
 }
@@ -30,7 +30,9 @@ export function obeyControl(needs: ControlNeeds, control: Control): void {
     case "drain":
       log.info({}, "leader asked to drain");
       state.drain();
-      for (const held of state.held.all()) if (held.phase === "waiting") runner.handBack(held);
+      for (const held of state.held.all()) {
+        if (held.phase === "waiting" || held.phase === "loading") runner.handBack(held);
+      }
       return;
     case "announce":
       state.meetLeader(epoch, shard);
@@ -39,8 +41,7 @@ export function obeyControl(needs: ControlNeeds, control: Control): void {
       if (state.resume()) log.info({}, "leader ended the drain");
       return;
     case "prewarm":
-      // It fetches no adapters yet; the leader loses nothing but time by that.
-      log.debug({}, "adapter to prewarm is ignored");
+      if (control.command.value.lora !== undefined) runner.prewarm(control.command.value.lora);
       return;
     case undefined:
       log.warn({}, "command of an unknown kind is ignored");

@@ -7,6 +7,7 @@ import { describeEpochs } from "./control.ts";
 import { chooseHandBacks } from "./domain/drain-plan.ts";
 import { ShardRound } from "./domain/shard-round.ts";
 import type { WorkerMetrics } from "./metrics.ts";
+import type { LoraShelf } from "./shelf/lora-shelf.ts";
 import type { WorkerState } from "./worker-state.ts";
 
 export interface TaskLoopNeeds {
@@ -15,6 +16,7 @@ export interface TaskLoopNeeds {
   /** Parts of the farm with a leader each. */
   readonly shards: number;
   readonly engine: { problem(): string | undefined };
+  readonly shelf: Pick<LoraShelf, "report">;
   readonly runner: Pick<AttemptRunner, "begin" | "handBack" | "settle">;
   readonly clock: Clock;
   readonly log: Log;
@@ -100,13 +102,14 @@ async function askForWork(
   needs: TaskLoopNeeds,
   { stop, giveUp, outdated, shard, holdMs }: Ask,
 ): Promise<WorkGrant | undefined> {
-  const { state, link, log } = needs;
+  const { state, link, shelf, log } = needs;
   const request = {
     worker: state.worker,
     pool: state.pool,
     epochSeen: state.epochs.seen(shard),
     slotsFree: Math.min(state.slotsFree, limits.batchTasksMax),
     running: state.held.leased(),
+    shelf: shelf.report(),
     ...(holdMs === undefined ? {} : { holdMs }),
   };
   try {

@@ -11,6 +11,7 @@ import { EngineProcess } from "./engine-process.ts";
 import { runHeartbeat } from "./heartbeat.ts";
 import { createMetrics, type WorkerMetrics } from "./metrics.ts";
 import { retry } from "./retry.ts";
+import { deviceBytesOf, openShelf } from "./shelf/open-shelf.ts";
 import { runTaskLoop } from "./task-loop.ts";
 import { WorkerState } from "./worker-state.ts";
 
@@ -35,7 +36,12 @@ export async function wireGpuWorker(
   const metrics = createMetrics(app.registry);
   const state = new WorkerState(config);
   const run = { lastStepMs: 0 };
-  const engine = createEngine({ app, config, state, metrics, run });
+  const onChange = (): void => {
+    if (engine.problem() !== undefined) shelf.loseEngine();
+    state.bell.ring();
+  };
+  const engine = createEngine({ app, config, metrics, run, onChange });
+  const shelf = await openShelf({ app, config: config.loras, blobs, engine, log });
   const info = await app.open("engine", engine.start(app.stop), () => engine.close());
   log.info({ model: info.name, model_digest: info.digest }, "model is loaded");
   await announcePool({ app, config, broker, info });
@@ -46,6 +52,7 @@ export async function wireGpuWorker(
   const runner = new AttemptRunner({
     state,
     engine,
+    shelf,
     broker,
     delivery: { ...delivery, worker: config.worker },
     clock,
@@ -72,7 +79,18 @@ export async function wireGpuWorker(
   const lastStepMs = (): number => run.lastStepMs;
   app.spawn("tasks", (stop) =>
     runTaskLoop(
-      { state, link, shards: broker.shards, engine, runner, clock, log, metrics, lastStepMs },
+      {
+        state,
+        link,
+        shards: broker.shards,
+        engine,
+        shelf,
+        runner,
+        clock,
+        log,
+        metrics,
+        lastStepMs,
+      },
       stop,
     ).finally(() => drained.abort()),
   );
@@ -82,17 +100,19 @@ export async function wireGpuWorker(
 function createEngine(parts: {
   readonly app: App;
   readonly config: GpuWorkerConfig;
-  readonly state: WorkerState;
   readonly metrics: WorkerMetrics;
   readonly run: { lastStepMs: number };
+  readonly onChange: () => void;
 }): EngineProcess {
-  const { app, config, state, metrics, run } = parts;
+  const { app, config, metrics, run, onChange } = parts;
   const { modelDir, device, threads, slots: batchMax, engineEntry } = config;
+  const loraJoinBytes = deviceBytesOf(config.loras);
+  const settings = { modelDir, device, batchMax, loraJoinBytes };
   return new EngineProcess({
-    settings: { modelDir, device, batchMax, ...(threads === undefined ? {} : { threads }) },
+    settings: threads === undefined ? settings : { ...settings, threads },
     clock: app.clock,
     log: app.log.child({ part: "engine" }),
-    onChange: () => state.bell.ring(),
+    onChange,
     onRestart: () => metrics.engineRestartsTotal.inc(),
     onRun: ({ stepMs, batchTasks }) => {
       run.lastStepMs = stepMs;

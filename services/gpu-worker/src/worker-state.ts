@@ -79,9 +79,13 @@ export class WorkerState {
     if (shard === asking.shard && epoch > asking.epochSeen) asking.outdated.abort();
   }
 
-  /** Tasks that could begin now. None while too many pictures wait for the store. */
+  /**
+   * Tasks that could begin now. None while too many pictures wait for the store, or as many tasks
+   * as there are slots for their adapters.
+   */
   get slotsFree(): number {
-    if (this.isDraining || this.held.countDelivering() >= limits.deliveriesMax) return 0;
+    if (this.isDraining || this.held.count("delivering") >= limits.deliveriesMax) return 0;
+    if (this.held.count("loading") >= this.slots) return 0;
     return Math.max(0, this.slots - this.held.countInEngine());
   }
 

@@ -8,6 +8,7 @@ import {
   type ImageSpec,
   type JobId,
   type Lease,
+  type LoraRef,
   limits,
   type Progress,
   type WorkerId,
@@ -75,6 +76,11 @@ export class ScriptedLeader {
     this.#broker.link.control(workerUnderTest, { epoch, command });
   }
 
+  prewarm(lora: LoraRef, epoch = 1n): void {
+    const command = { $case: "prewarm", value: { lora } } as const;
+    this.#broker.link.control(workerUnderTest, { epoch, command });
+  }
+
   /** Says that it leads. */
   announce(epoch: bigint): void {
     const command = { $case: "announce", value: {} } as const;
@@ -106,9 +112,9 @@ export class ScriptedLeader {
 /** A lease of task `index` of the one job; what is set matters to the test. */
 export function createLease(
   index: number,
-  values: Partial<ImageSpec> & { readonly fence?: bigint } = {},
+  values: Partial<ImageSpec> & { readonly fence?: bigint; readonly stack?: LoraRef[] } = {},
 ): Lease {
-  const { fence = 100n + BigInt(index), ...image } = values;
+  const { fence = 100n + BigInt(index), stack, ...image } = values;
   return {
     fence,
     attempt: 1,
@@ -127,6 +133,7 @@ export function createLease(
         ...image,
       },
       createTime: new Date(Date.now() - 1_000),
+      ...(stack === undefined ? {} : { stack: { adapters: stack } }),
     },
   };
 }

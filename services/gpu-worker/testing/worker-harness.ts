@@ -1,8 +1,12 @@
 /** A whole worker over the stub engine, the memory broker and a memory store, in one process. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type BlobStore, createMemoryBlobStore } from "@zfarm/blobs";
 import { type Broker, createMemoryFarm } from "@zfarm/broker";
 import { defaultPool, defaultProject, type Outcome } from "@zfarm/contract";
 import { type RunningApp, silentLog, startApp } from "@zfarm/runtime";
+import type { LoraConfig } from "../src/config.ts";
 import { type WiredGpuWorker, wireGpuWorker } from "../src/index.ts";
 import { stubEngine } from "./engine-harness.ts";
 import { job, ScriptedLeader, workerUnderTest } from "./scripted-leader.ts";
@@ -24,12 +28,17 @@ export interface WorkerUnderTest {
 interface WorkerOptions {
   readonly slots?: number;
   readonly durability?: "stream" | "manifest";
+  readonly loras?: Partial<LoraConfig>;
+  /** Puts something between the worker and its store. */
+  readonly wrapBlobs?: (blobs: BlobStore) => BlobStore;
   /** Puts something between the worker and its broker. */
   readonly wrapBroker?: (broker: Broker) => Broker;
 }
 
 export async function startWorker(options: WorkerOptions = {}): Promise<WorkerUnderTest> {
   const { slots = 4, durability = "stream", wrapBroker = (broker) => broker } = options;
+  const { wrapBlobs = (blobs) => blobs } = options;
+  const folder = await mkdtemp(join(tmpdir(), "zfarm-shelf-"));
   const farm = createMemoryFarm();
   const broker = farm.connect();
   const leader = await ScriptedLeader.start(broker);
@@ -42,6 +51,7 @@ export async function startWorker(options: WorkerOptions = {}): Promise<WorkerUn
     threads: 1,
     slots,
     modelDir: "stub",
+    loras: { folder, diskBytes: 1_000_000, ramBytes: 1_000_000, ranks: 128, ...options.loras },
     durability,
     engineEntry: stubEngine.entry,
   };
@@ -49,7 +59,8 @@ export async function startWorker(options: WorkerOptions = {}): Promise<WorkerUn
     name: "gpu-worker",
     log: silentLog,
     wire: async (parts) => {
-      const needs = { broker: wrapBroker(farm.connect()), blobs };
+      await parts.open("folder", Promise.resolve(folder), () => rm(folder, { recursive: true }));
+      const needs = { broker: wrapBroker(farm.connect()), blobs: wrapBlobs(blobs) };
       wired.resolve(await wireGpuWorker(parts, config, needs));
     },
   });

@@ -21,6 +21,7 @@ export function chooseHandBacks(held: readonly HeldTask[], bounds: DrainBounds):
 
 function canFinish(task: HeldTask, { graceMs, stepMs }: DrainBounds): boolean {
   switch (task.phase) {
+    case "loading":
     case "waiting":
       return false;
     case "delivering":

@@ -13,10 +13,11 @@ import {
 } from "@zfarm/contract";
 
 /**
- * waiting: given to the engine, not begun. rendering: the engine works on it. delivering: its
+ * loading: its adapters are on their way; it takes no slot. waiting: given to the engine, not
+ * begun. rendering: the engine works on it. delivering: its
  * last denoise step is done or it failed; it no longer takes a slot.
  */
-export type HeldPhase = "waiting" | "rendering" | "delivering";
+export type HeldPhase = "loading" | "waiting" | "rendering" | "delivering";
 
 export class HeldTask {
   /** Names the attempt towards the engine: unique even where a task is leased again. */
@@ -108,10 +109,10 @@ export class HeldTasks {
 
   /** Tasks that the engine has or is about to have. */
   countInEngine(): number {
-    return this.all().filter((held) => held.phase !== "delivering").length;
+    return this.all().filter(({ phase }) => phase === "waiting" || phase === "rendering").length;
   }
 
-  countDelivering(): number {
-    return this.size - this.countInEngine();
+  count(phase: HeldPhase): number {
+    return this.all().filter((held) => held.phase === phase).length;
   }
 }

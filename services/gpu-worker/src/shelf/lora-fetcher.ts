@@ -1,0 +1,127 @@
+/**
+ * Brings adapters from the object store to the disk: one fetch for each digest at a time, a few at
+ * once, piece by piece, so that a broken connection costs one piece. What arrives is held to its
+ * digest before anyone sees it.
+ */
+import { createHash } from "node:crypto";
+import { open } from "node:fs/promises";
+import type { BlobStore } from "@zfarm/blobs";
+import { FarmError, limits } from "@zfarm/contract";
+import type { Clock } from "@zfarm/runtime";
+import { retry } from "../retry.ts";
+import type { LoraFolder } from "./lora-folder.ts";
+import { Turns } from "./turns.ts";
+
+export interface LoraFetcherNeeds {
+  readonly folder: LoraFolder;
+  readonly blobs: Pick<BlobStore, "stat" | "getRange">;
+  readonly clock: Clock;
+  /** Aborts when the worker ends: what did not work is not tried again. */
+  readonly stop: AbortSignal;
+  /** Whether some task needs the adapter now: it must not leave the disk for another one. */
+  readonly isNeeded: (digest: string) => boolean;
+}
+
+export type LoraFetch =
+  | { readonly kind: "there"; readonly path: string; readonly from: "disk" | "store" }
+  | { readonly kind: "missing" | "corrupt" | "unavailable" | "not-held"; readonly message: string };
+
+interface Written {
+  readonly isWhole: boolean;
+  /** The digest of what arrived; undefined where the object went meanwhile. */
+  readonly got: string | undefined;
+}
+
+/** Where the store keeps an adapter's file. */
+export function loraObjectKey(digest: string): string {
+  return `loras/${digest}.safetensors`;
+}
+
+/** A file of another content is fetched once more: it may have been broken on its way. */
+const fetchesMax = 2;
+
+export class LoraFetcher {
+  readonly #needs: LoraFetcherNeeds;
+  readonly #turns = new Turns(limits.loraFetchesMax);
+  readonly #underWay = new Map<string, Promise<LoraFetch>>();
+
+  constructor(needs: LoraFetcherNeeds) {
+    this.#needs = needs;
+  }
+
+  /** The adapter on the disk, from there or from the store. Who asks for one on its way waits. */
+  async fetch(digest: string): Promise<LoraFetch> {
+    const underWay = this.#underWay.get(digest);
+    if (underWay !== undefined) return await underWay;
+    const fetching = this.#fetch(digest).finally(() => this.#underWay.delete(digest));
+    this.#underWay.set(digest, fetching);
+    return await fetching;
+  }
+
+  async #fetch(digest: string): Promise<LoraFetch> {
+    try {
+      const path = await this.#needs.folder.use(digest);
+      if (path !== undefined) return { kind: "there", path, from: "disk" };
+      return await this.#turns.run(() => this.#download(digest));
+    } catch (error) {
+      if (error instanceof FarmError) return { kind: "unavailable", message: error.message };
+      const message = error instanceof Error ? error.message : String(error);
+      return { kind: "not-held", message: `the disk of this worker: ${message}` };
+    }
+  }
+
+  async #download(digest: string): Promise<LoraFetch> {
+    const { folder, blobs, isNeeded } = this.#needs;
+    const key = loraObjectKey(digest);
+    const info = await this.#retry(() => blobs.stat(key));
+    if (info === undefined) return missing(key);
+    const file = { digest, bytes: info.sizeBytes };
+    let got = "";
+    for (let count = 0; count < fetchesMax; count += 1) {
+      const write = (draft: string): Promise<Written> => this.#write(draft, file);
+      const written = await folder.add(file, { isNeeded, write });
+      if (written === undefined) {
+        const message = `${file.bytes} bytes do not fit on the disk of this worker`;
+        return { kind: "not-held", message };
+      }
+      if (written.isWhole) return { kind: "there", path: folder.path(digest), from: "store" };
+      if (written.got === undefined) return missing(key);
+      got = written.got;
+    }
+    return { kind: "corrupt", message: `${key} has the content of ${got}` };
+  }
+
+  async #write(
+    draft: string,
+    { digest, bytes }: { readonly digest: string; readonly bytes: number },
+  ): Promise<Written> {
+    const key = loraObjectKey(digest);
+    const hash = createHash("sha256");
+    const file = await open(draft, "wx");
+    try {
+      for (let offset = 0; offset < bytes; ) {
+        if (this.#needs.stop.aborted) throw new FarmError("DRAINING", "the worker ends");
+        const range = { offset, length: Math.min(limits.loraPieceBytes, bytes - offset) };
+        const piece = await this.#retry(() => this.#needs.blobs.getRange(key, range));
+        if (piece === undefined || piece.byteLength === 0)
+          return { isWhole: false, got: undefined };
+        hash.update(piece);
+        await file.writeFile(piece);
+        offset += piece.byteLength;
+      }
+    } finally {
+      await file.close();
+    }
+    const got = hash.digest("hex");
+    return { isWhole: got === digest, got };
+  }
+
+  #retry<T>(attempt: () => Promise<T>): Promise<T> {
+    const { clock, stop } = this.#needs;
+    return retry(attempt, { clock, stop });
+  }
+}
+
+function missing(key: string): LoraFetch {
+  return { kind: "missing", message: `the object store has no ${key}` };
+}
