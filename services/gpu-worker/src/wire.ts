@@ -141,6 +141,7 @@ async function announcePool(parts: {
     stepsDefault,
     widthDefault,
     heightDefault,
+    rankBudget: config.loras.ranks,
   };
   const retrying = { clock: app.clock, stop: app.stop };
   const standing = await retry(() => broker.pools.find(config.pool), retrying);

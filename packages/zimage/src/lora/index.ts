@@ -15,4 +15,4 @@ export { loraLimits } from "./limits.ts";
 export type { AlphaOrigin, LoraReport, Range } from "./lora-report.ts";
 export type { LoraDialect } from "./parse-key.ts";
 export type { ReadLora } from "./read-lora.ts";
-export { inspectLora, readLora } from "./read-lora.ts";
+export { digestOf, inspectLora, readLora, readLoraForRuns } from "./read-lora.ts";

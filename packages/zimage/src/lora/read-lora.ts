@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { ModelError } from "../errors.ts";
 import type { LoraAdapter, LoraFactors } from "../networks/lora-batch.ts";
+import { layOutFactors } from "../networks/lora-layout.ts";
 import type { ByteSource } from "../weights/byte-source.ts";
 import { readHeaderFrom, type SafetensorsHeader } from "../weights/safetensors-header.ts";
 import { readAdapterMetadata } from "./adapter-metadata.ts";
@@ -47,6 +48,23 @@ export async function readLora(
   const modules = new Map<string, LoraFactors>();
   const keep = (name: string, factors: LoraFactors): void => {
     modules.set(name, factors);
+  };
+  const report = await examine(source, { architecture, limits, keep });
+  return { adapter: { id: report.digest, modules }, report };
+}
+
+/**
+ * As `readLora`, with each module laid out for runs as it is read: its first step costs nothing,
+ * and no more than one module is in memory twice.
+ */
+export async function readLoraForRuns(
+  source: ByteSource,
+  architecture: LoraArchitecture,
+  limits: LoraLimits = loraLimits,
+): Promise<ReadLora> {
+  const modules = new Map<string, LoraFactors>();
+  const keep = (name: string, factors: LoraFactors): void => {
+    modules.set(name, layOutFactors(factors));
   };
   const report = await examine(source, { architecture, limits, keep });
   return { adapter: { id: report.digest, modules }, report };
@@ -99,8 +117,8 @@ async function examineTensors(
 
 const chunkBytes = 1024 * 1024;
 
-/** SHA-256 of the whole file. */
-async function digestOf(source: ByteSource): Promise<string> {
+/** SHA-256 of the whole file, in lower-case hex. */
+export async function digestOf(source: ByteSource): Promise<string> {
   const hash = createHash("sha256");
   for (let position = 0; position < source.size; position += chunkBytes) {
     const chunk = new Uint8Array(Math.min(chunkBytes, source.size - position));

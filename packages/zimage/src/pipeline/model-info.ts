@@ -1,6 +1,7 @@
 /** What a model can draw: its bounds and defaults, derived from the configuration alone. */
 import { vaeFactor } from "../config.ts";
 import { ModelError } from "../errors.ts";
+import { type LoraArchitecture, loraArchitectureOf } from "../lora/architecture.ts";
 import type { ModelDirectory } from "../model/open-model-directory.ts";
 import { stepsMax } from "../sampler/sigmas.ts";
 
@@ -21,6 +22,8 @@ export interface ModelInfo {
   readonly stepsDefault: number;
   readonly widthDefault: number;
   readonly heightDefault: number;
+  /** What adapters are checked against. */
+  readonly loraArchitecture: LoraArchitecture;
 }
 
 /** The Turbo models are distilled to 8 steps; no configuration file says so. */
@@ -62,5 +65,6 @@ export function describeModel(model: ModelDirectory): ModelInfo {
     stepsDefault,
     widthDefault: side,
     heightDefault: side,
+    loraArchitecture: loraArchitectureOf(transformer.config),
   };
 }

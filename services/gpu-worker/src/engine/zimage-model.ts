@@ -1,6 +1,7 @@
 /** Binds @zfarm/zimage to the engine's view of a model. */
 
 import { FarmError } from "@zfarm/contract";
+import { systemClock } from "@zfarm/runtime";
 import {
   type ActiveRender,
   type Caption,
@@ -10,6 +11,7 @@ import {
   openPipeline,
   ranksOf,
 } from "@zfarm/zimage";
+import { LoraReader } from "./lora-reader.ts";
 import type { Model } from "./model.ts";
 import type { EngineSettings, RenderTask } from "./protocol.ts";
 
@@ -26,12 +28,15 @@ export async function openZImageModel(
     ...(loraJoinBytes === undefined ? {} : { loraJoinBytes }),
   });
   const loras = new Map<string, LoraAdapter>();
+  const reader = new LoraReader(pipeline.info.loraArchitecture, systemClock);
   const { name: model, digest: modelDigest } = pipeline.info;
   return {
     info: pipeline.info,
     check: (task) => pipeline.check(task),
-    loadLora: async (digest) => {
-      throw new FarmError("INTERNAL", `this engine reads no adapters: ${digest}`);
+    loadLora: async (digest, path) => {
+      const { adapter, bytes } = await reader.read(digest, path);
+      loras.set(digest, adapter);
+      return bytes;
     },
     dropLora: (digest) => void loras.delete(digest),
     ranksOf: (tasks) => ranksOf(tasks.map((task) => stackOf(task, loras))),
@@ -48,7 +53,10 @@ export async function openZImageModel(
       const { prompt, seed, steps, width, height, stack: loras } = task;
       return encodePng(picture, { prompt, seed, steps, width, height, model, modelDigest, loras });
     },
-    close: () => pipeline.close(),
+    close: () => {
+      reader.close();
+      return pipeline.close();
+    },
   };
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { BlobStore } from "@zfarm/blobs";
 import {
+  defaultPool,
   FailureBlame,
   FarmError,
   type LoraRef,
@@ -83,6 +84,12 @@ describe("a worker with adapters", () => {
     expect(worker.leader.asks.at(-1)?.shelf).toMatchObject(shelf);
     expect(tierOf(worker, lora)).toBe(ShelfTier.DEVICE);
     expect(await Promise.all([usesOf(worker, "store"), usesOf(worker, "device")])).toEqual([1, 1]);
+  });
+
+  test("says to its pool how many ranks a picture may have", async () => {
+    const worker = await start({ loras: { ranks: 64 } });
+
+    expect(await worker.broker.pools.find(defaultPool)).toMatchObject({ rankBudget: 64 });
   });
 
   test("renders others, in all its slots, while an adapter is on its way", async () => {
