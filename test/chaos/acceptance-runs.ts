@@ -6,10 +6,10 @@ import type { FaultRate } from "./nemesis/plan-faults.ts";
 const farm = { workers: 8, schedulers: 2, gateways: 2, natsRestartMs: 100 };
 const killWorkers: FaultRate = { kind: "kill-worker", everyMs: 2_000, isRegular: true };
 const killNats: FaultRate = { kind: "kill-nats", everyMs: 2_000, isRegular: true };
-const killLeadersAfterMs = 5_000;
+const killLeaders: FaultRate = { kind: "kill-leader", everyMs: 5_000, isRegular: true };
 /** What a task may wait after its worker died: its lease, and three seconds. */
 const recoveryMs = limits.leaseMs + 3_000;
-/** Leadership is taken over when the lease ran out; then workers are heard for two beats. */
+/** Leadership is taken over when the lease ran out, by a standby that has heard the workers. */
 const takeoverMs = 6_000;
 
 export interface AcceptanceScale {
@@ -51,16 +51,15 @@ export function acceptanceRuns({ tasks, minutes }: AcceptanceScale): AcceptanceR
     {
       name: "leader",
       farm,
-      faults: [],
-      killLeadersAfterMs,
+      faults: [killLeaders],
       tasks,
       withinMs,
       measured: "kill-leader",
       recoveryMs,
       gapMs: takeoverMs,
       // While a takeover lasts nothing is granted, so the run is longer than its tasks alone.
-      faultsMin: Math.floor(faultsIn(killLeadersAfterMs) * 0.9),
-      faultsInFlightMin: Math.floor(faultsIn(killLeadersAfterMs) * 0.6),
+      faultsMin: Math.floor(faultsIn(killLeaders.everyMs) * 0.9),
+      faultsInFlightMin: Math.floor(faultsIn(killLeaders.everyMs) * 0.6),
     },
     {
       name: "all",

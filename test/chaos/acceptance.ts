@@ -15,7 +15,7 @@ import { type LoadReport, runLoad } from "./history/load.ts";
 import { measureGaps, measureRecovery, percentile, type Recovery } from "./history/recovery.ts";
 import { keepEvidence } from "./keep-evidence.ts";
 import { type FaultKind, type FaultRate, planFaults } from "./nemesis/plan-faults.ts";
-import { killLeadersAfter, runFaults } from "./nemesis/run-faults.ts";
+import { runFaults } from "./nemesis/run-faults.ts";
 import { createRandom } from "./random.ts";
 import { atLeast, below, exactly, type Gate, type Verdict } from "./verdict.ts";
 
@@ -23,8 +23,6 @@ export interface AcceptanceRun {
   readonly name: string;
   readonly farm: FarmOptions;
   readonly faults: readonly FaultRate[];
-  /** Every leader is killed once it has led for so long. */
-  readonly killLeadersAfterMs?: number;
   /** Tasks to ask for at most. */
   readonly tasks: number;
   /** Nothing new is asked for after this; absent: until all tasks were asked for. */
@@ -68,12 +66,7 @@ async function runOn(farm: ChaosFarm, run: AcceptanceRun, seed: string): Promise
   const startedMs = history.now();
   const faultsOver = new AbortController();
   const plan = planFaults(run.faults, run.enoughMs ?? run.withinMs, random.fork("faults"));
-  const faulting = Promise.all([
-    runFaults(farm, plan, faultsOver.signal),
-    run.killLeadersAfterMs === undefined
-      ? undefined
-      : killLeadersAfter(farm, run.killLeadersAfterMs, faultsOver.signal),
-  ]);
+  const faulting = runFaults(farm, plan, faultsOver.signal);
   const stop = AbortSignal.timeout(run.withinMs);
   const enough = run.enoughMs === undefined ? {} : { enough: AbortSignal.timeout(run.enoughMs) };
   const options = { client, history, random: random.fork("load"), lanes, tasks: run.tasks, stop };

@@ -79,6 +79,10 @@ export class BrokerModel {
     this.#restarts += 1;
   }
 
+  get restarts(): number {
+    return this.#restarts;
+  }
+
   get #isDown(): boolean {
     return this.#downUntil > this.#kernel.now;
   }
@@ -94,6 +98,11 @@ export class BrokerModel {
       this.#kernel.after(limits.leaderLeaseMs, () => this.lease.remove(put));
     }
     return put;
+  }
+
+  /** 0 where nobody holds it. */
+  get leaseRevision(): bigint {
+    return this.lease.get(leaseKey)?.revision ?? 0n;
   }
 
   dropLease(): boolean {

@@ -216,6 +216,7 @@ export class Farm {
     this.#cureAfter(forMs, () => {
       proc.isCutOut = false;
       proc.isCutIn = false;
+      proc.cuts += 1;
     });
     return true;
   }

@@ -26,6 +26,8 @@ export class Proc {
   /** Messages do not get out, or do not get in. */
   isCutOut = false;
   isCutIn = false;
+  /** Partitions that it has seen the end of. */
+  cuts = 0;
   /** What its wall clock is ahead of the true time; it may jump. */
   wallOffsetMs = 0;
   readonly backlog: SimEvent[] = [];

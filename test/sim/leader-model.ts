@@ -24,6 +24,7 @@ import type {
   SchedulerEvent,
   WorkAsked,
 } from "../../services/scheduler/src/domain/scheduler-event.ts";
+import type { EarsModel } from "./ears-model.ts";
 import { type Proc, type Routine, wait } from "./kernel.ts";
 import type { LogModel, Stored } from "./log-model.ts";
 import { SweeperModel } from "./sweeper-model.ts";
@@ -36,6 +37,15 @@ type EffectOf<Kind extends SchedulerEffect["kind"]> = Extract<SchedulerEffect, {
 /** Outcomes looked up with one request while the index is rebuilt. */
 const lookUpChunk = 16;
 
+interface Term {
+  readonly epoch: bigint;
+  readonly onEnd: (why: string) => void;
+  readonly ears: EarsModel;
+  /** By the monotonic clock of the process. */
+  readonly grantsUntil: () => number;
+  readonly quietSince: number;
+}
+
 export class LeaderModel {
   readonly proc: Proc;
   readonly epoch: bigint;
@@ -46,7 +56,7 @@ export class LeaderModel {
   /** Nothing is written after this. */
   isOver = false;
   readonly #world: World;
-  readonly #onEnd: (why: string) => void;
+  readonly #term: Term;
   readonly #asks = new Map<number, (grant: WorkGrant) => void>();
   /** Writes of one task, one after another. */
   readonly #lanes = new Map<string, Routine[]>();
@@ -58,14 +68,15 @@ export class LeaderModel {
   readonly #life: number;
   readonly #anchorMs: number;
   #decidedAt: number;
+  #grantsUntil = Number.NEGATIVE_INFINITY;
   #askCount = 0;
   #wakesAt = 0;
 
-  constructor(world: World, proc: Proc, term: { epoch: bigint; onEnd: (why: string) => void }) {
+  constructor(world: World, proc: Proc, term: Term) {
     this.#world = world;
     this.proc = proc;
     this.epoch = term.epoch;
-    this.#onEnd = term.onEnd;
+    this.#term = term;
     this.#life = proc.life;
     this.scheduler = new Scheduler(term.epoch);
     const mono = proc.mono(world.kernel.now);
@@ -87,9 +98,8 @@ export class LeaderModel {
   }
 
   begin(): void {
-    const { kernel, hearers } = this.#world;
-    hearers.add(this);
-    this.decide({ kind: "listening" });
+    const { kernel } = this.#world;
+    this.#recall();
     kernel.spawn(this.proc, this.#lead());
     kernel.timer(this.proc, limits.schedulerTickMs, () => this.#tick());
   }
@@ -111,14 +121,31 @@ export class LeaderModel {
     if (this.isOver) return;
     this.isOver = true;
     this.#close();
-    this.#onEnd(why);
+    this.#term.onEnd(why);
   }
 
   hear(heartbeat: Heartbeat, pool: PoolId): void {
-    const { worker: info, running } = heartbeat;
-    if (info === undefined) return;
-    const worker = info.name.slice("workers/".length) as WorkerId;
-    this.decide({ kind: "beat-heard", worker, pool, info, running });
+    const event = readBeat(heartbeat, pool);
+    if (event !== undefined) this.decide(event);
+  }
+
+  /** The core's time from which on it may grant nothing more. */
+  get grantsUntil(): number {
+    return this.#anchorMs + this.#grantsUntil;
+  }
+
+  /** What was heard before the term, at the times it was heard. */
+  #recall(): void {
+    const now = this.#decidedAt;
+    const { from, beats } = this.#term.ears.recall(this.#term.quietSince);
+    this.#decidedAt = from;
+    this.#step({ kind: "listening" });
+    for (const { heartbeat, pool, heardAt } of beats) {
+      const event = readBeat(heartbeat, pool);
+      this.#decidedAt = heardAt;
+      if (event !== undefined) this.#step(event);
+    }
+    this.#decidedAt = now;
   }
 
   takeAsk(request: Omit<WorkAsked, "ask" | "kind">, respond: (grant: WorkGrant) => void): void {
@@ -135,6 +162,15 @@ export class LeaderModel {
 
   decide(event: SchedulerEvent): void {
     if (this.isEnded || this.#hasFrozen()) return;
+    const until = this.#term.grantsUntil();
+    if (until !== this.#grantsUntil) {
+      this.#grantsUntil = until;
+      this.#step({ kind: "lease-renewed", grantsUntil: this.grantsUntil });
+    }
+    this.#step(event);
+  }
+
+  #step(event: SchedulerEvent): void {
     const effects = this.#think(event);
     this.ledger.check(event, effects);
     for (const effect of effects) this.#apply(effect);
@@ -322,7 +358,6 @@ export class LeaderModel {
 
   #close(): void {
     this.isEnded = true;
-    this.#world.hearers.delete(this);
     this.#world.servers.delete(this);
     for (const follower of this.#followers) follower.isStopped = true;
   }
@@ -455,4 +490,10 @@ export class LeaderModel {
   #isForeign(): boolean {
     return this.#life !== this.proc.life || this.#world.oracle.newestEpoch > this.epoch;
   }
+}
+
+function readBeat({ worker: info, running }: Heartbeat, pool: PoolId): SchedulerEvent | undefined {
+  if (info === undefined) return undefined;
+  const worker = info.name.slice("workers/".length) as WorkerId;
+  return { kind: "beat-heard", worker, pool, info, running };
 }

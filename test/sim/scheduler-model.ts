@@ -2,7 +2,8 @@
  * A scheduler process: stands by for the lease of leadership, leads a term, stands by again.
  * Mirrors services/scheduler/src/lead-loop.ts and packages/broker/src/leadership.ts.
  */
-import { limits } from "@zfarm/contract";
+import { type Heartbeat, limits, type PoolId } from "@zfarm/contract";
+import { EarsModel } from "./ears-model.ts";
 import { Proc, type Routine } from "./kernel.ts";
 import { LeaderModel } from "./leader-model.ts";
 import type { World } from "./world.ts";
@@ -11,18 +12,28 @@ export class SchedulerModel {
   readonly proc: Proc;
   term: LeaderModel | undefined = undefined;
   readonly #world: World;
+  #ears: EarsModel;
   #terms = 0;
   #revision = 0n;
-  #heldUntil = 0;
+  /** When the newest renewal that succeeded was sent, by its monotonic clock. */
+  #renewedAt = 0;
 
   constructor(world: World, index: number) {
     this.#world = world;
     this.proc = new Proc(`scheduler-${index}`, world.case.seed);
+    this.#ears = new EarsModel(world, this.proc);
+    world.hearers.add(this);
   }
 
   start(): void {
     this.proc.isUp = true;
+    this.#ears = new EarsModel(this.#world, this.proc);
     this.#world.kernel.spawn(this.proc, this.#standBy(0));
+  }
+
+  hear(heartbeat: Heartbeat, pool: PoolId): void {
+    this.#ears.hear(heartbeat, pool);
+    this.term?.hear(heartbeat, pool);
   }
 
   /** SIGKILL; comes back after a while. */
@@ -59,19 +70,26 @@ export class SchedulerModel {
     if (failures > 0) yield* kernel.sleep(proc, proc.rand.below(100 * 2 ** failures));
     this.#terms += 1;
     const holder = `${proc.name}/${proc.life}/${this.#terms}`;
+    const seen = { revision: 0n, at: Number.POSITIVE_INFINITY };
     for (;;) {
       const sentAt = proc.mono(kernel.now);
-      const epoch = yield* broker.call(proc, () => broker.putLease(holder, 0n));
-      if (epoch !== undefined && epoch !== "conflict") {
-        this.#heldUntil = sentAt + limits.leaderLeaseMs;
-        this.#lead(epoch, holder);
+      const held = yield* broker.call(proc, () => broker.leaseRevision);
+      if (held !== undefined && held !== 0n && held !== seen.revision) {
+        Object.assign(seen, { revision: held, at: proc.mono(kernel.now) });
+      }
+      const isFree = held === 0n;
+      const put = isFree ? yield* broker.call(proc, () => broker.putLease(holder, 0n)) : undefined;
+      if (put !== undefined && put !== "conflict") {
+        this.#renewedAt = sentAt;
+        const now = proc.mono(kernel.now);
+        this.#lead(put, holder, Math.min(seen.at + limits.leaderGrantsMs, now));
         return;
       }
       yield* kernel.sleep(proc, limits.leaderRetryMs);
     }
   }
 
-  #lead(epoch: bigint, holder: string): void {
+  #lead(epoch: bigint, holder: string, quietSince: number): void {
     const { kernel, oracle } = this.#world;
     this.#revision = epoch;
     oracle.newTerm(epoch);
@@ -83,6 +101,9 @@ export class SchedulerModel {
     const term = new LeaderModel(this.#world, this.proc, {
       epoch,
       onEnd,
+      ears: this.#ears,
+      grantsUntil: () => this.#renewedAt + limits.leaderGrantsMs,
+      quietSince,
     });
     this.term = term;
     term.begin();
@@ -102,7 +123,7 @@ export class SchedulerModel {
       if (put === undefined) continue;
       if (put === "conflict") return term.end("another holds the lease");
       this.#revision = put;
-      this.#heldUntil = sentAt + limits.leaderLeaseMs;
+      this.#renewedAt = sentAt;
     }
   }
 
@@ -110,7 +131,7 @@ export class SchedulerModel {
   *#watch(term: LeaderModel): Routine {
     const { kernel } = this.#world;
     for (;;) {
-      const leftMs = this.#heldUntil - this.proc.mono(kernel.now);
+      const leftMs = this.#renewedAt + limits.leaderLeaseMs - this.proc.mono(kernel.now);
       if (term.isOver) return;
       if (leftMs <= 0) return term.end("not renewed in time");
       yield* kernel.sleep(this.proc, leftMs);

@@ -152,6 +152,7 @@ export class TermLedger {
         this.#over.add(event.leased.fence);
         return;
       case "task-rewritten":
+      case "lease-renewed":
       case "listening":
       case "tick":
         return;
@@ -259,6 +260,9 @@ export class TermLedger {
     const { slots, worker } = this.#closeAsk(grant.ask);
     this.#oracle.mark(`grant/${grant.reason}`);
     if (!this.#isRebuilt) this.#fail("I1", "a grant before the index was rebuilt");
+    if (this.#leader.now >= this.#leader.grantsUntil) {
+      this.#fail("I4", "a grant in the part of the lease that is for the next leader's ears");
+    }
     if (worker !== grant.worker) this.#fail("I4", "a grant answers another worker");
     if (grant.leases.length === 0) this.#fail("I11", "a grant of nothing");
     if (grant.leases.length > Math.min(slots, limits.batchTasksMax)) {

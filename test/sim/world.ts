@@ -8,6 +8,7 @@ import type { SimCase } from "./case.ts";
 import { Kernel, type Proc } from "./kernel.ts";
 import type { LeaderModel } from "./leader-model.ts";
 import { Oracle } from "./oracle.ts";
+import type { SchedulerModel } from "./scheduler-model.ts";
 import type { WorkerModel } from "./worker-model.ts";
 
 /** Wall time at virtual time 0. */
@@ -21,7 +22,7 @@ export class World {
   /** Pictures in the store, by key: what was rendered, so that a swapped one shows. */
   readonly objects = new Map<string, string>();
   /** Who hears heartbeats, and who answers requests and reports. */
-  readonly hearers = new Set<LeaderModel>();
+  readonly hearers = new Set<SchedulerModel>();
   readonly servers = new Set<LeaderModel>();
   /** Every process of a worker; two may share a name. */
   readonly workers: WorkerModel[] = [];
@@ -41,8 +42,8 @@ export class World {
   }
 
   beat(from: Proc, heartbeat: Heartbeat, pool: PoolId): void {
-    for (const leader of this.hearers) {
-      this.broker.send(from, leader.proc, () => leader.hear(heartbeat, pool));
+    for (const scheduler of this.hearers) {
+      this.broker.send(from, scheduler.proc, () => scheduler.hear(heartbeat, pool));
     }
   }
 }

@@ -224,7 +224,9 @@ export interface WorkerLink {
   serveAsks(
     handle: (request: WorkRequest, respond: (grant: WorkGrant) => void) => void,
   ): Unsubscribe;
-  /** Leader. */
+  /** Monotonic milliseconds: a subscription older than this missed what came before it. */
+  readonly connectedSince: number;
+  /** Leader and standby. */
   onBeat(handle: (heartbeat: Heartbeat) => void): Unsubscribe;
   /** Leader: acknowledged when the handler returns. */
   serveReports(handle: (report: AttemptReport) => void): Unsubscribe;
@@ -255,6 +257,10 @@ export interface Leadership {
 export interface LeaderTerm {
   /** Grows with every term of anyone. */
   readonly epoch: bigint;
+  /** Monotonic milliseconds: no grant from then on; grows with every renewal. */
+  readonly grantsUntil: number;
+  /** Monotonic milliseconds: no leader before this one has granted anything since. */
+  readonly quietSince: number;
   /** Aborts when the lease could not be renewed in time: stop leading at once. */
   readonly lost: AbortSignal;
   /** Gives the lease up, so that a standby need not wait for it to expire. */

@@ -3,7 +3,7 @@
  * revision of the first write is the epoch, so epochs grow whoever leads.
  */
 import { randomUUID } from "node:crypto";
-import { FarmError, leaderBucket, leaderKey } from "@zfarm/contract";
+import { FarmError, leaderBucket, leaderKey, limits } from "@zfarm/contract";
 import type { Clock, Log } from "@zfarm/runtime";
 import type { BrokerBounds } from "./bounds.ts";
 import type { Leadership, LeaderTerm, Revision } from "./broker.ts";
@@ -37,12 +37,15 @@ export class LeaseLeadership implements Leadership {
     // The token tells two terms of one candidate apart; operators read the name before it.
     const bytes = new TextEncoder().encode(`${candidate} ${randomUUID()}`);
     const ended = AbortSignal.any([stop, this.#needs.closing]);
+    const seen = { revision: 0n, at: Number.POSITIVE_INFINITY };
     for (;;) {
       ended.throwIfAborted();
       const sentAt = clock.monotonic();
-      const epoch = await this.#take(bytes);
+      const epoch = await this.#take(bytes, seen);
       if (epoch !== undefined) {
-        const term = new LeaseTerm(this.#needs, { epoch, bytes, sentAt });
+        // Whether it expired, was given up or got lost: its holder granted no longer than this.
+        const quietSince = Math.min(seen.at + limits.leaderGrantsMs, clock.monotonic());
+        const term = new LeaseTerm(this.#needs, { epoch, bytes, sentAt, quietSince });
         if (!stop.aborted) return term;
         await term.resign();
       }
@@ -51,11 +54,19 @@ export class LeaseLeadership implements Leadership {
   }
 
   /** The epoch where nobody holds the lease; a standby sits out an outage of the broker. */
-  async #take(bytes: Uint8Array): Promise<Revision | undefined> {
+  async #take(bytes: Uint8Array, seen: SeenLease): Promise<Revision | undefined> {
+    const { lease, clock, shard } = this.#needs;
+    const subject = subjectOf(shard);
     try {
-      const subject = subjectOf(this.#needs.shard);
-      const put = await this.#needs.lease.put({ subject, bytes, expected: 0n });
-      return put.kind === "stored" ? put.revision : undefined;
+      const held = await lease.last(subject);
+      if (held === undefined) {
+        const put = await lease.put({ subject, bytes, expected: 0n });
+        return put.kind === "stored" ? put.revision : undefined;
+      }
+      if (held.revision !== seen.revision) {
+        Object.assign(seen, { revision: held.revision, at: clock.monotonic() });
+      }
+      return undefined;
     } catch (error) {
       if (!isOutage(error)) throw error;
       this.#needs.log.warn({ error }, "leadership cannot be asked for");
@@ -64,15 +75,23 @@ export class LeaseLeadership implements Leadership {
   }
 }
 
+/** The newest renewal of another holder's lease, and when it was first seen. */
+interface SeenLease {
+  revision: Revision;
+  at: number;
+}
+
 interface TermStart {
   readonly epoch: Revision;
   readonly bytes: Uint8Array;
   /** Monotonic time before the lease was asked for: it expires no earlier than counted here. */
   readonly sentAt: number;
+  readonly quietSince: number;
 }
 
 class LeaseTerm implements LeaderTerm {
   readonly epoch: bigint;
+  readonly quietSince: number;
   readonly #needs: LeadershipNeeds;
   readonly #bytes: Uint8Array;
   readonly #lost = new AbortController();
@@ -80,16 +99,22 @@ class LeaseTerm implements LeaderTerm {
   readonly #over = new AbortController();
   readonly #renewing: Promise<void>;
   #revision: Revision;
-  #heldUntil: number;
+  /** When the newest renewal that succeeded was sent. */
+  #renewedAt: number;
 
-  constructor(needs: LeadershipNeeds, { epoch, bytes, sentAt }: TermStart) {
+  constructor(needs: LeadershipNeeds, { epoch, bytes, sentAt, quietSince }: TermStart) {
     this.epoch = epoch;
+    this.quietSince = quietSince;
     this.#needs = needs;
     this.#bytes = bytes;
     this.#revision = epoch;
-    this.#heldUntil = sentAt + needs.bounds.leaderLeaseMs;
+    this.#renewedAt = sentAt;
     needs.closing.addEventListener("abort", this.#onClosing);
     this.#renewing = Promise.all([this.#renew(), this.#watch()]).then(() => undefined);
+  }
+
+  get grantsUntil(): number {
+    return this.#renewedAt + limits.leaderGrantsMs;
   }
 
   get lost(): AbortSignal {
@@ -120,7 +145,7 @@ class LeaseTerm implements LeaderTerm {
         const put = await lease.put({ subject, bytes: this.#bytes, expected: this.#revision });
         if (put.kind === "conflict") return this.#lose("another candidate holds the lease");
         this.#revision = put.revision;
-        this.#heldUntil = sentAt + bounds.leaderLeaseMs;
+        this.#renewedAt = sentAt;
       } catch (error) {
         if (!isOutage(error)) return this.#lose(FarmError.from(error).message);
         this.#needs.log.warn({ error }, "lease not renewed");
@@ -130,9 +155,9 @@ class LeaseTerm implements LeaderTerm {
 
   /** Ends the term on time even while a renewal hangs. */
   async #watch(): Promise<void> {
-    const { clock } = this.#needs;
+    const { clock, bounds } = this.#needs;
     while (!this.#over.signal.aborted) {
-      const leftMs = this.#heldUntil - clock.monotonic();
+      const leftMs = this.#renewedAt + bounds.leaderLeaseMs - clock.monotonic();
       if (leftMs <= 0) return this.#lose("the lease was not renewed in time");
       await clock.sleep(leftMs, this.#over.signal);
     }

@@ -69,6 +69,8 @@ export interface ExchangeRequest {
 
 /** Messages that nobody keeps. */
 export interface Messenger {
+  /** Monotonic milliseconds since when the connection stands; Infinity while it does not. */
+  readonly connectedSince: number;
   /** Best effort: dropped while there is no connection and where nobody listens. */
   publish(subject: string, bytes: Uint8Array): void;
   subscribe(subject: string, handle: (message: IncomingMessage) => void): Subscription;

@@ -40,6 +40,10 @@ export class MessengerLink implements WorkerLink {
     this.#view = view;
   }
 
+  get connectedSince(): number {
+    return this.#messenger.connectedSince;
+  }
+
   async ask(request: WorkRequest, stop: AbortSignal, shard = 0): Promise<WorkGrant> {
     const answer = await this.#messenger.exchange({
       subject: subjects.work(shard, request.pool as PoolId),

@@ -169,8 +169,10 @@ export const limits = {
   askTimeoutMs: 8_000,
   /** Leadership: how long the lease lives and how often it is renewed. */
   leaderLeaseMs: 3_000,
-  leaderRenewMs: 1_000,
-  /** A new leader hears heartbeats this long before it grants: two of each worker and a margin. */
+  leaderRenewMs: 250,
+  /** So long after its last renewal it may grant; the rest of the lease is for a standby's ears. */
+  leaderGrantsMs: 800,
+  /** Before it grants, a new leader has heard what its predecessor did: two beats and a margin. */
   takeoverGraceMs: 2_200,
   /** Beats in a row that leave out a lease before it counts as lost; a grant may cross one beat. */
   unlistedBeatsMax: 3,
@@ -361,6 +363,14 @@ export const limits = {
 const relations: readonly (readonly [boolean, string])[] = [
   [limits.beatMs * 3 < limits.leaseMs, "a lease must survive two lost heartbeats"],
   [limits.leaderRenewMs * 2 < limits.leaderLeaseMs, "leadership must survive one lost renewal"],
+  [
+    limits.leaderRenewMs * 3 < limits.leaderGrantsMs,
+    "a leader must go on granting although two renewals are late",
+  ],
+  [
+    limits.leaderGrantsMs + limits.takeoverGraceMs <= limits.leaderLeaseMs,
+    "a lease that expires must leave nothing to wait for",
+  ],
   [limits.leaderRetryMs < limits.leaderLeaseMs, "a standby must ask more than once a lease"],
   [limits.outcomeRetentionMs < limits.jobRetentionMs, "a job must outlive its outcomes"],
   [limits.jobRetentionMs <= limits.loraKeepMs, "a job that is tried again must find its adapters"],

@@ -392,6 +392,7 @@ function answerReportsAfter(answered: Promise<void>): (broker: Broker) => Broker
   return ({ link, ...broker }) => ({
     ...broker,
     link: {
+      connectedSince: link.connectedSince,
       ask: (request, stop) => link.ask(request, stop),
       beat: (heartbeat) => link.beat(heartbeat),
       report: async (report) => {

@@ -5,6 +5,7 @@
 import type { Broker, LeaderTerm } from "@zfarm/broker";
 import { FarmError, limits } from "@zfarm/contract";
 import type { Clock, Log } from "@zfarm/runtime";
+import type { BeatEars } from "./beat-ears.ts";
 import { Scheduler } from "./domain/scheduler.ts";
 import type { SchedulerEffect } from "./domain/scheduler-effect.ts";
 import type { SchedulerEvent } from "./domain/scheduler-event.ts";
@@ -18,6 +19,7 @@ export interface TermNeeds {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: SchedulerMetrics;
+  readonly ears: BeatEars;
   /** Undefined where this process has no object store. */
   readonly store?: Pick<StoreKeeper, "run">;
 }
@@ -32,9 +34,12 @@ export class Decider {
   /** Aborts when nothing may be written any more: lost or failed, while a stop lets writes end. */
   readonly over: AbortSignal;
   readonly #failed = new AbortController();
+  readonly #term: LeaderTerm;
   /** Wall time at monotonic zero: within a term time only goes forward. */
   readonly #anchorMs: number;
   #decidedAtMs: number;
+  /** Up to which time the core may grant, as it was told. */
+  #grantsUntilMs = Number.NEGATIVE_INFINITY;
   #shownAtMs = Number.NEGATIVE_INFINITY;
   /** The rebuild has just removed what had ended. */
   #tidiedAtMs: number;
@@ -43,6 +48,7 @@ export class Decider {
   constructor(needs: TermNeeds, term: LeaderTerm, stop: AbortSignal) {
     const { broker, clock, metrics } = needs;
     this.needs = needs;
+    this.#term = term;
     this.epoch = term.epoch;
     this.scheduler = new Scheduler(term.epoch);
     this.ended = AbortSignal.any([stop, term.lost, this.#failed.signal]);
@@ -72,16 +78,39 @@ export class Decider {
 
   decide(event: SchedulerEvent): void {
     if (this.ended.aborted || this.#hasFrozen()) return;
+    this.#tellBound();
+    this.#step(event, this.#decidedAtMs);
+  }
+
+  /** What was heard of workers before this term, since the leader before granted its last. */
+  recall(): void {
+    const { ears, clock } = this.needs;
+    const from = Math.min(clock.monotonic(), Math.max(ears.since, this.#term.quietSince));
+    this.#step({ kind: "listening" }, from);
+    for (const { beat, heardAt } of ears.heardFrom(from)) this.#step(beat, heardAt);
+  }
+
+  #step(event: SchedulerEvent, atMs: number): void {
     try {
-      const effects = this.scheduler.step(event, this.#anchorMs + this.#decidedAtMs);
+      const effects = this.scheduler.step(event, this.#anchorMs + atMs);
+      if (effects.length === 0) return this.#wakeInTime();
       for (const effect of effects) this.writer.apply(effect);
       this.#checkEpoch(effects);
       this.#wakeInTime();
-      if (effects.length > 0) queueMicrotask(() => this.#record(effects));
+      queueMicrotask(() => this.#record(effects));
     } catch (error) {
       // The index is wrong or a message cannot be sent: this term cannot go on.
       this.fail(error);
     }
+  }
+
+  /** The last part of the lease is for the next leader's ears. */
+  #tellBound(): void {
+    const untilMs = this.#term.grantsUntil;
+    if (untilMs === this.#grantsUntilMs) return;
+    this.#grantsUntilMs = untilMs;
+    const grantsUntil = this.#anchorMs + untilMs;
+    this.#step({ kind: "lease-renewed", grantsUntil }, this.#decidedAtMs);
   }
 
   /**

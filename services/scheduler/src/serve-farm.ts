@@ -18,16 +18,14 @@ import {
   type WorkGrant,
   type WorkRequest,
 } from "@zfarm/contract";
-import { readAsk, readBeat, readReport } from "./check-message.ts";
+import { readAsk, readReport } from "./check-message.ts";
 import type { Decider } from "./decider.ts";
 import type { SchedulerEvent } from "./domain/scheduler-event.ts";
 
-/** Hears heartbeats, which may begin before anything can be answered; the result ends it. */
+/** Hears heartbeats, those of before the term too; the result ends it. */
 export function hearBeats(decider: Decider): () => void {
-  const { link } = decider.needs.broker;
-  const end = link.onBeat((heartbeat) => take(decider, "heartbeat", readBeat(heartbeat)));
-  decider.decide({ kind: "listening" });
-  return end;
+  decider.recall();
+  return decider.needs.ears.tell((beat) => decider.decide(beat));
 }
 
 /** Begins to answer; the result ends it. */

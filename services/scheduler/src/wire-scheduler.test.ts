@@ -292,6 +292,30 @@ describe("a takeover", () => {
     expect(await abandoned).toBe("no answer");
   });
 
+  test("needs no time to listen where the standby has listened", async () => {
+    const { broker } = await farm.startScheduler("s1");
+    await farm.startScheduler("s2");
+    await farm.submit([0]);
+    const worker = farm.worker("w1");
+    const lease = await worker.takeOne();
+    await farm.submit([1]);
+
+    await broker.drain();
+    let passedMs = 0;
+    for (; worker.commands.length === 0; passedMs += 100) {
+      await farm.pass(100);
+      if (passedMs % limits.beatMs === 0) await worker.beat([lease], 1);
+    }
+    const asked = farm.worker("w2").ask();
+    for (let waiting = true; waiting; passedMs += 100) {
+      await farm.pass(100);
+      waiting = await Promise.race([asked.then(() => false), farm.pass(0).then(() => true)]);
+    }
+
+    expect((await asked).leases).toMatchObject([{ spec: { index: 1 } }]);
+    expect(passedMs).toBeLessThan(limits.leaderLeaseMs + limits.takeoverGraceMs / 2);
+  });
+
   test("makes larger fences than any leader before", async () => {
     const { app } = await farm.startScheduler("s1");
     await farm.submit([0, 1]);

@@ -3,6 +3,7 @@ import type { BlobStore } from "@zfarm/blobs";
 import { type Broker, copyOutcomes } from "@zfarm/broker";
 import { shardOf } from "@zfarm/contract";
 import { type App, invariant } from "@zfarm/runtime";
+import { BeatEars } from "./beat-ears.ts";
 import type { SchedulerConfig } from "./config.ts";
 import { shareGauges } from "./gauge-share.ts";
 import { StoreKeeper } from "./keep-store.ts";
@@ -32,15 +33,19 @@ export async function wireScheduler(
     const isOwn = (project: string): boolean => shardOf(project, shards) === shard;
     const store = blobs && new StoreKeeper({ blobs, metrics: storeMetrics, isOwn });
     const seen = shards === 1 ? broker : broker.shard(shard);
+    const ears = new BeatEars({ link: seen.link, clock, log });
     const needs = {
       broker: copying(config, { broker: seen, blobs }),
+      ears,
       clock,
       log: shards === 1 ? log : log.child({ shard }),
       metrics: shards === 1 ? metrics : shareGauges(metrics),
       ...(store === undefined ? {} : { store }),
     };
     app.ready(() => store?.problem());
-    app.spawn(`lead-${shard}`, (stop) => leadLoop(needs, config.candidate, stop));
+    app.spawn(`lead-${shard}`, (stop) =>
+      leadLoop(needs, config.candidate, stop).finally(() => ears.close()),
+    );
   }
 }
 

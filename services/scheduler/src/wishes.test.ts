@@ -3,6 +3,7 @@ import { OutcomeKind, type Scheduling, taskIdOf } from "@zfarm/contract";
 import { Registry, silentLog, systemClock } from "@zfarm/runtime";
 import { someControl, someJob, someOutcome, someTask } from "@zfarm/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { BeatEars } from "./beat-ears.ts";
 import { Scheduler } from "./domain/scheduler.ts";
 import type { SchedulerEvent } from "./domain/scheduler-event.ts";
 import { createSchedulerMetrics } from "./metrics.ts";
@@ -29,8 +30,9 @@ beforeEach(() => {
   term = new AbortController();
   const metrics = createSchedulerMetrics(new Registry());
   const scheduler = new Scheduler(1n);
+  const ears = new BeatEars({ link: broker.link, clock: systemClock, log: silentLog });
   decider = {
-    needs: { broker, clock: systemClock, log: silentLog, metrics },
+    needs: { broker, clock: systemClock, log: silentLog, metrics, ears },
     ended: term.signal,
     scheduler,
     decide: (event) => {

@@ -4,8 +4,6 @@ import type { ChaosFarm } from "../farm/chaos-farm.ts";
 import type { ManagedProcess } from "../farm/managed-process.ts";
 import type { PlannedFault } from "./plan-faults.ts";
 
-const lookEveryMs = 50;
-
 /** Ends early, without the rest of the plan, when `stop` aborts. */
 export async function runFaults(
   farm: ChaosFarm,
@@ -21,25 +19,6 @@ export async function runFaults(
     lasting.push(runFault(farm, fault));
   }
   await Promise.all(lasting);
-}
-
-/**
- * Kills every leader that has led for so long. Counted from when it leads: leaders that died before
- * they could grant anything would show nothing but the time that a takeover takes.
- */
-export async function killLeadersAfter(
-  farm: ChaosFarm,
-  ledMs: number,
-  stop: AbortSignal,
-): Promise<void> {
-  while (!stop.aborted) {
-    const leader = await farm.findLeader();
-    await sleep(leader === undefined ? lookEveryMs : ledMs, undefined, { signal: stop }).catch(
-      () => undefined,
-    );
-    if (stop.aborted || leader === undefined) continue;
-    await killOne(farm, { kind: "kill-leader", target: 0, atMs: 0, lastsMs: 0 }, [leader]);
-  }
 }
 
 async function runFault(farm: ChaosFarm, fault: PlannedFault): Promise<void> {

@@ -20,6 +20,8 @@ interface MemoryMessengerNeeds {
 }
 
 export class MemoryMessenger implements Messenger {
+  /** Memory is never away. */
+  readonly connectedSince = Number.NEGATIVE_INFINITY;
   readonly #needs: MemoryMessengerNeeds;
   readonly #own: MemoryListeners = new Set();
 

@@ -31,6 +31,7 @@ export class NatsLink {
   readonly #interrupts = new Set<(reason: Error) => void>();
   #up = true;
   #downSince = 0;
+  #upSince: number;
   /** Grows with every disconnect. */
   #era = 0;
   #resumed = Promise.withResolvers<void>();
@@ -44,6 +45,7 @@ export class NatsLink {
     this.clock = needs.clock;
     this.log = needs.log;
     const { connection, clock } = needs;
+    this.#upSince = clock.monotonic();
     this.desk = new RequestDesk({ connection, clock, ended: this.ended });
   }
 
@@ -54,6 +56,11 @@ export class NatsLink {
 
   get isUp(): boolean {
     return this.#up && !this.ended.aborted;
+  }
+
+  /** Monotonic milliseconds since the connection stands; Infinity while it does not. */
+  get upSince(): number {
+    return this.isUp ? this.#upSince : Number.POSITIVE_INFINITY;
   }
 
   /** Starts watching the connection and the streams; both end with the link. */
@@ -187,7 +194,8 @@ export class NatsLink {
     }
     if (era !== this.#era || this.ended.aborted) return;
     this.#up = true;
-    const downMs = Math.round(this.clock.monotonic() - this.#downSince);
+    this.#upSince = this.clock.monotonic();
+    const downMs = Math.round(this.#upSince - this.#downSince);
     this.log.info({ down_ms: downMs }, "broker reconnected");
     this.#resumed.resolve();
   }

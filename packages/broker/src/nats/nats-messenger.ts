@@ -14,6 +14,10 @@ export class NatsMessenger implements Messenger {
     this.#connection = link.connection;
   }
 
+  get connectedSince(): number {
+    return this.#link.upSince;
+  }
+
   publish(subject: string, bytes: Uint8Array): void {
     // The client would keep it and send it after an outage, when it is no longer true.
     if (this.#link.isUp) this.#link.desk.send({ subject, bytes });

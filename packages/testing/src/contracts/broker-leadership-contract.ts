@@ -1,4 +1,5 @@
 import type { LeaderTerm } from "@zfarm/broker";
+import { limits } from "@zfarm/contract";
 import { systemClock } from "@zfarm/runtime";
 import { describe, expect, test } from "vitest";
 import { never, type OpenFarm, useFarm } from "./broker-farm.ts";
@@ -36,6 +37,37 @@ export function defineLeadershipContract(open: OpenFarm): void {
 
       expect(first.lost.aborted).toBe(true);
       expect((await standby.promise).epoch > first.epoch).toBe(true);
+    });
+
+    test("says until when it may grant, and since when nobody else has", async () => {
+      const farm = await start(bounds);
+      const [one, two] = [await farm.connect(), await farm.connect()];
+      const startedAt = systemClock.monotonic();
+      const first = await one.leadership.acquire("one", never);
+      const granted = first.grantsUntil;
+      const standby = two.leadership.acquire("two", never);
+      await expect.poll(() => first.grantsUntil).toBeGreaterThan(granted);
+      await one.drain();
+      const until = first.grantsUntil;
+
+      const second = await standby;
+
+      expect(granted).toBeGreaterThanOrEqual(startedAt + limits.leaderGrantsMs);
+      expect(second.quietSince).toBeGreaterThanOrEqual(until);
+      expect(second.quietSince).toBeLessThanOrEqual(systemClock.monotonic());
+    });
+
+    test("is quiet only from now on where a lease is given up or lost", async () => {
+      const farm = await start(bounds);
+      const [one, two] = [await farm.connect(), await farm.connect()];
+      const first = await one.leadership.acquire("one", never);
+      const standby = two.leadership.acquire("two", never);
+      const resignedAt = systemClock.monotonic();
+      await first.resign();
+
+      const second = await standby;
+
+      expect(second.quietSince).toBeGreaterThanOrEqual(Math.min(resignedAt, first.grantsUntil));
     });
 
     test("is held by one of many who ask at once", async () => {

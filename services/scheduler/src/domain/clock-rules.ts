@@ -29,6 +29,7 @@ export function fireTimers(state: FarmState): void {
 export function endRebuild(state: FarmState): void {
   const graceMs = state.liveTasks > 0 ? limits.takeoverGraceMs : 0;
   state.grantsFrom = Math.max(state.now, (state.listensSince ?? state.now) + graceMs);
+  state.knowsAllFrom = state.now + limits.takeoverGraceMs;
   for (const worker of state.workers.values()) meetWorker(state, worker);
   for (const pool of state.pools.values()) state.touched.add(pool);
 }
@@ -36,7 +37,7 @@ export function endRebuild(state: FarmState): void {
 /** Whatever is done now and then rather than at once. */
 export function tick(state: FarmState): void {
   announcePositions(state);
-  if (!state.isRebuilt || state.now < state.grantsFrom) return;
+  if (!state.mayGrant) return;
   for (const pool of state.pools.values()) {
     prewarm(state, pool);
     speculate(state, pool);

@@ -111,6 +111,10 @@ function wordsForJob(state: FarmState, reason: WaitReason, entry: TaskEntry): Wo
         release: `a full batch, or ${limits.batchHoldMs} ms`,
       };
     case WaitReason.LEADER_CHANGE: {
+      if (state.now >= state.grantsUntil) {
+        const detail = "the leader's lease is about to end";
+        return { detail, release: "the broker renews it, or another leader takes over" };
+      }
       const ms = Math.max(0, state.grantsFrom - state.now);
       const wait = Number.isFinite(ms) ? `grants in ${ms} ms` : "reads the queue";
       return { detail: `a new leader ${wait}`, release: "it has heard the workers" };

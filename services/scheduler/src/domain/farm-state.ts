@@ -52,6 +52,10 @@ export class FarmState {
   now = 0;
   /** No grant before this time: the index is incomplete or workers may hold unknown leases. */
   grantsFrom = Number.POSITIVE_INFINITY;
+  /** What workers list and this leader does not know is taken for ended from this time on. */
+  knowsAllFrom = Number.POSITIVE_INFINITY;
+  /** No grant from this time on: the next leader must be able to hear of it first. */
+  grantsUntil = Number.POSITIVE_INFINITY;
   /** Since when heartbeats are heard; undefined while they are not. */
   listensSince: number | undefined = undefined;
   positionsAt = 0;
@@ -61,6 +65,10 @@ export class FarmState {
 
   constructor(epoch: bigint) {
     this.epoch = epoch;
+  }
+
+  get mayGrant(): boolean {
+    return this.now >= this.grantsFrom && this.now < this.grantsUntil;
   }
 
   get isRebuilt(): boolean {

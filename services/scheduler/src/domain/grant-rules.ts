@@ -14,7 +14,7 @@ import type { LeaseEntry } from "./trial.ts";
 
 /** Serves the pools that changed, once grants may be made; until then they stay on the list. */
 export function dispatchTouched(state: FarmState): void {
-  if (state.now < state.grantsFrom) return;
+  if (!state.mayGrant) return;
   for (const pool of state.touched) dispatch(state, pool);
   state.touched.clear();
 }

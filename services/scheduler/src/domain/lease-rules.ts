@@ -171,7 +171,7 @@ function confirmLease(state: FarmState, worker: WorkerEntry, leased: LeasedTask)
   // An unknown task may well be alive while the index is incomplete, and for a moment after: the
   // leader before may have granted what was stored last. Later beats list it again.
   const isUnknown = entry === undefined && !state.recent.has(taskKey(taskIdOf(leased)));
-  if (isUnknown && state.now < state.grantsFrom) return;
+  if (isUnknown && state.now < state.knowsAllFrom) return;
   // A worker that reported an attempt lists it until the answer arrives: it needs no telling.
   if (!state.isRebuilt || entry?.trial?.releasedFence === leased.fence) return;
   const reason = entry === undefined ? "task-ended" : "lease-superseded";

@@ -22,8 +22,13 @@ export type SchedulerEvent =
   | { readonly kind: "task-rewritten"; readonly id: TaskId; readonly revision: bigint | undefined }
   /** A message of OUTCOMES. */
   | { readonly kind: "outcome-seen"; readonly id: TaskId; readonly outcome: Outcome }
-  /** From now on heartbeats are heard, though the index may still be incomplete. */
+  /**
+   * From now on heartbeats are heard that show every grant of earlier leaders, though the index
+   * may still be incomplete.
+   */
   | { readonly kind: "listening" }
+  /** Leadership is held for longer: grants may be made until then, milliseconds since the epoch. */
+  | { readonly kind: "lease-renewed"; readonly grantsUntil: number }
   /** Every task that was live when this term began has been told, and requests are heard. */
   | { readonly kind: "rebuilt" }
   | WorkAsked

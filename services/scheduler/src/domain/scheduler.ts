@@ -122,6 +122,9 @@ function apply(state: FarmState, event: SchedulerEvent): void {
     case "listening":
       state.listensSince ??= state.now;
       return;
+    case "lease-renewed":
+      state.grantsUntil = event.grantsUntil;
+      return;
     case "rebuilt":
       return endRebuild(state);
     case "work-asked":

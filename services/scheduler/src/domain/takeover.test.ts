@@ -1,4 +1,11 @@
-import { type LeasedTask, limits, OutcomeKind } from "@zfarm/contract";
+import {
+  defaultProject,
+  type JobId,
+  type LeasedTask,
+  limits,
+  OutcomeKind,
+  WaitReason,
+} from "@zfarm/contract";
 import { describe, expect, test } from "vitest";
 import { buildTask, CoreDriver, listed, only, taskFault } from "../../testing/drive-core.ts";
 
@@ -122,6 +129,23 @@ describe("a leader and workers that may still ask an earlier one", () => {
 
     expect(core.beat("w1", [])).toEqual([]);
     expect(only(core.store(buildTask(0)), "grant")).toMatchObject([{ worker: "w1" }]);
+  });
+});
+
+describe("the end of a lease of leadership", () => {
+  const reasonOf = (core: CoreDriver) =>
+    core.scheduler.explain({ project: defaultProject, job: "j" as JobId })[0]?.reason;
+
+  test("is no time for grants: the next leader must be able to hear of them first", () => {
+    const core = CoreDriver.leading();
+    core.step({ kind: "lease-renewed", grantsUntil: core.now + 100 });
+    core.ask("w1");
+    core.wait(100);
+
+    expect(only(core.store(buildTask(0)), "grant")).toEqual([]);
+    expect(reasonOf(core)).toBe(WaitReason.LEADER_CHANGE);
+    const renewed = core.step({ kind: "lease-renewed", grantsUntil: core.now + 100 });
+    expect(only(renewed, "grant")).toMatchObject([{ worker: "w1" }]);
   });
 });
 

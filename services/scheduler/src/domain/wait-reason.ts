@@ -26,7 +26,7 @@ export function reasonOfLot(state: FarmState, lot: Lot): WaitReason {
 
 /** What holds the whole pool; undefined where something runs there. */
 export function reasonOfPool(state: FarmState, pool: PoolEntry): WaitReason | undefined {
-  if (state.now < state.grantsFrom) return WaitReason.LEADER_CHANGE;
+  if (!state.mayGrant) return WaitReason.LEADER_CHANGE;
   if (pool.policy?.draining === true) return WaitReason.DRAINING;
   if (pool.workers.size === 0) return WaitReason.NO_WORKERS;
   let isQuarantined = false;
