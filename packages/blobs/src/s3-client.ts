@@ -3,8 +3,8 @@
  * makes sense. The only importer of npm minio, and free of anything that only MinIO's server does.
  */
 import { Client, S3Error } from "minio";
-import { putFileTo } from "./s3-put-file.ts";
 import type { BlobInfo, BlobRange } from "./blob-store.ts";
+import { putFileTo } from "./s3-put-file.ts";
 import { createS3Transport, type S3Transport } from "./s3-transport.ts";
 
 export interface S3ClientOptions {
