@@ -4,7 +4,11 @@ import { fileURLToPath } from "node:url";
 import type { LoraRef } from "@zfarm/contract";
 import { type LoraAdapter, openModelDirectory } from "@zfarm/zimage";
 import { loraArchitectureOf, memorySource, readLora } from "@zfarm/zimage/lora";
-import { encodeLoraFile, spellings } from "../packages/zimage/test/lora-files.ts";
+import {
+  encodeLoraFile,
+  type SpellingName,
+  spellings,
+} from "../packages/zimage/test/lora-files.ts";
 import { tinyAdapter } from "../packages/zimage/test/tiny-networks.ts";
 
 export const nanoDir: string = fileURLToPath(new URL("../models/z-image-nano", import.meta.url));
@@ -19,8 +23,7 @@ export interface NanoLora {
 }
 
 export interface NanoLoraOptions {
-  /** A name in `spellings`. */
-  readonly spelling?: string;
+  readonly spelling?: SpellingName;
   readonly rank?: number;
   readonly layers?: readonly number[];
 }
@@ -29,7 +32,7 @@ export interface NanoLoraOptions {
 const strength = 0.15;
 
 export async function createNanoLora(options: NanoLoraOptions = {}): Promise<NanoLora> {
-  const { spelling = "kohya and musubi", rank = 8, layers = [0, 3] } = options;
+  const { spelling = "kohya", rank = 8, layers = [0, 3] } = options;
   const { config } = (await openModelDirectory(nanoDir)).transformer;
   const kinds = ["attention.to_q", "attention.to_k", "attention.to_v", "attention.to_out.0"];
   const names = layers.flatMap((layer) => kinds.map((kind) => `layers.${layer}.${kind}`));
@@ -37,8 +40,7 @@ export async function createNanoLora(options: NanoLoraOptions = {}): Promise<Nan
   const modules = [...filled.modules].map(([name, factors]) => {
     return [name, { ...factors, up: factors.up.map((value) => value * strength) }] as const;
   });
-  const content = spellings[spelling]?.write({ id: "filled", modules: new Map(modules) });
-  if (content === undefined) throw new RangeError(`no spelling ${spelling}`);
+  const content = spellings[spelling].write({ id: "filled", modules: new Map(modules) });
   const bytes = encodeLoraFile(content);
   const source = memorySource("lora", bytes);
   const { adapter, report } = await readLora(source, loraArchitectureOf(config));
