@@ -135,10 +135,15 @@ const refusals: readonly Refusal[] = [
 ];
 
 const foreign: readonly (readonly [what: string, name: string, hint: string])[] = [
-  ["DoRA", `${module}.dora_scale`, "looks like weight-decomposed (DoRA)"],
-  ["DoRA of peft", `${module}.lora_magnitude_vector`, "looks like weight-decomposed (DoRA)"],
-  ["LoHa", `${module}.hada_w1_a`, "looks like a Hadamard product (LoHa)"],
-  ["a difference of weights", `${module}.diff`, "looks like a difference of whole weights"],
+  ["DoRA", `${module}.dora_scale`, "the file is weight-decomposed (DoRA)"],
+  ["DoRA of peft", `${module}.lora_magnitude_vector`, "the file is weight-decomposed (DoRA)"],
+  ["LoHa", `${module}.hada_w1_a`, "the file holds Hadamard products (LoHa)"],
+  ["a difference of weights", `${module}.diff`, "the file holds differences of whole weights"],
+  [
+    "layers that take no adapters",
+    "lora_unet_all_final_layer_2_1_linear.lora_down.weight",
+    "the file updates layers outside the blocks",
+  ],
   [
     "SDXL",
     "lora_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_q.lora_down.weight",
@@ -162,12 +167,12 @@ const foreign: readonly (readonly [what: string, name: string, hint: string])[] 
   [
     "a text encoder",
     "text_encoder.model.layers.0.self_attn.q_proj.lora_A.weight",
-    "looks made for a text encoder",
+    "the file updates a text encoder",
   ],
   [
     "a text encoder, kohya",
     "lora_te_layers_0_self_attn_q_proj.lora_down.weight",
-    "looks made for a text encoder",
+    "the file updates a text encoder",
   ],
 ];
 
@@ -336,6 +341,17 @@ describe("the report", () => {
     expect(report.warnings).toEqual([
       "peft keeps alpha in a file of its own; it was taken as the rank",
     ]);
+  });
+
+  it.each([
+    [{ name: "zimage_turbo_training_adapter_v2" }, 1],
+    [{ ss_output_name: "my training picture" }, 0],
+  ])("trap 20: warns of adapters that are only for training, as %j", async (metadata, count) => {
+    const { warnings } = await inspect(pair(), metadata);
+
+    expect(warnings.filter((one) => one.includes("undoes the model's distillation"))).toHaveLength(
+      count,
+    );
   });
 
   it.each([

@@ -2,18 +2,23 @@
 import type { ByteSource } from "../weights/byte-source.ts";
 import { listNames, refuseLora } from "./refuse.ts";
 
+/** Each completes "the file …". */
 const families: readonly (readonly [pattern: RegExp, what: string])[] = [
-  [/dora_scale|lora_magnitude_vector/, "weight-decomposed (DoRA), which is not a low-rank update"],
-  [/\.hada_w[12]/, "a Hadamard product (LoHa), which is not a low-rank update"],
-  [/\.lokr_t[12]$|\.lora_mid\./, "a decomposed convolution, which this model does not have"],
-  [/\.diff(_b)?$|\.set_weight$/, "a difference of whole weights, not a low-rank update"],
-  [/^(?:lora_te|text_encoder|text_model|clip_|lora_te\d)|text_encoders?\./, "for a text encoder"],
-  [/double_blocks|single_blocks|single_transformer_blocks/, "for FLUX"],
-  [/transformer_blocks.*(img_m|txt_m|add_q_proj|attn_to_)/, "for Qwen-Image or another MMDiT"],
-  [/joint_blocks/, "for Stable Diffusion 3"],
-  [/(down|up|mid|input|output|middle)_blocks?/, "for Stable Diffusion or SDXL"],
-  [/(^|[._])blocks[._]\d+[._](self_attn|cross_attn)/, "for Wan or another video model"],
-  [/siglip|control_/, "for a relative of Z-Image with inputs of its own"],
+  [/dora_scale|lora_magnitude_vector/, "is weight-decomposed (DoRA), which is no low-rank update"],
+  [/\.hada_w[12]/, "holds Hadamard products (LoHa), which are no low-rank updates"],
+  [/\.lokr_t[12]$|\.lora_mid\./, "decomposes convolutions, which this model does not have"],
+  [/\.diff(_b)?$|\.set_weight$/, "holds differences of whole weights, not low-rank updates"],
+  [/^(?:lora_te|text_encoder|text_model|clip_)|text_encoders?\./, "updates a text encoder"],
+  [/x_embedder|cap_embedder|t_embedder|final_layer/, "updates layers outside the blocks"],
+  [/double_blocks|single_blocks|single_transformer_blocks/, "looks made for FLUX"],
+  [
+    /transformer_blocks.*(img_m|txt_m|add_q_proj|attn_to_)/,
+    "looks made for Qwen-Image or another MMDiT",
+  ],
+  [/joint_blocks/, "looks made for Stable Diffusion 3"],
+  [/(down|up|mid|input|output|middle)_blocks?/, "looks made for Stable Diffusion or SDXL"],
+  [/(^|[._])blocks[._]\d+[._](self_attn|cross_attn)/, "looks made for Wan or another video model"],
+  [/siglip|control_/, "looks made for a relative of Z-Image with inputs of its own"],
 ];
 
 export interface UnmatchedTensors {
@@ -27,13 +32,9 @@ export interface UnmatchedTensors {
 /** Throws LORA_INVALID with the first few names and, where it can be told, what they are. */
 export function refuseUnmatched({ names, total, width }: UnmatchedTensors): never {
   const [, what] = families.find(([pattern]) => names.some((name) => pattern.test(name))) ?? [];
-  const hint = what === undefined ? describeWidth(width) : `; the file looks ${asPhrase(what)}`;
+  const hint = what === undefined ? describeWidth(width) : `; the file ${what}`;
   const problem = `of ${total} have no place in the model: ${listNames(names)}${hint}`;
   refuseLora(`${names.length} tensors`, problem);
-}
-
-function asPhrase(what: string): string {
-  return what.startsWith("for ") ? `made ${what}` : `like ${what}`;
 }
 
 /** Widths by which the families that share this model's names can be told. */

@@ -1,4 +1,5 @@
 /** Reads a tensor into float32 and refuses numbers that no adapter should hold. */
+import { invariant } from "../invariant.ts";
 import type { ByteSource } from "../weights/byte-source.ts";
 import type { HeaderTensor } from "../weights/safetensors-header.ts";
 import { elementMax } from "./limits.ts";
@@ -6,11 +7,9 @@ import { refuseLora } from "./refuse.ts";
 
 /** LORA_INVALID names the tensor if an element is not finite or beyond what float16 can hold. */
 export async function readFloats(source: ByteSource, tensor: HeaderTensor): Promise<Float32Array> {
-  const { dtype } = tensor;
-  if (dtype === "U8") refuseLora(tensor.name, "holds U8; F32, F16 or BF16 are allowed");
   const bytes = new Uint8Array(tensor.length);
   await source.read(bytes, tensor.offset);
-  const { floats, peak } = toFloats(bytes, dtype);
+  const { floats, peak } = toFloats(bytes, tensor.dtype);
   if (!Number.isFinite(peak)) refuseLora(tensor.name, "holds NaN or infinity");
   if (peak > elementMax) refuseLora(tensor.name, `holds ${peak}; at most ${elementMax} either way`);
   return floats;
@@ -30,19 +29,17 @@ const magnitude16 = 0x7fff;
  * largest element and any that is not finite.
  * @param bytes at the start of a buffer of their own.
  */
-export function toFloats(
-  bytes: Uint8Array,
-  dtype: Exclude<HeaderTensor["dtype"], "U8">,
-): Converted {
-  switch (dtype) {
-    case "F32":
-      return fromFloat32(bytes);
-    case "BF16":
-      return fromBfloat16(bytes);
-    case "F16":
-      return fromFloat16(bytes);
-  }
+export function toFloats(bytes: Uint8Array, dtype: HeaderTensor["dtype"]): Converted {
+  const convert = converters[dtype];
+  invariant(convert !== undefined, "the header of an adapter lists floats alone");
+  return convert(bytes);
 }
+
+const converters: Partial<Record<HeaderTensor["dtype"], (bytes: Uint8Array) => Converted>> = {
+  F32: fromFloat32,
+  BF16: fromBfloat16,
+  F16: fromFloat16,
+};
 
 function fromFloat32(bytes: Uint8Array): Converted {
   const bits = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);

@@ -74,10 +74,23 @@ export class ReportBuilder {
     if (this.#grouped.dialect === "peft" && this.#origins.has("rank")) {
       warnings.push("peft keeps alpha in a file of its own; it was taken as the rank");
     }
+    if (isForTraining(this.#header.metadata)) {
+      warnings.push("a training adapter by its name: it undoes the model's distillation");
+    }
     return warnings;
   }
 }
 
 function rangeOf(values: readonly number[]): Range {
   return { min: Math.min(...values), max: Math.max(...values) };
+}
+
+/**
+ * Trainers add such an adapter while another learns, and take it out for pictures: with it, a
+ * distilled model is blurred at few steps.
+ */
+function isForTraining(metadata: Readonly<Record<string, string>>): boolean {
+  return ["name", "ss_output_name", "modelspec.title"].some((key) =>
+    /training[_ -]?adapter/i.test(metadata[key] ?? ""),
+  );
 }
