@@ -43,3 +43,18 @@ describe.each(spellingNames)("a file in the spelling %s", (name) => {
     });
   });
 });
+
+it.each(["F16", "BF16"] as const)("elements of %s are read as what they are", async (dtype) => {
+  // Few enough digits for either type, one tensor after the other through the reader's buffer.
+  const coarse = (values: Float32Array): Float32Array =>
+    values.map((value) => Math.round(64 * value) / 64);
+  const modules = [...adapter.modules].map(([name, { rank, scale, down, up }]) => {
+    return [name, { rank, scale, down: coarse(down), up: coarse(up) }] as const;
+  });
+  const rounded = { id: "coarse", modules: new Map(modules) };
+  const bytes = encodeLoraFile(spellings.kohya.write(rounded), dtype);
+
+  const read = await readLora(memorySource("adapter", bytes), architecture);
+
+  expect(updatesOf(read.adapter)).toEqual(updatesOf(rounded));
+});

@@ -19,6 +19,7 @@ import { fileModulesOf } from "./module-names.ts";
 import { checkDeviceBytes, checkRank, planModule } from "./plan-modules.ts";
 import { refuseLora } from "./refuse.ts";
 import { ReportBuilder } from "./report-builder.ts";
+import { TensorReader } from "./tensor-reader.ts";
 
 export interface ReadLora {
   /** Its id is the file's digest. */
@@ -103,8 +104,9 @@ async function examineTensors(
   const metadata = readAdapterMetadata(header.metadata);
   const report = new ReportBuilder(header, grouped);
   const digest = await digestOf(source);
+  const reader = new TensorReader(source);
   for (const plan of plans) {
-    for (const update of await convertModule({ source, plan, metadata })) {
+    for (const update of await convertModule({ reader, plan, metadata })) {
       report.add(update);
       if (update.rank === 0) continue;
       checkRank(update.target, update.rank, limits);
@@ -120,8 +122,9 @@ const chunkBytes = 1024 * 1024;
 /** SHA-256 of the whole file, in lower-case hex. */
 export async function digestOf(source: ByteSource): Promise<string> {
   const hash = createHash("sha256");
+  const buffer = new Uint8Array(Math.min(chunkBytes, source.size));
   for (let position = 0; position < source.size; position += chunkBytes) {
-    const chunk = new Uint8Array(Math.min(chunkBytes, source.size - position));
+    const chunk = buffer.subarray(0, source.size - position);
     await source.read(chunk, position);
     hash.update(chunk);
   }

@@ -1,12 +1,11 @@
 /** The factor of a module's update: alpha over rank, wherever the file keeps its alpha. */
-import type { ByteSource } from "../weights/byte-source.ts";
 import type { HeaderTensor } from "../weights/safetensors-header.ts";
 import type { AdapterMetadata } from "./adapter-metadata.ts";
 import { alphaMax } from "./limits.ts";
 import type { AlphaOrigin } from "./lora-report.ts";
 import type { ModulePlan } from "./plan-modules.ts";
-import { readFloats } from "./read-floats.ts";
 import { refuseLora } from "./refuse.ts";
+import type { TensorReader } from "./tensor-reader.ts";
 
 export interface Scale {
   readonly value: number;
@@ -16,7 +15,7 @@ export interface Scale {
 
 /** LORA_INVALID names an alpha that is no number above 0 and at most 4096. */
 export async function scaleOf(
-  source: ByteSource,
+  reader: TensorReader,
   plan: ModulePlan,
   metadata: AdapterMetadata,
 ): Promise<Scale> {
@@ -25,7 +24,7 @@ export async function scaleOf(
   const rank = plan.alphaRank;
   const stated = metadata.alphaOf(plan.module.name);
   if (plan.alpha !== undefined) {
-    const alpha = await readAlpha(source, plan.alpha);
+    const alpha = await readAlpha(reader, plan.alpha);
     return { value: alpha / rank, alpha, from: "tensors" };
   }
   if (stated === undefined) return { value: 1, alpha: rank, from: "rank" };
@@ -33,10 +32,10 @@ export async function scaleOf(
   return { value: stated / divisor, alpha: stated, from: "metadata" };
 }
 
-async function readAlpha(source: ByteSource, tensor: HeaderTensor): Promise<number> {
+async function readAlpha(reader: TensorReader, tensor: HeaderTensor): Promise<number> {
   const count = tensor.shape.reduce((product, side) => product * side, 1);
   if (count !== 1) refuseLora(tensor.name, `has ${count} elements, must be one number`);
-  const [alpha = 0] = await readFloats(source, tensor);
+  const [alpha = 0] = await reader.readFloats(tensor);
   if (!(alpha > 0 && alpha <= alphaMax)) {
     refuseLora(tensor.name, `is ${alpha}, must be above 0 and at most ${alphaMax}`);
   }

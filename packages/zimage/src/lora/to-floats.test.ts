@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { toFloats } from "./read-floats.ts";
+import { toFloats } from "./to-floats.ts";
 
 function converted(dtype: "F16" | "BF16", ...bits: number[]): number[] {
   return [...toFloats(new Uint8Array(Uint16Array.from(bits).buffer), dtype).floats];

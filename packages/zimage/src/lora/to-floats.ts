@@ -1,19 +1,6 @@
-/** Reads a tensor into float32 and refuses numbers that no adapter should hold. */
+/** Turns the bytes of a tensor into float32 and finds its largest element on the way. */
 import { invariant } from "../invariant.ts";
-import type { ByteSource } from "../weights/byte-source.ts";
 import type { HeaderTensor } from "../weights/safetensors-header.ts";
-import { elementMax } from "./limits.ts";
-import { refuseLora } from "./refuse.ts";
-
-/** LORA_INVALID names the tensor if an element is not finite or beyond what float16 can hold. */
-export async function readFloats(source: ByteSource, tensor: HeaderTensor): Promise<Float32Array> {
-  const bytes = new Uint8Array(tensor.length);
-  await source.read(bytes, tensor.offset);
-  const { floats, peak } = toFloats(bytes, tensor.dtype);
-  if (!Number.isFinite(peak)) refuseLora(tensor.name, "holds NaN or infinity");
-  if (peak > elementMax) refuseLora(tensor.name, `holds ${peak}; at most ${elementMax} either way`);
-  return floats;
-}
 
 interface Converted {
   readonly floats: Float32Array;
@@ -27,7 +14,7 @@ const magnitude16 = 0x7fff;
 /**
  * The magnitude of a float grows with its bits, NaN last, so one integer maximum finds both the
  * largest element and any that is not finite.
- * @param bytes at the start of a buffer of their own.
+ * @param bytes at the start of their buffer; float32 stays in it.
  */
 export function toFloats(bytes: Uint8Array, dtype: HeaderTensor["dtype"]): Converted {
   const convert = converters[dtype];
