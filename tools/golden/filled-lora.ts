@@ -10,7 +10,7 @@ import {
   type LinearSpec,
   loraArchitectureOf,
   loraTargetsOf,
-  readLora,
+  readLoraForRuns,
   withFileSource,
 } from "@zfarm/zimage/lora";
 import { fillInput } from "../../packages/zimage/test/hash-filler.ts";
@@ -34,7 +34,7 @@ export async function createAdapter(
   try {
     const path = join(folder, "adapter.safetensors");
     await writeFile(path, encodeLoraFile(content));
-    const read = await withFileSource(path, (source) => readLora(source, architecture));
+    const read = await withFileSource(path, (source) => readLoraForRuns(source, architecture));
     return read.adapter;
   } finally {
     await rm(folder, { recursive: true });
