@@ -8,12 +8,21 @@ import {
   defaultProject,
   type JobId,
   type LoraRef,
+  limits,
+  loraKey,
   type Outcome,
   OutcomeKind,
 } from "@zfarm/contract";
 import { EnvReader, silentLog, systemClock } from "@zfarm/runtime";
 import { type NatsServer, startNatsServer } from "@zfarm/testing";
-import { encodePng, type LoraStack, openPipeline, type Pipeline } from "@zfarm/zimage";
+import {
+  encodePng,
+  type LoraStack,
+  openModelDirectory,
+  openPipeline,
+  type Pipeline,
+} from "@zfarm/zimage";
+import { loraArchitectureOf } from "@zfarm/zimage/lora";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createNanoLora, type NanoLora, nanoDir } from "../nano-loras.ts";
 import { childrenOf, type FarmUnderTest, hasNatsServer, startFarm } from "./farm.ts";
@@ -39,7 +48,7 @@ describe.skipIf(!(await hasNatsServer()))("adapters in a farm", () => {
     red = await createNanoLora();
     blue = await createNanoLora({ spelling: "ai-toolkit", rank: 4, layers: [5] });
     for (const { digest, bytes } of [red, blue]) {
-      await blobs.put(`loras/${digest}.safetensors`, bytes, "application/octet-stream");
+      await blobs.put(loraKey(digest), bytes, "application/octet-stream");
     }
   }, 120_000);
   afterAll(async () => {
@@ -92,6 +101,14 @@ describe.skipIf(!(await hasNatsServer()))("adapters in a farm", () => {
     const metadata = uses.length === 0 ? what : { ...what, loras: uses };
     return await encodePng(await pipeline.render(spec, { loras }), metadata);
   }
+
+  test("are checked by gateways against what the workers say of their model", async () => {
+    const { loraArchitecture, rankBudget } = (await broker.pools.find(defaultPool)) ?? {};
+
+    const { config } = (await openModelDirectory(nanoDir)).transformer;
+    expect(loraArchitecture).toEqual(loraArchitectureOf(config));
+    expect(rankBudget).toBe(limits.loraRanksDefault);
+  });
 
   test("draw what the library draws, byte for byte; one that is missing fails alone", async () => {
     const missing = { ...red.ref, digest: "0a".repeat(32) };

@@ -2,7 +2,10 @@
  * Every bound of the farm in one place, with its reason. Units are in the names. Proto comments,
  * error texts and documentation quote these numbers; the checks at the end keep them consistent.
  */
+import { shelfLimits } from "./shelf-limits.ts";
+
 export const limits = {
+  ...shelfLimits,
   /** Bytes of one prompt in UTF-8; a 512-token prompt stays far below. */
   promptBytesMax: 8_192,
   /** Code points after NFC. */
@@ -322,25 +325,6 @@ export const limits = {
   deliveryAttemptsMax: 8,
   /** Pictures that wait for the store in one worker; more, and it asks for no work. */
   deliveriesMax: 16,
-  /** Adapters that one worker fetches from the store at one time; of each a piece is in memory. */
-  loraFetchesMax: 2,
-  /** Bytes of an adapter fetched in one request: half a megabyte a second is fast enough. */
-  loraPieceBytes: 8_388_608,
-  /** Reading one adapter's file and laying it out; a gigabyte from a slow disk takes a minute. */
-  loraLoadMs: 120_000,
-  /** A half-fetched file this old belongs to a worker that is gone. */
-  loraDraftMs: 600_000,
-  /**
-   * Sum of ranks in one batch. A run of the engine takes 128 ranks or one picture, whatever its
-   * ranks; more only make more runs of a step.
-   */
-  loraRanksDefault: 256,
-  loraRanksMax: 2_048,
-  /** Bytes of adapters on a worker's disk, and in the memory of its engine. */
-  loraDiskBytesDefault: 10_737_418_240,
-  loraDiskBytesMax: 1_099_511_627_776,
-  loraRamBytesDefault: 2_147_483_648,
-  loraRamBytesMax: 1_099_511_627_776,
   /** How often the leader compares manifests with the streams, after the once of its beginning. */
   reconcileEveryMs: 10 * 60_000,
   /** Manifests that are compared at one time. */

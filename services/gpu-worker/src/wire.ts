@@ -132,6 +132,7 @@ async function announcePool(parts: {
 }): Promise<void> {
   const { app, config, broker, info } = parts;
   const { sizeMultiple, pixelsMax, stepsDefault, widthDefault, heightDefault } = info;
+  const { loraArchitecture } = info;
   const record: PoolRecord = {
     pool: config.pool,
     model: info.name,
@@ -142,6 +143,7 @@ async function announcePool(parts: {
     widthDefault,
     heightDefault,
     rankBudget: config.loras.ranks,
+    loraArchitecture,
   };
   const retrying = { clock: app.clock, stop: app.stop };
   const standing = await retry(() => broker.pools.find(config.pool), retrying);

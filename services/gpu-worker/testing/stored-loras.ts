@@ -1,7 +1,6 @@
 /** Adapters of the stub engine in the object store, and what tasks say of them. */
 import type { BlobStore } from "@zfarm/blobs";
-import type { LoraRef } from "@zfarm/contract";
-import { loraObjectKey } from "../src/shelf/lora-fetcher.ts";
+import { type LoraRef, loraKey } from "@zfarm/contract";
 import { createStubLora, type StubLoraText } from "./stub-lora.ts";
 
 /** Puts an adapter where workers look for it, and gives the reference that a task would carry. */
@@ -10,7 +9,7 @@ export async function storeLora(
   text: StubLoraText,
 ): Promise<LoraRef> {
   const { digest, bytes } = createStubLora(text);
-  await blobs.put(loraObjectKey(digest), bytes, "application/octet-stream");
+  await blobs.put(loraKey(digest), bytes, "application/octet-stream");
   return { digest, weight: 1, rank: 16, sizeBytes: BigInt(text.bytes ?? 0) };
 }
 

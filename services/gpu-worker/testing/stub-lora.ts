@@ -3,9 +3,10 @@ import { createHash } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { LoraDigest } from "@zfarm/contract";
 
 export interface StubLoraFile {
-  readonly digest: string;
+  readonly digest: LoraDigest;
   readonly bytes: Uint8Array;
 }
 
@@ -18,7 +19,7 @@ export interface StubLoraText {
 
 export function createStubLora(text: StubLoraText): StubLoraFile {
   const bytes = Buffer.from(JSON.stringify(text));
-  return { digest: createHash("sha256").update(bytes).digest("hex"), bytes };
+  return { digest: createHash("sha256").update(bytes).digest("hex") as LoraDigest, bytes };
 }
 
 /** Writes the file into a folder of its own, which goes with the disposable. */

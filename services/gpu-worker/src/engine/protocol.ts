@@ -2,7 +2,7 @@
  * What the worker and its engine process say to each other over the child's IPC channel, with
  * the structured clone of Node's "advanced" serialization: bigint and bytes travel as they are.
  */
-import type { TaskFailure } from "@zfarm/contract";
+import type { LoraArchitecture, TaskFailure } from "@zfarm/contract";
 
 /** What the engine opens; passed as its only argument, as JSON. */
 export interface EngineSettings {
@@ -48,6 +48,8 @@ export interface EngineInfo {
   readonly stepsDefault: number;
   readonly widthDefault: number;
   readonly heightDefault: number;
+  /** What adapters are checked against; absent: the model says nothing of it. */
+  readonly loraArchitecture?: LoraArchitecture;
 }
 
 /** Milliseconds that one picture spent in each stage; work done for a batch counts for each. */

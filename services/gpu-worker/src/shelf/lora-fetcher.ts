@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 import type { BlobStore } from "@zfarm/blobs";
-import { FarmError, limits } from "@zfarm/contract";
+import { FarmError, type LoraDigest, limits, loraKey, parseLoraDigest } from "@zfarm/contract";
 import type { Clock } from "@zfarm/runtime";
 import { retry } from "../retry.ts";
 import type { LoraFolder } from "./lora-folder.ts";
@@ -32,25 +32,22 @@ interface Written {
   readonly got: string | undefined;
 }
 
-/** Where the store keeps an adapter's file. */
-export function loraObjectKey(digest: string): string {
-  return `loras/${digest}.safetensors`;
-}
-
 /** A file of another content is fetched once more: it may have been broken on its way. */
 const fetchesMax = 2;
 
 export class LoraFetcher {
   readonly #needs: LoraFetcherNeeds;
   readonly #turns = new Turns(limits.loraFetchesMax);
-  readonly #underWay = new Map<string, Promise<LoraFetch>>();
+  readonly #underWay = new Map<LoraDigest, Promise<LoraFetch>>();
 
   constructor(needs: LoraFetcherNeeds) {
     this.#needs = needs;
   }
 
   /** The adapter on the disk, from there or from the store. Who asks for one on its way waits. */
-  async fetch(digest: string): Promise<LoraFetch> {
+  async fetch(text: string): Promise<LoraFetch> {
+    const digest = parseLoraDigest(text);
+    if (digest === undefined) return { kind: "missing", message: "is no SHA-256 of a file" };
     const underWay = this.#underWay.get(digest);
     if (underWay !== undefined) return await underWay;
     const fetching = this.#fetch(digest).finally(() => this.#underWay.delete(digest));
@@ -58,7 +55,7 @@ export class LoraFetcher {
     return await fetching;
   }
 
-  async #fetch(digest: string): Promise<LoraFetch> {
+  async #fetch(digest: LoraDigest): Promise<LoraFetch> {
     try {
       const path = await this.#needs.folder.use(digest);
       if (path !== undefined) return { kind: "there", path, from: "disk" };
@@ -70,9 +67,9 @@ export class LoraFetcher {
     }
   }
 
-  async #download(digest: string): Promise<LoraFetch> {
+  async #download(digest: LoraDigest): Promise<LoraFetch> {
     const { folder, blobs, isNeeded } = this.#needs;
-    const key = loraObjectKey(digest);
+    const key = loraKey(digest);
     const info = await this.#retry(() => blobs.stat(key));
     if (info === undefined) return missing(key);
     const file = { digest, bytes: info.sizeBytes };
@@ -93,9 +90,9 @@ export class LoraFetcher {
 
   async #write(
     draft: string,
-    { digest, bytes }: { readonly digest: string; readonly bytes: number },
+    { digest, bytes }: { readonly digest: LoraDigest; readonly bytes: number },
   ): Promise<Written> {
-    const key = loraObjectKey(digest);
+    const key = loraKey(digest);
     const hash = createHash("sha256");
     const file = await open(draft, "wx");
     try {

@@ -182,7 +182,6 @@ export class LoraShelf {
   }
 
   async #fetch(digest: string): Promise<LoraFetch> {
-    if (!isDigest(digest)) return { kind: "missing", message: "is no SHA-256 of a file" };
     const { fetcher, metrics } = this.#needs;
     const end = metrics.loadSeconds.startTimer({ tier: "store" });
     const fetch = await fetcher.fetch(digest);
@@ -281,8 +280,4 @@ export class LoraShelf {
 
 function failed(digest: string, trouble: Trouble): LoraBring {
   return { kind: "failed", failure: describeLoraFailure(digest, trouble) };
-}
-
-function isDigest(text: string): boolean {
-  return /^[0-9a-f]{64}$/.test(text);
 }

@@ -7,7 +7,9 @@ import {
   defaultPool,
   FailureBlame,
   FarmError,
+  type LoraDigest,
   type LoraRef,
+  loraKey,
   type Outcome,
   OutcomeKind,
   ShelfTier,
@@ -17,7 +19,6 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { createLease } from "../../testing/scripted-leader.ts";
 import { overrideBlobs, storeLora } from "../../testing/stored-loras.ts";
 import { startWorker, type WorkerUnderTest } from "../../testing/worker-harness.ts";
-import { loraObjectKey } from "./lora-fetcher.ts";
 
 const cleanups: (() => Promise<unknown>)[] = [];
 const patience = { timeout: 20_000, interval: 20 };
@@ -148,7 +149,7 @@ describe("a worker with adapters", () => {
     const folder = await createFolder();
     const worker = await start({ loras: { folder } });
     const lora = await storeLora(worker.blobs, { shift: 20 });
-    await worker.blobs.put(loraObjectKey(lora.digest), Buffer.from("{}"), "text/plain");
+    await worker.blobs.put(loraKey(lora.digest as LoraDigest), Buffer.from("{}"), "text/plain");
 
     worker.leader.grant([createLease(0, { stack: [lora] })]);
     const [report] = await waitForReport(worker);
