@@ -1,7 +1,9 @@
 /** One gRPC call as a promise or as an async iterable, ended by a signal. */
+import { once } from "node:events";
 import {
   type ClientReadableStream,
   type ClientUnaryCall,
+  type ClientWritableStream,
   type CallOptions as GrpcCallOptions,
   Metadata,
   type ServiceError,
@@ -24,6 +26,12 @@ export type StartStream<Event> = (
   metadata: Metadata,
   options: GrpcCallOptions,
 ) => ClientReadableStream<Event>;
+
+export type StartUpload<Request, Response> = (
+  metadata: Metadata,
+  options: GrpcCallOptions,
+  done: (error: ServiceError | null, response: Response) => void,
+) => ClientWritableStream<Request>;
 
 export async function callUnary<Response>(
   start: StartUnary<Response>,
@@ -67,6 +75,51 @@ export async function* callStream<Event>(
     signal?.removeEventListener("abort", cancel);
     call.cancel();
   }
+}
+
+/** Sends the requests as fast as the farm takes them; an answer that comes early ends it. */
+export async function callUpload<Request, Response>(
+  start: StartUpload<Request, Response>,
+  requests: AsyncIterable<Request>,
+  { signal, deadline }: CallBounds,
+): Promise<Response> {
+  signal?.throwIfAborted();
+  const done = Promise.withResolvers<Response>();
+  const answered = new AbortController();
+  const call = start(new Metadata(), grpcOptions(deadline), (error, response) => {
+    answered.abort();
+    if (error === null) done.resolve(response);
+    else done.reject(error);
+  });
+  const cancel = (): void => call.cancel();
+  signal?.addEventListener("abort", cancel);
+  try {
+    // What ends the call is told by its answer; only trouble with the requests themselves is not.
+    await Promise.race([done.promise, sendAll(call, requests, answered.signal)]);
+    return await done.promise;
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw toFarmError(error);
+  } finally {
+    signal?.removeEventListener("abort", cancel);
+    done.promise.catch(() => undefined);
+    call.cancel();
+  }
+}
+
+async function sendAll<Request>(
+  call: ClientWritableStream<Request>,
+  requests: AsyncIterable<Request>,
+  answered: AbortSignal,
+): Promise<void> {
+  call.on("error", () => undefined);
+  for await (const request of requests) {
+    if (answered.aborted) return;
+    if (call.write(request)) continue;
+    // A call that has its answer never drains.
+    await once(call, "drain", { signal: answered }).catch(() => undefined);
+  }
+  if (!answered.aborted) call.end();
 }
 
 function grpcOptions(deadline: number | undefined): GrpcCallOptions {

@@ -8,7 +8,6 @@ import {
   type DrainResponse,
   type ExplainJobResponse,
   type ExplainTaskResponse,
-  FarmError,
   FleetServiceClient,
   type ForgiveWorkerResponse,
   type GetJobResponse,
@@ -19,6 +18,7 @@ import {
   type ListTasksResponse,
   type ListVictimsResponse,
   type ListWorkersResponse,
+  LoraServiceClient,
   limits,
   type PauseJobResponse,
   type PoolConduct,
@@ -52,6 +52,8 @@ import type {
   UpdateJobOptions,
   WatchOptions,
 } from "./farm-client.ts";
+import { GrpcLoraClient } from "./grpc-lora-client.ts";
+import { present } from "./present.ts";
 import { RenderIds } from "./render-ids.ts";
 import { imageOf, renderRequest, schedulingOf, updateRequest } from "./requests.ts";
 import { boundsOf, failureOf, retried } from "./retried.ts";
@@ -73,6 +75,7 @@ export function connectFarm({ address, ...options }: FarmOptions): FarmClient {
     render,
     job: new JobServiceClient(address, secured, shared),
     fleet: new FleetServiceClient(address, secured, shared),
+    lora: new LoraServiceClient(address, secured, shared),
   });
 }
 
@@ -92,13 +95,16 @@ interface Services {
   readonly render: RenderServiceClient;
   readonly job: JobServiceClient;
   readonly fleet: FleetServiceClient;
+  readonly lora: LoraServiceClient;
 }
 
 class GrpcFarmClient implements FarmClient {
+  readonly loras: GrpcLoraClient;
   readonly #services: Services;
 
   constructor(services: Services) {
     this.#services = services;
+    this.loras = new GrpcLoraClient(services.lora);
   }
 
   async renderImage(spec: Spec, options: RenderOptions = {}): Promise<RenderImageResponse> {
@@ -359,9 +365,4 @@ class GrpcFarmClient implements FarmClient {
   close(): void {
     for (const client of Object.values(this.#services)) client.close();
   }
-}
-
-function present<Value>(value: Value | undefined): Value {
-  if (value === undefined) throw new FarmError("INTERNAL", "the farm's answer is empty");
-  return value;
 }

@@ -14,6 +14,7 @@ import type {
   WatchJobResponse,
   Worker,
 } from "@zfarm/contract";
+import type { LoraClient } from "./lora-client.ts";
 
 /** A picture to draw: the prompt, and whatever is not to be the pool's default. */
 export type Spec = Pick<ImageSpec, "prompt"> & {
@@ -124,6 +125,8 @@ export interface FarmClient {
   /** How the workers of `pools/{pool}` are used. */
   getPoolPolicy(name: string, options?: CallOptions): Promise<PoolConduct>;
   updatePoolPolicy(conduct: PoolConductChange, options?: CallOptions): Promise<PoolConduct>;
+  /** The adapters of projects: uploaded once, named in pictures. */
+  readonly loras: LoraClient;
   /** Ends the connection and every call on it. */
   close(): void;
 }

@@ -14,3 +14,14 @@ export type {
   UpdateJobOptions,
   WatchOptions,
 } from "./farm-client.ts";
+export type {
+  CheckLoraOptions,
+  EtagOptions,
+  ListLorasOptions,
+  LoraAbout,
+  LoraChanges,
+  LoraClient,
+  LoraFile,
+  LoraPlaceOptions,
+  UploadLoraOptions,
+} from "./lora-client.ts";

@@ -1,4 +1,6 @@
 /** What clients see of a real nats-server that is full, silent or has lost a stream. */
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { credentials, type ServiceError, status } from "@grpc/grpc-js";
 import { createMemoryBlobStore } from "@zfarm/blobs";
 import type { Broker, NatsBrokerOptions } from "@zfarm/broker";
@@ -55,6 +57,7 @@ describe.runIf(hasServer)("a gateway whose broker", () => {
       reflection: false,
       drainMs: 100,
       durability: "stream",
+      uploadDir: join(tmpdir(), "zfarm-broker-faults"),
     } as const;
     const own = await farm.connect();
     const wired = Promise.withResolvers<number>();

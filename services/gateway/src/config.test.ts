@@ -1,3 +1,5 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { limits } from "@zfarm/contract";
 import { describe, expect, test } from "vitest";
 import { readGatewayConfig } from "./config.ts";
@@ -10,6 +12,7 @@ describe("readGatewayConfig", () => {
       reflection: true,
       drainMs: limits.drainMs,
       durability: "stream",
+      uploadDir: join(tmpdir(), "zfarm-uploads"),
     });
   });
 

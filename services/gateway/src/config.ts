@@ -1,4 +1,6 @@
 /** What a gateway can be told from outside. */
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type Durability, readDurability } from "@zfarm/broker";
 import { limits } from "@zfarm/contract";
 import { type Env, EnvReader } from "@zfarm/runtime";
@@ -11,6 +13,8 @@ export interface GatewayConfig {
   /** How long a stop waits for calls; shorter than STOP_WITHIN_MS. */
   readonly drainMs: number;
   readonly durability: Durability;
+  /** Where uploads lie until they are checked and stored. */
+  readonly uploadDir: string;
 }
 
 /** All problems at once, as ConfigError. */
@@ -30,5 +34,6 @@ export function readGateway(env: EnvReader): GatewayConfig {
     reflection: env.boolean("GATEWAY_REFLECTION", true),
     drainMs: env.integer("GATEWAY_DRAIN_MS", { default: limits.drainMs, min: 0, max: 3_600_000 }),
     durability: readDurability(env),
+    uploadDir: env.text("GATEWAY_UPLOAD_DIR", { default: join(tmpdir(), "zfarm-uploads") }),
   };
 }

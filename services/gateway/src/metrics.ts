@@ -10,6 +10,8 @@ export interface GatewayMetrics {
   readonly tasksAdmitted: Counter;
   readonly jobsUndone: Counter;
   readonly progressDropped: Counter;
+  readonly loraBytes: Counter;
+  readonly loraGate: Histogram;
 }
 
 /** Seconds: from a lookup on the same machine to a render that waited for its turn. */
@@ -61,6 +63,17 @@ export function createGatewayMetrics(registry: Registry): GatewayMetrics {
     progressDropped: new Counter({
       name: "zfarm_progress_dropped_total",
       help: "Progress events not sent because their client read too slowly.",
+      registers,
+    }),
+    loraBytes: new Counter({
+      name: "zfarm_lora_upload_bytes_total",
+      help: "Bytes of adapters' files that were taken in, refused ones too.",
+      registers,
+    }),
+    loraGate: new Histogram({
+      name: "zfarm_lora_gate_seconds",
+      help: "Time that the gate took to look at an adapter's file, refused ones too.",
+      buckets: durationBuckets,
       registers,
     }),
   };

@@ -6,6 +6,9 @@ import type { DrainEstimate } from "./admission/drain-estimate.ts";
 import type { JobManifests } from "./admission/job-manifests.ts";
 import type { KnownPools } from "./admission/known-pools.ts";
 import type { ProjectQuotas } from "./admission/project-quotas.ts";
+import type { LoraGate } from "./loras/gate.ts";
+import type { LoraRegistry } from "./loras/lora-registry.ts";
+import type { UploadFolder } from "./loras/upload-folder.ts";
 import type { GatewayMetrics } from "./metrics.ts";
 import type { OutcomeFeed } from "./outcome-feed.ts";
 
@@ -20,7 +23,10 @@ export interface GatewayNeeds {
   readonly manifests: JobManifests | undefined;
   readonly drain: Pick<DrainEstimate, "estimateMs">;
   readonly feed: Pick<OutcomeFeed, "open" | "outcomesOf" | "follow">;
-  readonly blobs: Pick<BlobStore, "get" | "url">;
+  readonly blobs: Pick<BlobStore, "get" | "url" | "putFile">;
+  readonly registry: Pick<LoraRegistry, "find" | "list" | "add" | "change">;
+  readonly uploads: Pick<UploadFolder, "receive">;
+  readonly gate: LoraGate;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: GatewayMetrics;

@@ -22,7 +22,7 @@ describe("RenderImage", () => {
     const { image, task: name } = await rendering;
 
     expect(name).toMatch(/^projects\/default\/jobs\/[a-z2-7]{26}\/tasks\/0$/);
-    expect(image?.spec).toEqual({ ...spec, width: 256, height: 256, steps: 8, seed: 42n });
+    expect(image?.spec).toMatchObject({ ...spec, width: 256, height: 256, steps: 8, seed: 42n });
     expect(image?.sha256).toBe(createHash("sha256").update(testPicture).digest("hex"));
     expect(image?.data).toHaveLength(0);
     expect(image?.uri).not.toBe("");

@@ -35,6 +35,7 @@ const services = {
   render: "zfarm.v1.RenderService",
   job: "zfarm.v1.JobService",
   fleet: "zfarm.v1.FleetService",
+  lora: "zfarm.v1.LoraService",
 } as const;
 
 /** The empty name stands for the whole server in the health protocol. */

@@ -203,12 +203,12 @@ describe("retry", () => {
   test("of pictures that the pool cannot draw any more is refused", async () => {
     const job = await farm.client.createJob({ images: images(1) });
     const [task] = await farm.take();
-    const stack = { adapters: [{ digest: "d", weight: 1, rank: 8, sizeBytes: 1n }] };
+    const stack = { adapters: [{ digest: "d", weight: 1, rank: 144, sizeBytes: 1n }] };
     if (task !== undefined) await farm.fail({ ...task, stack }, "NAN_OUTPUT");
 
     const retry = farm.client.retryJob(job.name);
 
-    const message = "pool default draws with the bare model only";
+    const message = "the adapters have rank 144 together; pool default takes 128";
     await expect(retry).rejects.toMatchObject({ code: "NO_CAPABLE_POOL", message });
   });
 });

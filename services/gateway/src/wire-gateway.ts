@@ -7,6 +7,10 @@ import { JobManifests } from "./admission/job-manifests.ts";
 import { KnownPools } from "./admission/known-pools.ts";
 import { ProjectQuotas } from "./admission/project-quotas.ts";
 import type { GatewayConfig } from "./config.ts";
+import { LoraCopies } from "./loras/lora-copies.ts";
+import { LoraRegistry } from "./loras/lora-registry.ts";
+import { threadGate } from "./loras/thread-gate.ts";
+import { UploadFolder } from "./loras/upload-folder.ts";
 import { createGatewayMetrics } from "./metrics.ts";
 import { OutcomeFeed } from "./outcome-feed.ts";
 import { openServer } from "./server.ts";
@@ -32,8 +36,12 @@ export async function wireGateway(
   // Opened before the server, so that it outlives the calls of a drain.
   const collecting = OutcomeFeed.start({ outcomes: broker.outcomes, log });
   const feed = await app.open("outcome-feed", collecting, (open) => open.close());
+  const copies = keeps ? new LoraCopies(blobs, broker.loras) : undefined;
+  const registry = new LoraRegistry({ records: broker.loras, copies, clock });
+  const uploads = await UploadFolder.open(config.uploadDir);
+  const loras = { registry, uploads, gate: threadGate };
   const stores = { broker, blobs, manifests };
-  const serving = { ...stores, pools, quotas, drain, feed, clock, log, metrics };
+  const serving = { ...stores, ...loras, pools, quotas, drain, feed, clock, log, metrics };
   const opening = openServer(serving, config);
   const server = await app.open("gateway-server", opening, (opened) => opened.stop());
   app.ready(() => broker.problem() ?? quotas.problem());

@@ -2,8 +2,11 @@
  * A gateway with a real client over loopback and a scripted rest of the farm: no scheduler and no
  * worker run, so that a test decides what becomes of each task, and when.
  */
-import { createHash } from "node:crypto";
-import { createMemoryBlobStore } from "@zfarm/blobs";
+import { createHash, randomBytes } from "node:crypto";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type BlobStore, createMemoryBlobStore } from "@zfarm/blobs";
 import { type Broker, type BrokerBounds, createMemoryFarm, type StoredTask } from "@zfarm/broker";
 import { connectFarm, type FarmClient } from "@zfarm/client";
 import {
@@ -12,6 +15,7 @@ import {
   FailureBlame,
   imageKey,
   type LiveTask,
+  type LoraArchitecture,
   type Outcome,
   OutcomeKind,
   type PoolRecord,
@@ -25,6 +29,15 @@ import {
 import { createLog, type RunningApp, startApp } from "@zfarm/runtime";
 import { wireGateway } from "../src/wire-gateway.ts";
 
+/** Of the pool's model: what adapters must fit. */
+export const testArchitecture: LoraArchitecture = {
+  dim: 32,
+  layers: 2,
+  refinerLayers: 1,
+  ffnDim: 85,
+  modulationDim: 32,
+};
+
 export const testPool: PoolRecord = {
   pool: defaultPool,
   model: "test",
@@ -34,6 +47,8 @@ export const testPool: PoolRecord = {
   stepsDefault: 8,
   widthDefault: 256,
   heightDefault: 256,
+  rankBudget: 128,
+  loraArchitecture: testArchitecture,
 };
 
 /** What every scripted worker draws. */
@@ -46,16 +61,14 @@ export interface TestFarmOptions {
   /** Wraps the broker that the gateway gets, to make it fail. */
   readonly wrap?: (broker: Broker) => Broker;
   readonly drainMs?: number;
+  /** In memory where it is not given. */
+  readonly blobs?: BlobStore;
 }
 
 export async function openTestFarm(options: TestFarmOptions = {}): Promise<TestFarm> {
   const memory = createMemoryFarm({ bounds: options.bounds ?? {} });
   const own = memory.connect();
-  const farm = new TestFarm(
-    memory.connect(),
-    options.wrap?.(own) ?? own,
-    options.drainMs ?? 10_000,
-  );
+  const farm = new TestFarm(memory.connect(), options.wrap?.(own) ?? own, options);
   await farm.broker.pools.put(testPool);
   if (options.leader !== false) farm.lead();
   await farm.startGateway(0);
@@ -64,7 +77,9 @@ export async function openTestFarm(options: TestFarmOptions = {}): Promise<TestF
 
 export class TestFarm {
   readonly broker: Broker;
-  readonly blobs = createMemoryBlobStore();
+  readonly blobs: BlobStore;
+  /** Where the gateway lays uploads. */
+  readonly uploadDir = join(tmpdir(), `zfarm-gateway-test-${randomBytes(6).toString("hex")}`);
   readonly log: Record<string, unknown>[] = [];
   /** What the leader says about live tasks. */
   live: LiveTask[] = [];
@@ -78,10 +93,11 @@ export class TestFarm {
   #client: FarmClient | undefined;
   port = 0;
 
-  constructor(broker: Broker, gatewayBroker: Broker, drainMs: number) {
+  constructor(broker: Broker, gatewayBroker: Broker, options: TestFarmOptions) {
     this.broker = broker;
+    this.blobs = options.blobs ?? createMemoryBlobStore();
     this.#gatewayBroker = gatewayBroker;
-    this.#drainMs = drainMs;
+    this.#drainMs = options.drainMs ?? 10_000;
   }
 
   get address(): string {
@@ -100,6 +116,7 @@ export class TestFarm {
       reflection: true,
       drainMs: this.#drainMs,
       durability: "stream",
+      uploadDir: this.uploadDir,
     } as const;
     const write = (line: string): void => void this.log.push(JSON.parse(line));
     const needs = { broker: this.#gatewayBroker, blobs: this.blobs };
@@ -124,6 +141,7 @@ export class TestFarm {
   async stop(): Promise<void> {
     this.#client?.close();
     await this.stopGateway();
+    await rm(this.uploadDir, { recursive: true, force: true });
     await this.broker.drain();
     await this.#gatewayBroker.drain();
   }

@@ -2,6 +2,8 @@
  * Every bad request gets the right code, names the right field and bound, repeats nothing of what
  * the client wrote, creates nothing, and leaves the gateway serving.
  */
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import {
   type Client,
   credentials,
@@ -23,6 +25,7 @@ import {
 import { violationReasons, wireGateway } from "@zfarm/gateway";
 import { type RunningApp, silentLog, startApp } from "@zfarm/runtime";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { loraRows } from "./lora-rows.ts";
 import { nameRows } from "./name-rows.ts";
 import { numberRows } from "./number-rows.ts";
 import { passRows } from "./pass-rows.ts";
@@ -37,10 +40,11 @@ const corpus: readonly BadRequest[] = [
   ...nameRows,
   ...schedulingRows,
   ...wireRows,
+  ...loraRows,
 ];
 
 /** Refusals that no request on its own can provoke; the gateway's own tests show them. */
-const neededState = new Set(["UNKNOWN_FIELD"]);
+const neededState = new Set(["DIGEST_MISMATCH", "DUPLICATE", "NOT_FOUND"]);
 
 const RawClient = makeGenericClientConstructor({}, "raw");
 const identity = (bytes: Buffer): Buffer => bytes;
@@ -62,6 +66,8 @@ beforeAll(async () => {
     stepsDefault: 8,
     widthDefault: 480,
     heightDefault: 480,
+    rankBudget: 64,
+    loraArchitecture: { dim: 32, layers: 2, refinerLayers: 1, ffnDim: 85, modulationDim: 32 },
   });
   const config = {
     host: "127.0.0.1",
@@ -69,6 +75,7 @@ beforeAll(async () => {
     reflection: false,
     drainMs: 1_000,
     durability: "stream",
+    uploadDir: join(tmpdir(), "zfarm-bad-requests"),
   } as const;
   gateway = startApp({
     name: "gateway",
@@ -143,8 +150,8 @@ describe("an unusual request", () => {
 
 describe("the corpus", () => {
   test("has its size, and no two rows of one name", () => {
-    const tables = [textRows, numberRows, nameRows, schedulingRows, wireRows];
-    expect(tables.map(({ length }) => length)).toEqual([41, 41, 61, 70, 31]);
+    const tables = [textRows, numberRows, nameRows, schedulingRows, wireRows, loraRows];
+    expect(tables.map(({ length }) => length)).toEqual([41, 41, 61, 70, 31, 67]);
     expect(passRows.length).toBeGreaterThanOrEqual(20);
     expect(new Set(corpus.map(({ name }) => name)).size).toBe(corpus.length);
   });

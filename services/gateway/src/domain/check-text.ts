@@ -80,7 +80,11 @@ export function checkPrompt(text: string): Fault | undefined {
 
 /** What is wrong with a display name, or undefined; an empty one is fine. */
 export function checkDisplayName(text: string): Fault | undefined {
-  const max = limits.displayNameCharsMax;
+  return checkLine(text, limits.displayNameCharsMax);
+}
+
+/** What is wrong with a text that must be one line of so many characters, or undefined. */
+export function checkLine(text: string, max: number): Fault | undefined {
   // A code point is at most two units, so what is longer needs no counting.
   if (text.length > max * 2) {
     return { reason: "TOO_LONG", description: `is longer than ${max} characters` };

@@ -21,6 +21,9 @@ export const violationReasons = [
   "BAD_ID",
   "BAD_TOKEN",
   "UNKNOWN_FIELD",
+  "DUPLICATE",
+  "NOT_FOUND",
+  "DIGEST_MISMATCH",
   "UNSUPPORTED",
   "MALFORMED",
 ] as const;

@@ -1,16 +1,25 @@
 /** Which method answers which call of the API. */
 import type { Server, ServiceDefinition } from "@grpc/grpc-js";
-import { FleetServiceService, JobServiceService, RenderServiceService } from "@zfarm/contract";
+import {
+  FleetServiceService,
+  JobServiceService,
+  LoraServiceService,
+  RenderServiceService,
+} from "@zfarm/contract";
 import { approveJob } from "./approve-job.ts";
 import { cancelJob } from "./cancel-job.ts";
+import { checkLora } from "./check-lora.ts";
 import { createJob } from "./create-job.ts";
+import { deleteLora } from "./delete-lora.ts";
 import { drain } from "./drain.ts";
 import { explainJob } from "./explain-job.ts";
 import { explainTask } from "./explain-task.ts";
 import { forgiveWorker } from "./forgive-worker.ts";
 import { getJob } from "./get-job.ts";
+import { getLora } from "./get-lora.ts";
 import { getPoolPolicy } from "./get-pool-policy.ts";
 import { getProjectPolicy } from "./get-project-policy.ts";
+import { listLoras } from "./list-loras.ts";
 import { listTasks } from "./list-tasks.ts";
 import { listVictims } from "./list-victims.ts";
 import { listWorkers } from "./list-workers.ts";
@@ -19,15 +28,19 @@ import { renderImage } from "./render-image.ts";
 import { resume } from "./resume.ts";
 import { resumeJob } from "./resume-job.ts";
 import { retryJob } from "./retry-job.ts";
-import { type Serving, serveStream, serveUnary } from "./serve-call.ts";
+import { type Serving, serveStream, serveUnary, serveUpload } from "./serve-call.ts";
 import { streamRender } from "./stream-render.ts";
 import { updateJob } from "./update-job.ts";
+import { updateLora } from "./update-lora.ts";
 import { updatePoolPolicy } from "./update-pool-policy.ts";
 import { updateProjectPolicy } from "./update-project-policy.ts";
+import { uploadLora } from "./upload-lora.ts";
 import { watchJob } from "./watch-job.ts";
 
 /** Methods by the names that the API has for them. */
-type Methods<Service> = Record<keyof Service, ReturnType<typeof serveUnary | typeof serveStream>>;
+type Methods<Service> = Record<keyof Service, Served>;
+
+type Served = ReturnType<typeof serveUnary | typeof serveStream | typeof serveUpload>;
 
 export function addServices(server: Server, serving: Serving): void {
   server.addService(undecoded(RenderServiceService), {
@@ -59,6 +72,14 @@ export function addServices(server: Server, serving: Serving): void {
     getPoolPolicy: serveUnary(serving, getPoolPolicy),
     updatePoolPolicy: serveUnary(serving, updatePoolPolicy),
   } satisfies Methods<typeof FleetServiceService>);
+  server.addService(undecoded(LoraServiceService), {
+    uploadLora: serveUpload(serving, uploadLora),
+    checkLora: serveUpload(serving, checkLora),
+    getLora: serveUnary(serving, getLora),
+    listLoras: serveUnary(serving, listLoras),
+    updateLora: serveUnary(serving, updateLora),
+    deleteLora: serveUnary(serving, deleteLora),
+  } satisfies Partial<Methods<typeof LoraServiceService>>);
 }
 
 /** The service with its requests left as bytes; decode.ts says why. */

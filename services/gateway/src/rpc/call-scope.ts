@@ -1,9 +1,16 @@
 /** How long a call lives: until its client leaves, its deadline passes or the gateway stops. */
-import type { Metadata, ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
+import type { Metadata } from "@grpc/grpc-js";
 import { FarmError, limits } from "@zfarm/contract";
 import type { Clock } from "@zfarm/runtime";
 
-export type AnyCall = ServerUnaryCall<Buffer, unknown> | ServerWritableStream<Buffer, unknown>;
+/** What calls of all kinds have in common, as far as it matters here. */
+export interface AnyCall {
+  readonly cancelled: boolean;
+  readonly metadata: Metadata;
+  getDeadline(): Date | number;
+  on(event: "cancelled", listener: () => void): unknown;
+  off(event: "cancelled", listener: () => void): unknown;
+}
 
 export interface CallScope {
   /** Aborts with the FarmError that the call ends with. */

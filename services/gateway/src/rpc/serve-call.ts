@@ -5,6 +5,7 @@
  */
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import {
+  type handleClientStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
   type ServerWritableStream,
@@ -16,6 +17,7 @@ import type { CallRegistry, DrainRule } from "./call-registry.ts";
 import { type AnyCall, type CallScope, checkMetadata, openScope } from "./call-scope.ts";
 import { type EventWriter, openEventWriter } from "./event-writer.ts";
 import { toGrpcStatus } from "./grpc-error.ts";
+import { readMessages } from "./read-messages.ts";
 
 export interface Serving {
   readonly needs: GatewayNeeds;
@@ -45,6 +47,15 @@ export interface StreamMethod<Request, Event> extends MethodBase<Request> {
     call: { readonly scope: CallScope; readonly events: EventWriter<Event> },
     needs: GatewayNeeds,
   ) => Promise<void>;
+}
+
+/** A method that takes a stream and answers once. */
+export interface UploadMethod<Request, Response> extends MethodBase<Request> {
+  readonly run: (
+    requests: AsyncGenerator<Request, void>,
+    scope: CallScope,
+    needs: GatewayNeeds,
+  ) => Promise<Response>;
 }
 
 export function serveUnary<Request, Response>(
@@ -81,6 +92,28 @@ export function serveStream<Request, Event>(
         fail: (error) => call.emit("error", toGrpcStatus(error)),
       },
     );
+  };
+}
+
+export function serveUpload<Request, Response>(
+  serving: Serving,
+  method: UploadMethod<Request, Response>,
+): handleClientStreamingCall<Buffer, Response> {
+  return (call, callback) => {
+    const run = async (scope: CallScope): Promise<Response> => {
+      const { clock } = serving.needs;
+      const requests = readMessages(call, method.decode, { signal: scope.signal, clock });
+      try {
+        return await method.run(requests, scope, serving.needs);
+      } finally {
+        await requests.return();
+      }
+    };
+    const answering: Answering<Response> = {
+      answer: (response) => callback(null, response),
+      fail: (error) => callback(toGrpcStatus(error)),
+    };
+    serveCall(serving, { call, method, run, onAbort: "wait" }, answering);
   };
 }
 

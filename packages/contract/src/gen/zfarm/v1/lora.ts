@@ -31,7 +31,7 @@ export interface Lora {
   pinned: boolean;
   /** Oldest first; deleted ones are left out. */
   versions: LoraVersion[];
-  /** Alias to version, at most 32. `latest` is the newest version unless it is set. */
+  /** Alias to version, at most 32. `latest` stands for the newest version unless it is one of them. */
   aliases: Map<string, string>;
   createTime?: Date | undefined;
   updateTime?:
@@ -65,24 +65,28 @@ export interface LoraVersion {
 
 /** What the farm found in an adapter's file. */
 export interface LoraReport {
-  /** How its tensors are named, for example diffusers, ai-toolkit, kohya, lokr. */
+  /** How its tensors are named, for example diffusers, ai-toolkit, kohya, comfyui. */
   dialect: string;
-  /** Modules of the model that the file changes, of those that an adapter could change. */
+  /** Modules of the model that it changes, of those that an adapter could change. */
   modulesMatched: number;
+  modulesOfModel: number;
+  /** Modules that the file names; those that come twice are counted twice. */
   modulesPresent: number;
-  /** Ranks of single modules. */
+  /** Of single modules. */
   rankMin: number;
   rankMax: number;
-  /** Ranks that the adapter takes of a run's budget: its largest module's in whole groups of 16. */
+  /** Ranks that it takes of a run's budget: its largest module's in whole groups of 16. */
   ranksTaken: number;
-  /** As the file has it, for people; where it has none, the rank counts as alpha. */
-  alpha: string;
+  alphaMin: number;
+  alphaMax: number;
+  /** tensors, metadata, or rank: the file states none, so that the rank counts as alpha. */
+  alphaFrom: string;
   fileBytes: bigint;
-  /** Bytes it takes on the device. */
+  /** Bytes that it takes on the device. */
   deviceBytes: bigint;
   /** Words that the file itself names. */
   triggerWords: string[];
-  /** What is odd about the file and harmless. */
+  /** What is odd about the file and no reason to refuse it. */
   warnings: string[];
 }
 
@@ -537,11 +541,14 @@ function createBaseLoraReport(): LoraReport {
   return {
     dialect: "",
     modulesMatched: 0,
+    modulesOfModel: 0,
     modulesPresent: 0,
     rankMin: 0,
     rankMax: 0,
     ranksTaken: 0,
-    alpha: "",
+    alphaMin: 0,
+    alphaMax: 0,
+    alphaFrom: "",
     fileBytes: 0n,
     deviceBytes: 0n,
     triggerWords: [],
@@ -557,38 +564,47 @@ export const LoraReport: MessageFns<LoraReport> = {
     if (message.modulesMatched !== 0) {
       writer.uint32(16).uint32(message.modulesMatched);
     }
+    if (message.modulesOfModel !== 0) {
+      writer.uint32(24).uint32(message.modulesOfModel);
+    }
     if (message.modulesPresent !== 0) {
-      writer.uint32(24).uint32(message.modulesPresent);
+      writer.uint32(32).uint32(message.modulesPresent);
     }
     if (message.rankMin !== 0) {
-      writer.uint32(32).uint32(message.rankMin);
+      writer.uint32(40).uint32(message.rankMin);
     }
     if (message.rankMax !== 0) {
-      writer.uint32(40).uint32(message.rankMax);
+      writer.uint32(48).uint32(message.rankMax);
     }
     if (message.ranksTaken !== 0) {
-      writer.uint32(48).uint32(message.ranksTaken);
+      writer.uint32(56).uint32(message.ranksTaken);
     }
-    if (message.alpha !== "") {
-      writer.uint32(58).string(message.alpha);
+    if (message.alphaMin !== 0) {
+      writer.uint32(69).float(message.alphaMin);
+    }
+    if (message.alphaMax !== 0) {
+      writer.uint32(77).float(message.alphaMax);
+    }
+    if (message.alphaFrom !== "") {
+      writer.uint32(82).string(message.alphaFrom);
     }
     if (message.fileBytes !== 0n) {
       if (BigInt.asUintN(64, message.fileBytes) !== message.fileBytes) {
         throw new globalThis.Error("value provided for field message.fileBytes of type uint64 too large");
       }
-      writer.uint32(64).uint64(message.fileBytes);
+      writer.uint32(88).uint64(message.fileBytes);
     }
     if (message.deviceBytes !== 0n) {
       if (BigInt.asUintN(64, message.deviceBytes) !== message.deviceBytes) {
         throw new globalThis.Error("value provided for field message.deviceBytes of type uint64 too large");
       }
-      writer.uint32(72).uint64(message.deviceBytes);
+      writer.uint32(96).uint64(message.deviceBytes);
     }
     for (const v of message.triggerWords) {
-      writer.uint32(82).string(v!);
+      writer.uint32(106).string(v!);
     }
     for (const v of message.warnings) {
-      writer.uint32(90).string(v!);
+      writer.uint32(114).string(v!);
     }
     return writer;
   },
@@ -627,7 +643,7 @@ export const LoraReport: MessageFns<LoraReport> = {
               break;
             }
 
-            message.modulesPresent = reader.uint32();
+            message.modulesOfModel = reader.uint32();
             continue;
           }
           case 4: {
@@ -635,7 +651,7 @@ export const LoraReport: MessageFns<LoraReport> = {
               break;
             }
 
-            message.rankMin = reader.uint32();
+            message.modulesPresent = reader.uint32();
             continue;
           }
           case 5: {
@@ -643,7 +659,7 @@ export const LoraReport: MessageFns<LoraReport> = {
               break;
             }
 
-            message.rankMax = reader.uint32();
+            message.rankMin = reader.uint32();
             continue;
           }
           case 6: {
@@ -651,31 +667,31 @@ export const LoraReport: MessageFns<LoraReport> = {
               break;
             }
 
-            message.ranksTaken = reader.uint32();
+            message.rankMax = reader.uint32();
             continue;
           }
           case 7: {
-            if (tag !== 58) {
+            if (tag !== 56) {
               break;
             }
 
-            message.alpha = reader.string();
+            message.ranksTaken = reader.uint32();
             continue;
           }
           case 8: {
-            if (tag !== 64) {
+            if (tag !== 69) {
               break;
             }
 
-            message.fileBytes = reader.uint64() as bigint;
+            message.alphaMin = reader.float();
             continue;
           }
           case 9: {
-            if (tag !== 72) {
+            if (tag !== 77) {
               break;
             }
 
-            message.deviceBytes = reader.uint64() as bigint;
+            message.alphaMax = reader.float();
             continue;
           }
           case 10: {
@@ -683,11 +699,35 @@ export const LoraReport: MessageFns<LoraReport> = {
               break;
             }
 
-            message.triggerWords.push(reader.string());
+            message.alphaFrom = reader.string();
             continue;
           }
           case 11: {
-            if (tag !== 90) {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.fileBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.deviceBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.triggerWords.push(reader.string());
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
               break;
             }
 
@@ -713,11 +753,14 @@ export const LoraReport: MessageFns<LoraReport> = {
     const message = createBaseLoraReport();
     message.dialect = object.dialect ?? "";
     message.modulesMatched = object.modulesMatched ?? 0;
+    message.modulesOfModel = object.modulesOfModel ?? 0;
     message.modulesPresent = object.modulesPresent ?? 0;
     message.rankMin = object.rankMin ?? 0;
     message.rankMax = object.rankMax ?? 0;
     message.ranksTaken = object.ranksTaken ?? 0;
-    message.alpha = object.alpha ?? "";
+    message.alphaMin = object.alphaMin ?? 0;
+    message.alphaMax = object.alphaMax ?? 0;
+    message.alphaFrom = object.alphaFrom ?? "";
     message.fileBytes = (object.fileBytes !== undefined && object.fileBytes !== null) ? BigInt(object.fileBytes) : 0n;
     message.deviceBytes = (object.deviceBytes !== undefined && object.deviceBytes !== null)
       ? BigInt(object.deviceBytes)

@@ -79,6 +79,8 @@ export interface LoraRef {
   rank: number;
   /** Bytes on the device. */
   sizeBytes: bigint;
+  /** Its owner wants it kept at hand before others. */
+  pinned?: boolean | undefined;
 }
 
 /**
@@ -281,7 +283,11 @@ export interface LoraVersionRecord {
     | LoraVersion
     | undefined;
   /** Set once it is deleted. */
-  deleteTime?: Date | undefined;
+  deleteTime?:
+    | Date
+    | undefined;
+  /** Of the model that it was checked against: pools of another one cannot take it. */
+  architecture?: LoraArchitecture | undefined;
 }
 
 function createBaseTaskSpec(): TaskSpec {
@@ -598,7 +604,7 @@ export const LoraStack: MessageFns<LoraStack> = {
 };
 
 function createBaseLoraRef(): LoraRef {
-  return { digest: "", weight: 0, rank: 0, sizeBytes: 0n };
+  return { digest: "", weight: 0, rank: 0, sizeBytes: 0n, pinned: undefined };
 }
 
 export const LoraRef: MessageFns<LoraRef> = {
@@ -617,6 +623,9 @@ export const LoraRef: MessageFns<LoraRef> = {
         throw new globalThis.Error("value provided for field message.sizeBytes of type uint64 too large");
       }
       writer.uint32(32).uint64(message.sizeBytes);
+    }
+    if (message.pinned !== undefined) {
+      writer.uint32(40).bool(message.pinned);
     }
     return writer;
   },
@@ -666,6 +675,14 @@ export const LoraRef: MessageFns<LoraRef> = {
             message.sizeBytes = reader.uint64() as bigint;
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.pinned = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -687,6 +704,7 @@ export const LoraRef: MessageFns<LoraRef> = {
     message.weight = object.weight ?? 0;
     message.rank = object.rank ?? 0;
     message.sizeBytes = (object.sizeBytes !== undefined && object.sizeBytes !== null) ? BigInt(object.sizeBytes) : 0n;
+    message.pinned = object.pinned ?? undefined;
     return message;
   },
 };
@@ -2382,7 +2400,7 @@ export const LoraRecord_AliasesEntry: MessageFns<LoraRecord_AliasesEntry> = {
 };
 
 function createBaseLoraVersionRecord(): LoraVersionRecord {
-  return { version: undefined, deleteTime: undefined };
+  return { version: undefined, deleteTime: undefined, architecture: undefined };
 }
 
 export const LoraVersionRecord: MessageFns<LoraVersionRecord> = {
@@ -2392,6 +2410,9 @@ export const LoraVersionRecord: MessageFns<LoraVersionRecord> = {
     }
     if (message.deleteTime !== undefined) {
       Timestamp.encode(toTimestamp(message.deleteTime), writer.uint32(18).fork()).join();
+    }
+    if (message.architecture !== undefined) {
+      LoraArchitecture.encode(message.architecture, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -2425,6 +2446,14 @@ export const LoraVersionRecord: MessageFns<LoraVersionRecord> = {
             message.deleteTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.architecture = LoraArchitecture.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2446,6 +2475,9 @@ export const LoraVersionRecord: MessageFns<LoraVersionRecord> = {
       ? LoraVersion.fromPartial(object.version)
       : undefined;
     message.deleteTime = object.deleteTime ?? undefined;
+    message.architecture = (object.architecture !== undefined && object.architecture !== null)
+      ? LoraArchitecture.fromPartial(object.architecture)
+      : undefined;
     return message;
   },
 };

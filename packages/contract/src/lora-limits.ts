@@ -1,0 +1,38 @@
+/** Bounds of adapters and their registry, each with its reason; part of `limits`. */
+export const loraLimits = {
+  /** Adapters of one picture: what clients can mix and still tell what each does. */
+  imageLorasMax: 4,
+  /** Beyond this an adapter breaks the picture; negative weights turn its effect around. */
+  loraWeightMax: 2,
+  /** Bytes of one adapter's file: rank 128 of every module of the 6B model in float32. */
+  loraBytesMax: 1_073_741_824,
+  /** Bytes of a file that a client sends in one message. */
+  loraChunkBytes: 262_144,
+  /** Files that one gateway takes in at once: bounds its temporary disk to 8 GiB. */
+  loraUploadsMax: 8,
+  /** An upload without a deadline gets this one: 1 GiB at 5 Mbit/s. */
+  loraUploadMs: 30 * 60_000,
+  /** An upload that sends nothing for so long is given up: it holds a place and disk. */
+  loraUploadIdleMs: 30_000,
+  /** Adapters of one project, deleted ones included, and of the farm: each is one record. */
+  projectLorasMax: 1_000,
+  lorasMax: 50_000,
+  /** Versions of one adapter; their records fit one message of the broker many times over. */
+  loraVersionsMax: 100,
+  loraAliasesMax: 32,
+  loraLabelsMax: 32,
+  loraLabelCharsMax: 128,
+  triggerWordsMax: 32,
+  triggerWordCharsMax: 128,
+  /** Warnings of a report and characters of each that are kept: the file decides what they say. */
+  loraWarningsMax: 32,
+  loraReportCharsMax: 256,
+  /** Heap of a thread that looks at a file; its numbers lie outside of it, one tensor at a time. */
+  loraGateHeapMegabytes: 256,
+  /** Deleted versions are remembered as long as a job that used them may be tried again. */
+  loraKeepMs: 14 * 24 * 3_600_000,
+  /** How long a gateway uses what it knows of an adapter: it must hear of changes soon. */
+  loraKnownMs: 1_000,
+  /** Adapters that one gateway remembers. */
+  lorasKnownMax: 10_000,
+} as const;

@@ -1,0 +1,57 @@
+/** LoraService.UploadLora: OK means that the file is stored and its version can be named. */
+import {
+  type LoraDigest,
+  limits,
+  loraKey,
+  UploadLoraRequest,
+  type UploadLoraResponse,
+} from "@zfarm/contract";
+import { loraView } from "../domain/lora-record.ts";
+import { readUploadHeader, type UploadOrder } from "../domain/lora-upload.ts";
+import type { GatewayNeeds } from "../needs.ts";
+import { decodeRequest } from "./decode.ts";
+import { type GoodFile, readHeader, receiveLora, requireArchitecture } from "./receive-lora.ts";
+import type { UploadMethod } from "./serve-call.ts";
+
+export const uploadLora: UploadMethod<UploadLoraRequest, UploadLoraResponse> = {
+  name: "UploadLora",
+  decode: (bytes) => decodeRequest(UploadLoraRequest, bytes),
+  deadlineMs: limits.loraUploadMs,
+  drain: "finish",
+  run: async (parts, scope, needs) => {
+    const order = readUploadHeader(await readHeader(parts));
+    const { project, lora } = order.name;
+    scope.note({ project_id: project, lora_id: lora, pool: order.pool });
+    const architecture = await requireArchitecture(needs, order.pool);
+    const receiving = { parts, scope, order: { architecture, digest: order.digest } };
+    return await receiveLora(needs, receiving, async (file) => {
+      // Up to here an upload that is cut short has left nothing; from here on it is finished.
+      scope.signal.throwIfAborted();
+      if (order.validateOnly) return { version: unstored(order, file) };
+      return await store(needs, order, file);
+    });
+  },
+};
+
+/** The file first: a record never names what is not there. */
+async function store(
+  { blobs, registry }: GatewayNeeds,
+  order: UploadOrder,
+  file: GoodFile,
+): Promise<UploadLoraResponse> {
+  const digest = file.digest as LoraDigest;
+  await blobs.putFile(loraKey(digest), file.path, "application/octet-stream");
+  const { stored, version } = await registry.add({
+    name: order.name,
+    version: order.version,
+    file: { sha256: digest, pool: order.pool, report: file.report },
+    architecture: file.architecture,
+    about: order.about,
+  });
+  return { lora: loraView(stored.record, stored.revision), version };
+}
+
+/** What validate_only answers: the version as it would be, under no number or time yet. */
+function unstored({ version, pool }: UploadOrder, { digest, report }: GoodFile) {
+  return { version: version ?? "", sha256: digest, pool, report };
+}
