@@ -85,6 +85,8 @@ export type { PrepareOptions, PrepareProgress, PrepareReport } from "./prepare/p
 export { prepareModel } from "./prepare/prepare-model.ts";
 export type { KnownConfigs } from "./prepare/write-configs.ts";
 export { configFilesOf } from "./prepare/write-configs.ts";
+export type { PromptEncoder } from "./prompt/prompt-encoder.ts";
+export { openPromptEncoder } from "./prompt/prompt-encoder.ts";
 export type { Denoising } from "./sampler/denoise.ts";
 export { denoiseStep, isDone } from "./sampler/denoise.ts";
 export { drawNoise } from "./sampler/noise.ts";

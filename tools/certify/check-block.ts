@@ -1,0 +1,65 @@
+/** Compares one layer, and one of each refiner, at the width of the released model. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { openTensorIndex, openTransformer, parseTransformerConfig } from "@zfarm/zimage";
+import type { Line } from "./certificate.ts";
+import { judge } from "./certificate.ts";
+import { compareTensors } from "./compare.ts";
+import type { BlockRequest } from "./reference-request.ts";
+import type { Setting } from "./setting.ts";
+import type { TensorFile } from "./tensor-file.ts";
+
+/** The released transformer's configuration but for its depth: 0.55 of 6.15 billion parameters. */
+export function fullWidthBlock(folder: string): BlockRequest {
+  return {
+    folder,
+    config: {
+      dim: 3840,
+      n_heads: 30,
+      n_kv_heads: 30,
+      n_layers: 1,
+      n_refiner_layers: 1,
+      cap_feat_dim: 2560,
+      axes_dims: [32, 48, 48],
+      axes_lens: [1536, 512, 512],
+    },
+    seed: 3840,
+    samples: [
+      { height: 16, width: 16, rows: 20, time: 0.25 },
+      // 60 image tokens and 40 caption rows: both are padded.
+      { height: 12, width: 20, rows: 40, time: 0.7 },
+    ],
+  };
+}
+
+export async function checkBlock(
+  { mode, bounds, options }: Omit<Setting, "model">,
+  block: BlockRequest,
+  recorded: TensorFile,
+): Promise<Line[]> {
+  const file = join(block.folder, "config.json");
+  const config = parseTransformerConfig(JSON.parse(await readFile(file, "utf8")), file);
+  const { index } = await openTensorIndex({
+    folder: block.folder,
+    stem: "diffusion_pytorch_model",
+  });
+  const transformer = await openTransformer(config, index, options);
+  try {
+    const lines: Line[] = [];
+    for (const [at, { height, width, rows, time }] of block.samples.entries()) {
+      const [ours = new Float32Array()] = await transformer.predict({
+        latents: [await recorded.get(`${at}.latent`)],
+        height,
+        width,
+        captions: [{ data: await recorded.get(`${at}.caption`), length: rows }],
+        times: [Math.fround(time)],
+      });
+      const measured = compareTensors(ours, await recorded.get(`${at}.output`));
+      const subject = `${height * width} cells, ${rows} caption rows`;
+      lines.push(judge({ mode, part: "full width", subject, measured, bound: bounds.component }));
+    }
+    return lines;
+  } finally {
+    await transformer.close();
+  }
+}
