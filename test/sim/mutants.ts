@@ -54,12 +54,6 @@ export const mutants: readonly Mutant[] = [
     replace: "if (state.now < state.grantsFrom) return;",
   },
   {
-    name: "a new leader believes what it heard before the last grant",
-    file: "test/sim/ears-model.ts",
-    find: "Math.max(since, quietSince)",
-    replace: "since",
-  },
-  {
     name: "own failures are retried without a bound",
     file: `${domain}/task-rules.ts`,
     find: "if (tried.attempts >= limits.attemptsMax) {",
