@@ -10,7 +10,7 @@ export type { ModelErrorCode, ModelErrorDetails } from "./errors.ts";
 export { ModelError } from "./errors.ts";
 export type { Pixels } from "./image/pixels.ts";
 export { toPixels, toUnit } from "./image/pixels.ts";
-export type { RenderMetadata } from "./image/png.ts";
+export type { GuidanceMetadata, RenderMetadata } from "./image/png.ts";
 export { encodePng, readPngMetadata } from "./image/png.ts";
 export type { SchedulerConfig, VaeFile } from "./model/config-files.ts";
 export {
@@ -77,8 +77,8 @@ export type {
   RenderOptions,
   StartOptions,
 } from "./pipeline/pipeline.ts";
-export type { RenderSpec } from "./pipeline/render-spec.ts";
-export { checkSpec } from "./pipeline/render-spec.ts";
+export type { GuidanceSpec, RenderSpec } from "./pipeline/render-spec.ts";
+export { activeGuidance, checkSpec, promptsOf } from "./pipeline/render-spec.ts";
 export type { ExamineOptions, ExamineProgress, FileDigest } from "./prepare/examine-weights.ts";
 export { examineWeights } from "./prepare/examine-weights.ts";
 export type { PrepareOptions, PrepareProgress, PrepareReport } from "./prepare/prepare-model.ts";
@@ -87,8 +87,9 @@ export type { KnownConfigs } from "./prepare/write-configs.ts";
 export { configFilesOf } from "./prepare/write-configs.ts";
 export type { PromptEncoder } from "./prompt/prompt-encoder.ts";
 export { openPromptEncoder } from "./prompt/prompt-encoder.ts";
-export type { Denoising } from "./sampler/denoise.ts";
+export type { Denoising, GuidanceAway } from "./sampler/denoise.ts";
 export { denoiseStep, isDone } from "./sampler/denoise.ts";
+export type { Guidance } from "./sampler/guidance.ts";
 export { drawNoise } from "./sampler/noise.ts";
 export { modelTime, sigmaTable } from "./sampler/sigmas.ts";
 export type { EncodedHeader, TensorShape } from "./weights/encode-safetensors-header.ts";

@@ -17,6 +17,15 @@ export interface RenderMetadata {
   readonly modelDigest: string;
   /** Adapters by the SHA-256 of their files; absent: the bare model. */
   readonly loras?: readonly { readonly digest: string; readonly weight: number }[] | undefined;
+  /** Absent: the picture was not guided. */
+  readonly guidance?: GuidanceMetadata | undefined;
+}
+
+export interface GuidanceMetadata {
+  readonly scale: number;
+  readonly negativePrompt: string;
+  readonly normalization: number;
+  readonly truncation?: number | undefined;
 }
 
 const metadataKey = "zfarm";
@@ -65,6 +74,14 @@ const metadataText = z.object({
   model: z.string(),
   modelDigest: z.string(),
   loras: z.array(z.object({ digest: z.string(), weight: z.number() })).optional(),
+  guidance: z
+    .object({
+      scale: z.number(),
+      negativePrompt: z.string(),
+      normalization: z.number(),
+      truncation: z.number().optional(),
+    })
+    .optional(),
 });
 
 /** What `encodePng` wrote into the file; undefined for a file that is not one of ours. */

@@ -3,6 +3,8 @@ import { vaeFactor } from "../config.ts";
 import { ModelError } from "../errors.ts";
 import { type LoraArchitecture, loraArchitectureOf } from "../lora/architecture.ts";
 import type { ModelDirectory } from "../model/open-model-directory.ts";
+import type { FamilyMember } from "../model/released-configs.ts";
+import { memberOfShift } from "../model/released-configs.ts";
 import { stepsMax } from "../sampler/sigmas.ts";
 
 export interface ModelInfo {
@@ -20,14 +22,24 @@ export interface ModelInfo {
   /** Tokens of a prompt with the chat template. */
   readonly tokensMax: number;
   readonly stepsDefault: number;
+  /**
+   * Scale of the guidance that the model wants; undefined for a distilled one, which draws worse
+   * with any.
+   */
+  readonly guidanceDefault: number | undefined;
   readonly widthDefault: number;
   readonly heightDefault: number;
   /** What adapters are checked against. */
   readonly loraArchitecture: LoraArchitecture;
 }
 
-/** The Turbo models are distilled to 8 steps; no configuration file says so. */
-const stepsDefault = 8;
+/** No configuration file says what the members of the family are sampled with; their pages do. */
+const samplingOf: Readonly<Record<FamilyMember, Pick<ModelInfo, Sampling>>> = {
+  // Distilled to 8 steps without guidance.
+  turbo: { stepsDefault: 8, guidanceDefault: undefined },
+  base: { stepsDefault: 50, guidanceDefault: 4 },
+};
+type Sampling = "stepsDefault" | "guidanceDefault";
 /** The released model's side, for an autoencoder that does not tell the one it was made for. */
 const sideDefault = 1024;
 /** Longest prompt the released model was trained with; its configuration does not carry it. */
@@ -62,7 +74,7 @@ export function describeModel(model: ModelDirectory): ModelInfo {
     sideMax,
     stepsMax,
     tokensMax,
-    stepsDefault,
+    ...samplingOf[memberOfShift(model.scheduler.shift) ?? "turbo"],
     widthDefault: side,
     heightDefault: side,
     loraArchitecture: loraArchitectureOf(transformer.config),

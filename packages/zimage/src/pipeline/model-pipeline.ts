@@ -7,6 +7,7 @@ import { invariant } from "../invariant.ts";
 import type { ModelDirectory } from "../model/open-model-directory.ts";
 import type { Networks } from "../networks/open-networks.ts";
 import type { PromptEncoder } from "../prompt/prompt-encoder.ts";
+import type { GuidanceAway } from "../sampler/denoise.ts";
 import { denoiseStep, haveOneSize, isDone } from "../sampler/denoise.ts";
 import { drawNoise } from "../sampler/noise.ts";
 import { sigmaTable } from "../sampler/sigmas.ts";
@@ -16,7 +17,7 @@ import { checkStack } from "./check-stack.ts";
 import type { ModelInfo } from "./model-info.ts";
 import type { ActiveRender, Pipeline, RenderOptions, StartOptions } from "./pipeline.ts";
 import type { RenderSpec } from "./render-spec.ts";
-import { checkPrompt, checkSpec } from "./render-spec.ts";
+import { activeGuidance, checkPrompt, checkSpec, negativeField, promptsOf } from "./render-spec.ts";
 import { renderSpecs } from "./render-specs.ts";
 
 /** Bytes of captions kept: about 25 prompts of full length for the released model. */
@@ -43,7 +44,9 @@ export class ModelPipeline implements Pipeline {
   check(spec: RenderSpec): void {
     checkSpec(spec, this.info);
     // Encoding counts the tokens and refuses too many.
-    this.#parts.promptEncoder.encode(spec.prompt);
+    const [prompt, negative] = promptsOf(spec);
+    if (prompt !== undefined) this.#parts.promptEncoder.encode(prompt);
+    if (negative !== undefined) this.#parts.promptEncoder.encode(negative, negativeField);
   }
 
   countTokens(prompt: string): number {
@@ -83,10 +86,12 @@ export class ModelPipeline implements Pipeline {
     });
   }
 
-  start(spec: RenderSpec, caption: Caption, { loras = [] }: StartOptions = {}): ActiveRender {
+  start(spec: RenderSpec, caption: Caption, options: StartOptions = {}): ActiveRender {
+    const { loras = [], negative } = options;
     // An engine may come here without `check`, and a bad size would only fail in the middle.
     checkSpec(spec, this.info);
     checkStack(loras);
+    const guidance = guidanceOf(spec, negative);
     const { model } = this.#parts;
     const factor = vaeFactor(model.vae.config);
     const latentWidth = spec.width / factor;
@@ -96,6 +101,7 @@ export class ModelPipeline implements Pipeline {
       spec,
       caption,
       loras,
+      guidance,
       latentWidth,
       latentHeight,
       latents: drawNoise(spec.seed, count),
@@ -134,4 +140,14 @@ export class ModelPipeline implements Pipeline {
   async close(): Promise<void> {
     await this.#parts.networks.close();
   }
+}
+
+/** The spec's guidance together with its caption. */
+function guidanceOf(spec: RenderSpec, negative: Caption | undefined): GuidanceAway | undefined {
+  const guidance = activeGuidance(spec);
+  if (guidance === undefined) return undefined;
+  const isRight = negative?.prompt === guidance.negativePrompt;
+  invariant(negative !== undefined && isRight, "a guided picture comes with its negative caption");
+  const { scale, normalization, truncation } = guidance;
+  return { scale, normalization, truncation, negative };
 }

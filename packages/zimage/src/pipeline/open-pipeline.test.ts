@@ -226,3 +226,51 @@ describe("check", () => {
     );
   });
 });
+
+describe("guidance", () => {
+  const guidance = { scale: 4, negativePrompt: "dog", normalization: 0 };
+
+  it("changes the picture, by its negative prompt too", async () => {
+    const without = await pipeline.render(spec());
+    const guided = await pipeline.render(spec({ guidance }));
+    const other = await pipeline.render(
+      spec({ guidance: { ...guidance, negativePrompt: "a bird" } }),
+    );
+
+    expect(guided).not.toEqual(without);
+    expect(other).not.toEqual(guided);
+  });
+
+  it("of scale 0 is none at all", async () => {
+    const without = await pipeline.render(spec());
+
+    expect(await pipeline.render(spec({ guidance: { ...guidance, scale: 0 } }))).toEqual(without);
+  });
+
+  it("draws the same bytes alone and beside pictures without it", async () => {
+    const specs = [
+      spec({ guidance }),
+      ...mixed,
+      spec({ seed: 5n, guidance: { ...guidance, truncation: 0.2, normalization: 1 } }),
+    ];
+
+    const together = await pipeline.renderBatch(specs);
+
+    for (const [at, one] of specs.entries()) {
+      expect(together[at]).toEqual(await pipeline.render(one));
+    }
+  });
+
+  it.each([
+    ["guidance.scale", { scale: 21 }],
+    ["guidance.scale", { scale: Number.NaN }],
+    ["guidance.normalization", { normalization: -1 }],
+    ["guidance.truncation", { truncation: 1.5 }],
+    ["guidance.negativePrompt", { negativePrompt: "x".repeat(40_000) }],
+    ["guidance.negativePrompt", { negativePrompt: "a dog, ".repeat(200) }],
+  ])("is refused by %s for %j", (field, changes) => {
+    expect(() => pipeline.check(spec({ guidance: { ...guidance, ...changes } }))).toThrow(
+      expect.objectContaining({ code: "INPUT_INVALID", field }),
+    );
+  });
+});

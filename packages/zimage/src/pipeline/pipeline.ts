@@ -16,10 +16,12 @@ export interface ActiveRender extends Denoising {
 export interface StartOptions {
   /** Adapters of the picture, which add up in any order; at most 4, with strengths of -2 to 2. */
   readonly loras?: LoraStack;
+  /** The caption of the spec's negative prompt: needed where the spec is guided. */
+  readonly negative?: Caption | undefined;
 }
 
 /** `loras` goes for every picture of the call. */
-export interface RenderOptions extends StartOptions {
+export interface RenderOptions extends Pick<StartOptions, "loras"> {
   /** Stops between two steps: the call then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
   /** After every step, with the steps done and all there are, counted over all pictures. */

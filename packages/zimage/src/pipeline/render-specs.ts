@@ -7,6 +7,7 @@ import type { Pixels } from "../image/pixels.ts";
 import { invariant } from "../invariant.ts";
 import type { ActiveRender, Pipeline, RenderOptions } from "./pipeline.ts";
 import type { RenderSpec } from "./render-spec.ts";
+import { promptsOf } from "./render-spec.ts";
 
 /** Pictures in one step: more take memory without going faster. */
 const batchMax = 8;
@@ -21,15 +22,20 @@ export async function renderSpecs(
 ): Promise<Pixels[]> {
   for (const spec of specs) pipeline.check(spec);
   options.signal?.throwIfAborted();
-  const captions = await pipeline.encodePrompts(specs.map((spec) => spec.prompt));
+  const prompts = [...new Set(specs.flatMap(promptsOf))];
+  const captions = new Map(
+    (await pipeline.encodePrompts(prompts)).map((caption) => [caption.prompt, caption]),
+  );
   const { loras = [] } = options;
   const run = { signal: options.signal, progress: countSteps(specs, options.onStep) };
   const pictures = new Map<number, Pixels>();
   for (const group of groupBySize(specs)) {
     const batch = group.map((at) => {
-      const [spec, caption] = [specs[at], captions[at]];
-      invariant(spec !== undefined && caption !== undefined, "groups hold indices of specs");
-      return pipeline.start(spec, caption, { loras });
+      const spec = specs[at];
+      invariant(spec !== undefined, "groups hold indices of specs");
+      const [caption, negative] = promptsOf(spec).map((prompt) => captions.get(prompt));
+      invariant(caption !== undefined, "every prompt has a caption");
+      return pipeline.start(spec, caption, { loras, negative });
     });
     await runSteps(pipeline, batch, run);
     for (const [place, pixels] of (await pipeline.decode(batch)).entries()) {

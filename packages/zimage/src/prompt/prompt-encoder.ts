@@ -10,8 +10,11 @@ export interface PromptEncoder {
   readonly tokensMax: number;
   /** Tokens of the prompt with the chat template around it. */
   countTokens(prompt: string): number;
-  /** Ids of prompt and template; INPUT_INVALID instead of cutting a prompt that is too long. */
-  encode(prompt: string): Int32Array;
+  /**
+   * Ids of prompt and template; INPUT_INVALID instead of cutting a prompt that is too long, with
+   * the field that it stands in, `prompt` when absent.
+   */
+  encode(prompt: string, field?: string): Int32Array;
 }
 
 /** Opens tokenizer and chat template of a model's tokenizer folder. */
@@ -22,11 +25,11 @@ export async function openPromptEncoder(folder: string, tokensMax: number): Prom
   return {
     tokensMax,
     countTokens: (prompt) => idsOf(prompt).length,
-    encode: (prompt) => {
+    encode: (prompt, field = "prompt") => {
       const ids = idsOf(prompt);
       if (ids.length > tokensMax) {
-        const message = `prompt has ${ids.length} tokens with its template; at most ${tokensMax}`;
-        throw new ModelError("INPUT_INVALID", message, { field: "prompt" });
+        const message = `${field} has ${ids.length} tokens with its template; at most ${tokensMax}`;
+        throw new ModelError("INPUT_INVALID", message, { field });
       }
       return Int32Array.from(ids);
     },

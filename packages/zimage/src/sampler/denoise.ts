@@ -1,9 +1,19 @@
-/** One denoise step of a batch: one run of the transformer and an Euler step for every sample. */
+/**
+ * One denoise step of a batch: one run of the transformer, or two predictions in one run where a
+ * sample is guided, and an Euler step for every sample.
+ */
 import { invariant } from "../invariant.ts";
 import type { LoraStack } from "../networks/lora-batch.ts";
 import type { Transformer } from "../networks/transformer.ts";
 import { stepLatents } from "./euler.ts";
+import { type Guidance, guide, isGuided } from "./guidance.ts";
 import { modelTime } from "./sigmas.ts";
+
+/** A prompt as the transformer reads it. */
+interface CaptionRows {
+  readonly data: Float32Array;
+  readonly length: number;
+}
 
 /** A sample on its way from noise to a clean latent. */
 export interface Denoising {
@@ -12,13 +22,20 @@ export interface Denoising {
   /** Latent cells; samples of one latent size can share a step. */
   readonly latentHeight: number;
   readonly latentWidth: number;
-  readonly caption: { readonly data: Float32Array; readonly length: number };
-  /** Adapters; absent: the bare model. */
+  readonly caption: CaptionRows;
+  /** Adapters; absent: the bare model. They act on both predictions of a guided sample. */
   readonly loras?: LoraStack;
+  /** Absent: the sample follows its caption alone. */
+  readonly guidance?: GuidanceAway | undefined;
   /** Noise levels, one more than there are steps. */
   readonly sigmas: Float32Array;
   /** Steps done so far. */
   stepsDone: number;
+}
+
+/** Guidance, and the caption it leads away from. */
+export interface GuidanceAway extends Guidance {
+  readonly negative: CaptionRows;
 }
 
 export function isDone(sample: Denoising): boolean {
@@ -44,21 +61,35 @@ export async function denoiseStep(
   if (first === undefined) return;
   invariant(haveOneSize(batch), "samples of one step have one latent size");
   invariant(!batch.some(isDone), "samples of one step have a step left");
+  const guided = batch.filter((one) => isGuided(one.guidance, timeOf(one)));
+  // The negative predictions come last, so that everything else keeps its place in the batch.
+  const runs = [...batch, ...guided];
   const outputs = await transformer.predict({
-    latents: batch.map((one) => one.latents),
+    latents: runs.map((one) => one.latents),
     height: first.latentHeight,
     width: first.latentWidth,
-    captions: batch.map((one) => one.caption),
-    loras: batch.map((one) => one.loras ?? []),
-    times: batch.map((one) => modelTime(one.sigmas[one.stepsDone] ?? 0)),
+    captions: [
+      ...batch.map((one) => one.caption),
+      ...guided.map((one) => one.guidance?.negative ?? one.caption),
+    ],
+    loras: runs.map((one) => one.loras ?? []),
+    times: runs.map(timeOf),
   });
-  invariant(outputs.length === batch.length, "the transformer answers every sample");
+  invariant(outputs.length === runs.length, "the transformer answers every sample");
   for (const [at, one] of batch.entries()) {
     const [sigma, sigmaNext] = one.sigmas.subarray(one.stepsDone);
-    const output = outputs[at];
-    invariant(output !== undefined, "there are as many outputs as samples");
+    const plain = outputs[at];
+    invariant(plain !== undefined, "there are as many outputs as samples");
     invariant(sigma !== undefined && sigmaNext !== undefined, "a step has two noise levels");
+    const negative = guided.includes(one) ? outputs[batch.length + guided.indexOf(one)] : undefined;
+    const { guidance } = one;
+    const isPlain = negative === undefined || guidance === undefined;
+    const output = isPlain ? plain : guide(plain, negative, guidance);
     stepLatents(one.latents, { output, sigma, sigmaNext });
     one.stepsDone += 1;
   }
+}
+
+function timeOf(sample: Denoising): number {
+  return modelTime(sample.sigmas[sample.stepsDone] ?? 0);
 }
