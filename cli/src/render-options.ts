@@ -1,6 +1,7 @@
 /** The options that `zfarm render` and `npm run quickstart` share, parsed and bounded. */
-import type { SchedulingChanges } from "@zfarm/client";
+import type { GuidanceWish, SchedulingChanges } from "@zfarm/client";
 import { limits } from "@zfarm/contract";
+import { guidanceOptionTable, parseGuidance } from "./guidance-options.ts";
 import { parseWhole } from "./parse-whole.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -11,6 +12,7 @@ export const renderOptionTable = {
   seed: { type: "string" },
   steps: { type: "string" },
   number: { type: "string", short: "n" },
+  ...guidanceOptionTable,
 } as const;
 
 export interface RenderOptions {
@@ -21,6 +23,8 @@ export interface RenderOptions {
   readonly steps: number;
   /** Absent: the farm draws one for each picture. */
   readonly seed?: bigint;
+  /** Absent: as the pool does by default. */
+  readonly guidance?: GuidanceWish;
   /** How many pictures; with a seed, picture i uses seed + i. */
   readonly count: number;
   /** Where the picture goes; with several, `-i` is put before the ending. */
@@ -34,12 +38,14 @@ type RawOptions = { readonly [Name in keyof typeof renderOptionTable]?: string |
 /** Throws UsageError naming the option, its value and what it must be. */
 export function parseRenderOptions(prompt: string, raw: RawOptions): RenderOptions {
   const [width, height] = parseSize(raw.size);
+  const guidance = parseGuidance(raw);
   return {
     prompt,
     width,
     height,
     steps: parseWhole("--steps", raw.steps, [limits.stepsMin, limits.stepsMax]) ?? 0,
     count: parseWhole("-n", raw.number, [1, limits.tasksPerJobMax]) ?? 1,
+    ...(guidance === undefined ? {} : { guidance }),
     ...(raw.seed === undefined ? {} : { seed: parseSeed(raw.seed) }),
     ...(raw.out === undefined ? {} : { out: raw.out }),
   };

@@ -57,6 +57,7 @@ async function renderOne(
       width: options.width,
       height: options.height,
       steps: options.steps,
+      guidance: options.guidance,
       seed: options.seed === undefined ? undefined : options.seed + BigInt(index),
     },
     {

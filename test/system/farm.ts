@@ -40,9 +40,12 @@ export async function hasNatsServer(): Promise<boolean> {
 export async function startFarm(options: {
   workers: number;
   env?: NodeJS.ProcessEnv;
+  /** Directory; the shipped model when absent. */
+  model?: string;
 }): Promise<FarmUnderTest> {
   const dataDir = await mkdtemp(join(tmpdir(), "zfarm-test-"));
   const args = ["up", "--workers", String(options.workers), "--port", "0", "--data", dataDir];
+  if (options.model !== undefined) args.push("--model", options.model);
   const child = spawn(process.execPath, [cliEntry, ...args], {
     env: { ...process.env, ...options.env },
     stdio: ["ignore", "pipe", "pipe"],

@@ -2,6 +2,7 @@
 import type {
   ExplainJobResponse,
   ExplainTaskResponse,
+  Guidance,
   ImageSpec,
   Job,
   PoolConduct,
@@ -18,7 +19,14 @@ import type { LoraClient } from "./lora-client.ts";
 
 /** A picture to draw: the prompt, and whatever is not to be the pool's default. */
 export type Spec = Pick<ImageSpec, "prompt"> & {
-  readonly [Field in Exclude<keyof ImageSpec, "prompt">]?: ImageSpec[Field] | undefined;
+  readonly [Field in Exclude<keyof ImageSpec, "prompt" | "guidance">]?:
+    | ImageSpec[Field]
+    | undefined;
+} & { readonly guidance?: GuidanceWish | undefined };
+
+/** Guidance with its scale, and whatever is not to be its default. */
+export type GuidanceWish = Pick<Guidance, "scale"> & {
+  readonly [Field in Exclude<keyof Guidance, "scale">]?: Guidance[Field] | undefined;
 };
 
 /** What operators can change of `pools/{pool}`; draining has verbs of its own. */

@@ -4,6 +4,7 @@ export type {
   CallOptions,
   CreateJobOptions,
   FarmClient,
+  GuidanceWish,
   ListTasksOptions,
   ListVictimsOptions,
   PoolConductChange,

@@ -23,8 +23,21 @@ export function renderRequest(
   };
 }
 
-export function imageOf({ prompt, width, height, steps, seed }: Spec): ImageSpec {
-  return { prompt, width: width ?? 0, height: height ?? 0, steps: steps ?? 0, seed, loras: [] };
+export function imageOf({ prompt, width, height, steps, seed, guidance }: Spec): ImageSpec {
+  return {
+    prompt,
+    width: width ?? 0,
+    height: height ?? 0,
+    steps: steps ?? 0,
+    seed,
+    loras: [],
+    guidance: guidance && {
+      scale: guidance.scale,
+      negativePrompt: guidance.negativePrompt ?? "",
+      normalization: guidance.normalization ?? 0,
+      truncation: guidance.truncation,
+    },
+  };
 }
 
 /** Undefined where nothing is said, so that the farm's defaults hold. */

@@ -21,6 +21,10 @@ export const limits = {
   areaPixelsMax: 4_194_304,
   /** Long side over short side. */
   aspectRatioMax: 4,
+  /** As `guidance_scale` of diffusers; beyond it pictures fall apart. */
+  guidanceScaleMax: 20,
+  /** Norms of the plain prediction: a bound beyond them binds nothing. */
+  guidanceNormalizationMax: 10,
   stepsMin: 1,
   stepsMax: 50,
   /** Tasks of one job: keeps a create request within one message. */

@@ -253,9 +253,9 @@ export class AttemptRunner implements RenderHandlers {
 }
 
 function toRenderTask(held: HeldTask): RenderTask {
-  const { prompt, width, height, steps, seed = 0n } = held.image;
+  const { prompt, width, height, steps, seed = 0n, guidance } = held.image;
   const stack = held.adapters.map(({ digest, weight }) => ({ digest, weight }));
-  const task = { task: held.name, prompt, width, height, steps, seed };
+  const task = { task: held.name, prompt, width, height, steps, seed, guidance };
   return stack.length === 0 ? task : { ...task, stack };
 }
 

@@ -144,6 +144,8 @@ async function announcePool(parts: {
     heightDefault,
     rankBudget: config.loras.ranks,
     loraArchitecture,
+    guidance:
+      info.guidanceDefault === undefined ? undefined : { scaleDefault: info.guidanceDefault },
   };
   const retrying = { clock: app.clock, stop: app.stop };
   const standing = await retry(() => broker.pools.find(config.pool), retrying);

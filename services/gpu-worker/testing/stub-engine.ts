@@ -22,6 +22,7 @@ const info: EngineInfo = {
   sizeMultiple: 32,
   pixelsMax: 262_144,
   stepsDefault: 4,
+  guidanceDefault: undefined,
   widthDefault: 64,
   heightDefault: 64,
 };
@@ -54,11 +55,11 @@ async function openStubModel(settings: EngineSettings): Promise<Model<string, St
     check: (task) => {
       if (task.width % info.sizeMultiple !== 0) refuse("width", `width is ${task.width}`);
     },
-    encodePrompts: async (prompts) => {
-      for (const prompt of prompts) {
+    encodePrompts: async (tasks) => {
+      for (const { prompt } of tasks) {
         if (prompt.split(" ").length > wordsMax) refuse("prompt", "prompt has too many words");
       }
-      return [...prompts];
+      return tasks.map(({ prompt }) => prompt);
     },
     start: (task) => ({ task, latent: (Number(task.seed) + shiftOf(task, loras)) % 251 }),
     step: async (batch) => {

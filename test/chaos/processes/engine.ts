@@ -19,6 +19,7 @@ const info = {
   sizeMultiple: 32,
   pixelsMax: 262_144,
   stepsDefault: 4,
+  guidanceDefault: undefined,
   widthDefault: 64,
   heightDefault: 64,
 } as const;
@@ -37,7 +38,7 @@ async function openStub(settings: EngineSettings): Promise<Model<string, RenderT
     dropLora: () => {},
     ranksOf: () => 0,
     check: () => {},
-    encodePrompts: async (prompts) => [...prompts],
+    encodePrompts: async (tasks) => tasks.map(({ prompt }) => prompt),
     start: (task) => {
       say("begin", task);
       return task;

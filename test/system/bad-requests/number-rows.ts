@@ -1,5 +1,5 @@
 /** Numbers that are refused: sizes, steps and counts outside their bounds. */
-import { type ImageSpec, ListTasksRequest } from "@zfarm/contract";
+import { type Guidance, type ImageSpec, ListTasksRequest } from "@zfarm/contract";
 import {
   type BadRequest,
   badPicture,
@@ -32,6 +32,16 @@ const steps = (value: number): BadRequest =>
     { field: "steps", reason: "OUT_OF_RANGE", tells: "50" },
   );
 
+/** Off, but for the fields given. */
+function guidance(
+  name: string,
+  fields: Partial<Guidance>,
+  ...[field, reason]: readonly [field: string, reason: string]
+): BadRequest {
+  const none = { scale: 0, negativePrompt: "", normalization: 0, truncation: undefined };
+  return badPicture(`guidance ${name}`, { guidance: { ...none, ...fields } }, { field, reason });
+}
+
 export const numberRows: readonly BadRequest[] = [
   ...side(1, "OUT_OF_RANGE", "64 to 2048"),
   ...side(15, "OUT_OF_RANGE", "64 to 2048"),
@@ -58,11 +68,12 @@ export const numberRows: readonly BadRequest[] = [
     { loras: [{ lora: "ink", weight: 1 }] },
     { field: "loras", reason: "UNSUPPORTED" },
   ),
-  badPicture(
-    "guidance",
-    { guidance: { scale: 4, negativePrompt: "", normalization: 0, truncation: undefined } },
-    { field: "guidance", reason: "UNSUPPORTED" },
-  ),
+  guidance("of a distilled model", { scale: 4 }, "guidance", "UNSUPPORTED"),
+  guidance("without a scale", { negativePrompt: "blurry" }, "guidance.scale", "REQUIRED"),
+  guidance("below 0", { scale: -1 }, "guidance.scale", "OUT_OF_RANGE"),
+  guidance("not a number", { scale: Number.NaN }, "guidance.scale", "OUT_OF_RANGE"),
+  guidance("norms", { normalization: 10.5 }, "guidance.normalization", "OUT_OF_RANGE"),
+  guidance("truncation", { truncation: 1.5 }, "guidance.truncation", "OUT_OF_RANGE"),
   {
     name: "no picture",
     method: methods.render,

@@ -83,7 +83,7 @@ export function createBytes(fields: Partial<CreateJobRequest> = {}): Uint8Array 
 export function badPicture(
   name: string,
   fields: Partial<ImageSpec>,
-  expected: { readonly field: keyof ImageSpec; readonly reason: string; readonly tells?: string },
+  expected: { readonly field: string; readonly reason: string; readonly tells?: string },
 ): BadRequest {
   const { field, reason, ...rest } = expected;
   return {

@@ -1,6 +1,7 @@
 /** Decides whether a picture can be drawn as asked, and fills in what was left open. */
 import { type ImageSpec, limits, type PoolRecord } from "@zfarm/contract";
 import { checkPrompt } from "./check-text.ts";
+import { checkGuidance, fillGuidance } from "./guidance-rules.ts";
 import type { Fault, Violations } from "./violations.ts";
 
 const unsupported: Fault = { reason: "UNSUPPORTED", description: "no pool can do this yet" };
@@ -15,7 +16,7 @@ export function checkImage(
   violations.add(`${path}.prompt`, checkPrompt(image.prompt));
   violations.add(`${path}.steps`, checkRange(image.steps, limits.stepsMin, limits.stepsMax));
   if (image.loras.length > 0) violations.add(`${path}.loras`, unsupported);
-  if (image.guidance !== undefined) violations.add(`${path}.guidance`, unsupported);
+  checkGuidance(image.guidance, place, violations);
   const widthFault = checkSide(image.width, pool);
   const heightFault = checkSide(image.height, pool);
   violations.add(`${path}.width`, widthFault);
@@ -29,6 +30,7 @@ export function checkImage(
 export function fillDefaults(image: ImageSpec, pool: PoolRecord): ImageSpec {
   return {
     ...image,
+    guidance: fillGuidance(image.guidance, pool),
     width: image.width === 0 ? pool.widthDefault : image.width,
     height: image.height === 0 ? pool.heightDefault : image.height,
     steps: image.steps === 0 ? pool.stepsDefault : image.steps,

@@ -7,11 +7,14 @@ export function failureOfInput(message: string): TaskFailure {
   return describeFailure("INVALID_REQUEST", message);
 }
 
+/** Where the model library finds a prompt with too many tokens. */
+const promptFields: ReadonlySet<unknown> = new Set(["prompt", "guidance.negativePrompt"]);
+
 /** The failure of one task from what the model threw. */
 export function failureOf(thrown: unknown): TaskFailure {
   const message = messageOf(thrown);
   if (!isInputInvalid(thrown)) return describeFailure("ENGINE_FAILED", message);
-  if (thrown.field === "prompt") return describeFailure("PROMPT_TOO_LONG", message);
+  if (promptFields.has(thrown.field)) return describeFailure("PROMPT_TOO_LONG", message);
   return failureOfInput(message);
 }
 

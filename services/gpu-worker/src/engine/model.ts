@@ -28,8 +28,8 @@ export interface Model<Caption, Render> {
   dropLora(digest: string): void;
   /** Ranks that the adapters of these tasks take together in one run; all are loaded. */
   ranksOf(tasks: readonly RenderTask[]): number;
-  /** One caption a prompt, in order. */
-  encodePrompts(prompts: readonly string[]): Promise<Caption[]>;
+  /** One caption a task, in order: of its prompt, and of its negative prompt if it is guided. */
+  encodePrompts(tasks: readonly RenderTask[]): Promise<Caption[]>;
   /** The render before its first step, with its adapters, which are loaded. */
   start(task: RenderTask, caption: Caption): Render;
   /** One denoise step for every render of the batch, which share one size. */

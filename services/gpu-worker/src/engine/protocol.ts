@@ -2,7 +2,7 @@
  * What the worker and its engine process say to each other over the child's IPC channel, with
  * the structured clone of Node's "advanced" serialization: bigint and bytes travel as they are.
  */
-import type { LoraArchitecture, TaskFailure } from "@zfarm/contract";
+import type { Guidance, LoraArchitecture, TaskFailure } from "@zfarm/contract";
 
 /** What the engine opens; passed as its only argument, as JSON. */
 export interface EngineSettings {
@@ -26,6 +26,8 @@ export interface RenderTask {
   readonly height: number;
   readonly steps: number;
   readonly seed: bigint;
+  /** Absent: none. */
+  readonly guidance?: Guidance | undefined;
   /** Adapters, each loaded before; absent: the bare model. */
   readonly stack?: readonly StackedLora[];
 }
@@ -46,6 +48,8 @@ export interface EngineInfo {
   readonly sizeMultiple: number;
   readonly pixelsMax: number;
   readonly stepsDefault: number;
+  /** Scale of the guidance that the model wants; undefined for a distilled one. */
+  readonly guidanceDefault: number | undefined;
   readonly widthDefault: number;
   readonly heightDefault: number;
   /** What adapters are checked against; absent: the model says nothing of it. */

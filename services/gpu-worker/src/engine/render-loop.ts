@@ -123,7 +123,7 @@ export class RenderLoop<Caption, Render> {
     const startedMs = clock.monotonic();
     const charge = (): number => chargeDevice(members, clock.monotonic() - startedMs);
     try {
-      const captions = await model.encodePrompts(members.map((member) => member.task.prompt));
+      const captions = await model.encodePrompts(members.map((member) => member.task));
       const tookMs = charge();
       for (const [index, member] of members.entries()) {
         member.caption = captions[index];

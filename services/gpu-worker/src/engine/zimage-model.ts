@@ -4,11 +4,14 @@ import { FarmError } from "@zfarm/contract";
 import { systemClock } from "@zfarm/runtime";
 import {
   type ActiveRender,
+  activeGuidance,
   type Caption,
   encodePng,
   type LoraAdapter,
   type LoraStack,
   openPipeline,
+  type Pipeline,
+  promptsOf,
   ranksOf,
 } from "@zfarm/zimage";
 import { LoraReader } from "./lora-reader.ts";
@@ -18,7 +21,7 @@ import type { EngineSettings, RenderTask } from "./protocol.ts";
 /** Opens the model directory; the pipeline's ModelError names the file at fault. */
 export async function openZImageModel(
   settings: EngineSettings,
-): Promise<Model<Caption, ActiveRender>> {
+): Promise<Model<TaskCaptions, ActiveRender>> {
   if (settings.device !== "cpu") {
     throw new FarmError("INTERNAL", `device ${settings.device} is not one this engine can use`);
   }
@@ -40,8 +43,9 @@ export async function openZImageModel(
     },
     dropLora: (digest) => void loras.delete(digest),
     ranksOf: (tasks) => ranksOf(tasks.map((task) => stackOf(task, loras))),
-    encodePrompts: (prompts) => pipeline.encodePrompts(prompts),
-    start: (task, caption) => pipeline.start(task, caption, { loras: stackOf(task, loras) }),
+    encodePrompts: (tasks) => encodePrompts(pipeline, tasks),
+    start: (task, { prompt, negative }) =>
+      pipeline.start(task, prompt, { negative, loras: stackOf(task, loras) }),
     step: (batch) => pipeline.step(batch),
     isFinite: (render) => render.latents.every(Number.isFinite),
     decode: async (render) => {
@@ -51,7 +55,8 @@ export async function openZImageModel(
     },
     encodeFile: (picture, task: RenderTask) => {
       const { prompt, seed, steps, width, height, stack: loras } = task;
-      return encodePng(picture, { prompt, seed, steps, width, height, model, modelDigest, loras });
+      const what = { prompt, seed, steps, width, height, model, modelDigest, loras };
+      return encodePng(picture, { ...what, guidance: activeGuidance(task) });
     },
     close: () => {
       reader.close();
@@ -66,5 +71,28 @@ function stackOf({ stack = [] }: RenderTask, loras: ReadonlyMap<string, LoraAdap
     const adapter = loras.get(digest);
     if (adapter === undefined) throw new FarmError("INTERNAL", `adapter ${digest} is not loaded`);
     return { adapter, strength: weight };
+  });
+}
+
+/** What a task's prompts became. */
+export interface TaskCaptions {
+  readonly prompt: Caption;
+  /** Only where the task is guided. */
+  readonly negative: Caption | undefined;
+}
+
+/** All prompts of all tasks in one call, each text once. */
+async function encodePrompts(
+  pipeline: Pick<Pipeline, "encodePrompts">,
+  tasks: readonly RenderTask[],
+): Promise<TaskCaptions[]> {
+  const prompts = [...new Set(tasks.flatMap(promptsOf))];
+  const captions = new Map(
+    (await pipeline.encodePrompts(prompts)).map((caption) => [caption.prompt, caption]),
+  );
+  return tasks.map((task) => {
+    const [prompt, negative] = promptsOf(task).map((text) => captions.get(text));
+    if (prompt === undefined) throw new FarmError("INTERNAL", "the model left out a caption");
+    return { prompt, negative };
   });
 }

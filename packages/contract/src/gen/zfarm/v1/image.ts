@@ -43,7 +43,10 @@ export interface ImageSpec {
     | undefined;
   /** Up to 4 adapters; what they change adds up. */
   loras: LoraUse[];
-  /** Absent: none, which is what distilled models such as Turbo want. */
+  /**
+   * Absent: what the pool's model wants. That is none for distilled models such as Turbo, whose
+   * pools refuse any but a scale of 0; the base model is guided by default.
+   */
   guidance?: Guidance | undefined;
 }
 

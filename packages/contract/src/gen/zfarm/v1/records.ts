@@ -242,7 +242,17 @@ export interface PoolRecord {
     | number
     | undefined;
   /** What adapters are checked against; absent: the pool takes none. */
-  loraArchitecture?: LoraArchitecture | undefined;
+  loraArchitecture?:
+    | LoraArchitecture
+    | undefined;
+  /** Absent: a distilled model, which takes no guidance. */
+  guidance?: GuidanceSupport | undefined;
+}
+
+/** What a pool offers whose model can be guided. */
+export interface GuidanceSupport {
+  /** Taken for pictures that say nothing of guidance; 0: they are not guided. */
+  scaleDefault: number;
 }
 
 /** An adapter of a project in the loras bucket, under one name. */
@@ -1879,6 +1889,7 @@ function createBasePoolRecord(): PoolRecord {
     heightDefault: 0,
     rankBudget: undefined,
     loraArchitecture: undefined,
+    guidance: undefined,
   };
 }
 
@@ -1913,6 +1924,9 @@ export const PoolRecord: MessageFns<PoolRecord> = {
     }
     if (message.loraArchitecture !== undefined) {
       LoraArchitecture.encode(message.loraArchitecture, writer.uint32(82).fork()).join();
+    }
+    if (message.guidance !== undefined) {
+      GuidanceSupport.encode(message.guidance, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -2010,6 +2024,14 @@ export const PoolRecord: MessageFns<PoolRecord> = {
             message.loraArchitecture = LoraArchitecture.decode(reader, reader.uint32());
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.guidance = GuidanceSupport.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2039,6 +2061,64 @@ export const PoolRecord: MessageFns<PoolRecord> = {
     message.loraArchitecture = (object.loraArchitecture !== undefined && object.loraArchitecture !== null)
       ? LoraArchitecture.fromPartial(object.loraArchitecture)
       : undefined;
+    message.guidance = (object.guidance !== undefined && object.guidance !== null)
+      ? GuidanceSupport.fromPartial(object.guidance)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseGuidanceSupport(): GuidanceSupport {
+  return { scaleDefault: 0 };
+}
+
+export const GuidanceSupport: MessageFns<GuidanceSupport> = {
+  encode(message: GuidanceSupport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.scaleDefault !== 0) {
+      writer.uint32(13).float(message.scaleDefault);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GuidanceSupport {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGuidanceSupport();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 13) {
+              break;
+            }
+
+            message.scaleDefault = reader.float();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GuidanceSupport>): GuidanceSupport {
+    return GuidanceSupport.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GuidanceSupport>): GuidanceSupport {
+    const message = createBaseGuidanceSupport();
+    message.scaleDefault = object.scaleDefault ?? 0;
     return message;
   },
 };
