@@ -23,14 +23,14 @@ export function renderRequest(
   };
 }
 
-export function imageOf({ prompt, width, height, steps, seed, guidance }: Spec): ImageSpec {
+export function imageOf({ prompt, width, height, steps, seed, loras, guidance }: Spec): ImageSpec {
   return {
     prompt,
     width: width ?? 0,
     height: height ?? 0,
     steps: steps ?? 0,
     seed,
-    loras: [],
+    loras: loras ?? [],
     guidance: guidance && {
       scale: guidance.scale,
       negativePrompt: guidance.negativePrompt ?? "",

@@ -31,8 +31,8 @@ export const loraLimits = {
   loraGateHeapMegabytes: 256,
   /** Deleted versions are remembered as long as a job that used them may be tried again. */
   loraKeepMs: 14 * 24 * 3_600_000,
-  /** How long a gateway uses what it knows of an adapter: it must hear of changes soon. */
+  /** How long a gateway uses what it knows of a project's files: it must hear of changes soon. */
   loraKnownMs: 1_000,
-  /** Adapters that one gateway remembers. */
-  lorasKnownMax: 10_000,
+  /** Projects whose files one gateway remembers, those asked for last. */
+  loraProjectsKnownMax: 100,
 } as const;

@@ -7,6 +7,7 @@ import type { JobManifests } from "./admission/job-manifests.ts";
 import type { KnownPools } from "./admission/known-pools.ts";
 import type { ProjectQuotas } from "./admission/project-quotas.ts";
 import type { LoraGate } from "./loras/gate.ts";
+import type { LoraFinder } from "./loras/lora-finder.ts";
 import type { LoraRegistry } from "./loras/lora-registry.ts";
 import type { UploadFolder } from "./loras/upload-folder.ts";
 import type { GatewayMetrics } from "./metrics.ts";
@@ -25,6 +26,7 @@ export interface GatewayNeeds {
   readonly feed: Pick<OutcomeFeed, "open" | "outcomesOf" | "follow">;
   readonly blobs: Pick<BlobStore, "get" | "url" | "putFile">;
   readonly registry: Pick<LoraRegistry, "find" | "list" | "add" | "change">;
+  readonly loras: Pick<LoraFinder, "find">;
   readonly uploads: Pick<UploadFolder, "receive">;
   readonly gate: LoraGate;
   readonly clock: Clock;

@@ -1,15 +1,25 @@
 /** Requests about adapters that are refused, whatever their file. */
+import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
   CheckLoraRequest,
   DeleteLoraRequest,
   GetLoraRequest,
   ListLorasRequest,
   Lora,
+  type LoraUse,
   UpdateLoraRequest,
   UploadLoraHeader,
   UploadLoraRequest,
 } from "@zfarm/contract";
-import { type BadRequest, invalid, methods, secret } from "./row.ts";
+import {
+  type BadRequest,
+  createBytes,
+  image,
+  invalid,
+  methods,
+  renderBytes,
+  secret,
+} from "./row.ts";
 
 const evilNames = [
   "",
@@ -126,8 +136,83 @@ const list = (label: string, fields: Partial<ListLorasRequest>, violation: strin
   ...invalid([violation]),
 });
 
+/** A render whose picture names adapters as given. */
+const uses = (label: string, loras: readonly LoraUse[], violation: string): BadRequest => ({
+  name: `a picture with ${label}`,
+  method: methods.render,
+  bytes: renderBytes({ image: image({ loras: [...loras] }) }),
+  ...invalid([`image.${violation}`]),
+});
+
+const weight = (value: number): BadRequest =>
+  uses(`weight ${value}`, [{ lora: "ink", weight: value }], "loras[0].weight OUT_OF_RANGE");
+
+/** RenderImageRequest{image{loras: empty, so many times}}. */
+const flood = (count: number): Uint8Array => {
+  const image = new BinaryWriter();
+  for (let at = 0; at < count; at += 1) image.uint32(0x32).uint32(0);
+  return new BinaryWriter().uint32(0x22).bytes(image.finish()).finish();
+};
+
+const pictures: readonly BadRequest[] = [
+  ...evilNames
+    .filter((lora) => !["0a".repeat(32), "ink@1"].includes(lora))
+    .map((lora) => uses(`the adapter ${shown(lora)}`, [{ lora }], "loras[0].lora BAD_NAME")),
+  ...["@", "ink@", "@1", "ink@A", "ink@1@2", "0A".repeat(32)].map((lora) =>
+    uses(`the adapter ${lora}`, [{ lora }], "loras[0].lora BAD_NAME"),
+  ),
+  ...[Number.NaN, Infinity, -Infinity, 2.01, -2.01, 1e30].map(weight),
+  uses("an adapter twice", [{ lora: "ink" }, { lora: "ink" }], "loras[1].lora DUPLICATE"),
+  uses(
+    "5 adapters",
+    words(5).map((lora) => ({ lora })),
+    "loras TOO_MANY",
+  ),
+  {
+    name: "a picture with a million adapters",
+    method: methods.render,
+    bytes: flood(1_000_000),
+    ...invalid(["image.loras TOO_MANY"]),
+    tells: "at most 4",
+  },
+  {
+    name: "a stream with a million adapters",
+    method: methods.stream,
+    bytes: flood(1_000_000),
+    ...invalid(["image.loras TOO_MANY"]),
+  },
+  {
+    name: "pictures of which one has 5 adapters",
+    method: methods.create,
+    bytes: createBytes({ images: [image(), image({ loras: words(5).map((lora) => ({ lora })) })] }),
+    ...invalid(["images[1].loras TOO_MANY"]),
+  },
+  ...["ink", "ink@2", "0a".repeat(32)].map(
+    (lora): BadRequest => ({
+      name: `a picture with the unknown adapter ${lora}`,
+      method: methods.render,
+      bytes: renderBytes({ image: image({ loras: [{ lora }] }) }),
+      code: "NOT_FOUND",
+      reason: "LORA_NOT_FOUND",
+      violations: ["image.loras[0].lora NOT_FOUND"],
+      tells: lora,
+    }),
+  ),
+  {
+    name: "pictures with unknown adapters",
+    method: methods.create,
+    bytes: createBytes({
+      images: [image({ loras: [{ lora: "ink" }] }), image({ loras: [{ lora: "oil" }] })],
+    }),
+    code: "NOT_FOUND",
+    reason: "LORA_NOT_FOUND",
+    violations: ["images[0].loras[0].lora NOT_FOUND", "images[1].loras[0].lora NOT_FOUND"],
+  },
+];
+
 export const loraRows: readonly BadRequest[] = [
   ...headers,
+  ...pictures,
   {
     name: "an upload without a header",
     method: methods.uploadLora,

@@ -63,11 +63,6 @@ export const numberRows: readonly BadRequest[] = [
   steps(51),
   steps(1_000_000_000),
   steps(2 ** 32 - 1),
-  badPicture(
-    "an adapter",
-    { loras: [{ lora: "ink", weight: 1 }] },
-    { field: "loras", reason: "UNSUPPORTED" },
-  ),
   guidance("of a distilled model", { scale: 4 }, "guidance", "UNSUPPORTED"),
   guidance("without a scale", { negativePrompt: "blurry" }, "guidance.scale", "REQUIRED"),
   guidance("below 0", { scale: -1 }, "guidance.scale", "OUT_OF_RANGE"),

@@ -2,9 +2,8 @@
 import { type ImageSpec, limits, type PoolRecord } from "@zfarm/contract";
 import { checkPrompt } from "./check-text.ts";
 import { checkGuidance, fillGuidance } from "./guidance-rules.ts";
+import { checkLoras } from "./lora-rules.ts";
 import type { Fault, Violations } from "./violations.ts";
-
-const unsupported: Fault = { reason: "UNSUPPORTED", description: "no pool can do this yet" };
 
 /** Adds every violation of one spec; `path` is where it stands, for example `images[3]`. */
 export function checkImage(
@@ -15,7 +14,7 @@ export function checkImage(
   const { path, pool } = place;
   violations.add(`${path}.prompt`, checkPrompt(image.prompt));
   violations.add(`${path}.steps`, checkRange(image.steps, limits.stepsMin, limits.stepsMax));
-  if (image.loras.length > 0) violations.add(`${path}.loras`, unsupported);
+  checkLoras(image.loras, `${path}.loras`, violations);
   checkGuidance(image.guidance, place, violations);
   const widthFault = checkSide(image.width, pool);
   const heightFault = checkSide(image.height, pool);

@@ -102,9 +102,13 @@ function checkImages(draft: Draft, pool: PoolRecord | undefined, violations: Vio
     return;
   }
   draft.images.forEach((image, index) => {
-    const path = draft.kind === "image" ? "image" : `images[${index}]`;
-    checkImage(image, { path, pool }, violations);
+    checkImage(image, { path: pathOfImage(draft, index), pool }, violations);
   });
+}
+
+/** Where a picture stands in the request. */
+export function pathOfImage({ kind }: Pick<Draft, "kind">, index: number): string {
+  return kind === "image" ? "image" : `images[${index}]`;
 }
 
 export function checkRequestId(requestId: string): Fault | undefined {

@@ -1,5 +1,5 @@
 /** Collects what is wrong with a request, all of it at once, up to what an error may carry. */
-import { FarmError, limits, type Violation } from "@zfarm/contract";
+import { type ErrorCode, FarmError, limits, type Violation } from "@zfarm/contract";
 
 /** Why a field was refused; stable, so clients may act on them. */
 export const violationReasons = [
@@ -52,12 +52,17 @@ export class Violations {
     if (this.#kept.length < limits.violationsMax) this.#kept.push({ field, ...fault });
   }
 
-  /** INVALID_REQUEST with everything that was found. */
-  toError(): FarmError {
+  /** Whether nothing else is wrong than what this reason stands for. */
+  isOnly(reason: ViolationReason): boolean {
+    return this.#kept.every((violation) => violation.reason === reason);
+  }
+
+  /** An error with everything that was found. */
+  toError(code: ErrorCode = "INVALID_REQUEST"): FarmError {
     const [first] = this.#kept;
     const rest = this.#count > 1 ? ` (and ${this.#count - 1} more)` : "";
     const message = first === undefined ? "" : `${first.field}: ${first.description}${rest}`;
-    return new FarmError("INVALID_REQUEST", message, { violations: this.#kept });
+    return new FarmError(code, message, { violations: this.#kept });
   }
 }
 

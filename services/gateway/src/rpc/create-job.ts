@@ -6,11 +6,14 @@ import {
   limits,
   taskIdOf,
 } from "@zfarm/contract";
+import { invariant } from "@zfarm/runtime";
 import { admitJob } from "../admission/admit-job.ts";
 import { digestOf, promptFacts } from "../admission/request-digest.ts";
+import { type Resolved, resolveLoras } from "../admission/resolve-loras.ts";
 import { countTasks, jobView } from "../domain/job-state.ts";
 import {
   type Draft,
+  pathOfImage,
   poolOfDraft,
   type Submission,
   validateDraft,
@@ -29,10 +32,10 @@ export const createJob: UnaryMethod<CreateJobRequest, CreateJobResponse> = {
   abort: "answer",
   run: async (request, scope, needs) => {
     const draft: Draft = { ...request, kind: "images" };
-    const submission = await validate(needs, draft, scope);
+    const { submission, stacks } = await validate(needs, draft, scope);
     const digest = digestOf(draft, submission);
     if (request.validateOnly) return { job: unstoredJob(submission) };
-    const record = await admitJob(needs, { submission, digest });
+    const record = await admitJob(needs, { submission, digest, stacks });
     scope.note({ job_id: record.job });
     const ref = taskIdOf({ ...record, index: 0 });
     const outcomes = needs.feed.outcomesOf(ref);
@@ -40,17 +43,31 @@ export const createJob: UnaryMethod<CreateJobRequest, CreateJobResponse> = {
   },
 };
 
-/** Looks the pool up and checks everything; notes what a log may know of the prompts. */
+/** What a request comes to once everything that it names was found. */
+export interface Validated {
+  readonly submission: Submission;
+  /** Adapters of the picture at the same place. */
+  readonly stacks: Resolved["stacks"];
+}
+
+/** Looks up what the request names and checks everything; notes what a log may know of prompts. */
 export async function validate(
-  { pools, clock }: Pick<GatewayNeeds, "pools" | "clock">,
+  { pools, loras, clock }: Pick<GatewayNeeds, "pools" | "loras" | "clock">,
   draft: Draft,
   scope: CallScope,
-): Promise<Submission> {
+): Promise<Validated> {
   const pool = poolOfDraft(draft);
   const record = pool === undefined ? undefined : await pools.find(pool);
   const submission = validateDraft(draft, { pool: record, nowMs: clock.now() });
   scope.note({ pool: submission.pool, ...promptFacts(submission.images) });
-  return submission;
+  invariant(record !== undefined, "a valid request is for a pool that was seen");
+  const { images, stacks } = await resolveLoras(loras, {
+    project: submission.project,
+    images: submission.images,
+    pool: record,
+    pathOf: (index) => pathOfImage(draft, index),
+  });
+  return { submission: { ...submission, images }, stacks };
 }
 
 /** What validate_only answers: the job as it would be, without a name or a time. */

@@ -60,12 +60,12 @@ async function prepare(
 ): Promise<Admission> {
   const images = request.image === undefined ? [] : [request.image];
   const draft: Draft = { ...request, displayName: "", images, kind: "image" };
-  const submission = await validate(needs, draft, scope);
+  const { submission, stacks } = await validate(needs, draft, scope);
   // A caller that left while its request was checked has created nothing.
   scope.signal.throwIfAborted();
   const digest = digestOf(draft, submission);
   // Nobody waits for the picture after the deadline, not even if this gateway dies before it.
-  return { submission, digest, expireTime: new Date(scope.deadline) };
+  return { submission, digest, stacks, expireTime: new Date(scope.deadline) };
 }
 
 function beforePublish({ beforePublish: hook }: RenderHooks): Pick<Admission, "beforePublish"> {

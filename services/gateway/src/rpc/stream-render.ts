@@ -8,7 +8,7 @@ import {
   taskName,
 } from "@zfarm/contract";
 import type { GatewayNeeds } from "../needs.ts";
-import { decodeRequest } from "./decode.ts";
+import { decodeRender } from "./decode.ts";
 import type { EventWriter } from "./event-writer.ts";
 import { isRunning, liveTasks } from "./job-lookup.ts";
 import { render } from "./render.ts";
@@ -18,7 +18,7 @@ type RenderEvent = Exclude<StreamRenderResponse["event"], undefined>;
 
 export const streamRender: StreamMethod<StreamRenderRequest, StreamRenderResponse> = {
   name: "StreamRender",
-  decode: (bytes) => decodeRequest(StreamRenderRequest, bytes),
+  decode: (bytes) => decodeRender(StreamRenderRequest, bytes),
   deadlineMs: limits.renderMs,
   drain: "finish",
   run: async (request, { scope, events }, needs) => {

@@ -1,0 +1,177 @@
+/** How pictures come by their adapters: names are looked up once, when a picture is accepted. */
+import type { LoraUse, TaskSpec } from "@zfarm/contract";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { inPieces, loraFile, sha256 } from "../test/lora-file.ts";
+import { openTestFarm, type TestFarm, testArchitecture, testPool } from "../test/test-farm.ts";
+
+const name = "projects/default/loras/ink";
+const files = [0.5, 0.25, 0.125].map((value) => loraFile(testArchitecture, { value }));
+const digests = files.map(sha256);
+const [first = "", second = "", third = ""] = digests;
+
+let farm: TestFarm;
+beforeEach(async () => {
+  farm = await openTestFarm();
+  await upload(0);
+  await upload(1);
+});
+afterEach(async () => {
+  await farm.stop();
+});
+
+const upload = async (index: number, more: object = {}): Promise<void> => {
+  const bytes = files[index] ?? Buffer.alloc(0);
+  await farm.client.loras.upload(inPieces(bytes), { lora: "ink", ...more });
+};
+const images = (...loras: LoraUse[]) => [{ prompt: "a house" }, { prompt: "a boat", loras }];
+const use = (lora: string, weight?: number): LoraUse => ({ lora, weight });
+
+/** The second task of a job whose second picture has these adapters. */
+async function accepted(...loras: LoraUse[]): Promise<TaskSpec | undefined> {
+  await farm.client.createJob({ images: images(...loras) });
+  return (await farm.queued()).at(-1)?.task.spec;
+}
+
+const digestsOf = (spec: TaskSpec | undefined) => spec?.stack?.adapters.map(({ digest }) => digest);
+
+describe("a picture with an adapter", () => {
+  test("carries the digest, what it takes and how strongly it acts", async () => {
+    await farm.client.loras.update(name, { pinned: true });
+
+    const spec = await accepted(use("ink@1", -0.5), use("ink@2"));
+
+    expect(spec?.stack?.adapters).toMatchObject([
+      { digest: first, weight: -0.5, rank: 16, pinned: true },
+      { digest: second, weight: 1, rank: 16, pinned: true },
+    ]);
+    expect(spec?.stack?.adapters[0]?.sizeBytes).toBeGreaterThan(0n);
+    expect(spec?.image?.loras).toEqual([use(first, -0.5), use(second, 1)]);
+    // Its neighbour without one draws with the bare model.
+    expect((await farm.queued())[0]?.task.spec).toMatchObject({ stack: undefined });
+  });
+
+  test.each<[string, string, string]>([
+    ["ink", "the newest version", second],
+    ["ink@latest", "the newest version", second],
+    ["ink@1", "that version", first],
+    ["ink@stable", "what the alias stands for", first],
+    [first, "the file of that digest", first],
+  ])("named as %s means %s", async (lora, _meaning, digest) => {
+    await farm.client.loras.update(name, { aliases: { stable: "1" } });
+
+    expect(digestsOf(await accepted(use(lora)))).toEqual([digest]);
+  });
+
+  test("means what the alias latest says where it is set", async () => {
+    await farm.client.loras.update(name, { aliases: { latest: "1" } });
+
+    expect(digestsOf(await accepted(use("ink")))).toEqual([first]);
+    expect(digestsOf(await accepted(use("ink@latest")))).toEqual([first]);
+  });
+
+  test("keeps its file when the name comes to mean another", async () => {
+    const before = await accepted(use("ink"));
+    await upload(2);
+
+    expect(digestsOf(await accepted(use("ink")))).toEqual([third]);
+    expect(digestsOf((await farm.queued())[1]?.task.spec)).toEqual(digestsOf(before));
+  });
+
+  test("is told in the answer by its digest, so that sending that again means the same", async () => {
+    const rendering = farm.client.renderImage({ prompt: "a house", loras: [use("ink", 0.5)] });
+    const [task] = await farm.take();
+    if (task !== undefined) await farm.succeed(task);
+
+    const { image } = await rendering;
+
+    expect(image?.spec?.loras).toEqual([use(second, 0.5)]);
+    await farm.client.loras.update(name, { aliases: { latest: "1" } });
+    expect(digestsOf(await accepted(...(image?.spec?.loras ?? [])))).toEqual([second]);
+  });
+
+  test("keeps its digest when it is tried again, though the adapter was deleted", async () => {
+    const job = await farm.client.createJob({ images: images(use("ink", 1.5)) });
+    const tasks = await farm.take(2);
+    for (const task of tasks) await farm.fail(task, "NAN_OUTPUT");
+    await farm.client.loras.delete(name);
+
+    await farm.client.retryJob(job.name);
+
+    const retried = (await farm.queued()).map(({ task }) => task.spec);
+    expect(retried.map((spec) => spec?.stack)).toEqual(tasks.map((task) => task.stack));
+    expect(retried[1]?.image).toEqual(tasks[1]?.image);
+  });
+
+  test("is the same request however often it comes, whatever the name means by then", async () => {
+    const options = { images: images(use("ink")), requestId: "once" };
+    const job = await farm.client.createJob(options);
+    await upload(2);
+
+    expect((await farm.client.createJob(options)).name).toBe(job.name);
+    expect(await farm.queued()).toHaveLength(2);
+  });
+});
+
+describe("a picture is refused", () => {
+  const refusalOf = async (...loras: LoraUse[]): Promise<unknown> =>
+    await farm.client.createJob({ images: images(...loras) }).then(
+      () => "accepted",
+      (error: unknown) => error,
+    );
+  const unknown = (field: string) => ({
+    code: "LORA_NOT_FOUND",
+    violations: [{ field, reason: "NOT_FOUND" }],
+  });
+
+  test.each(["oil", "ink@3", "ink@stable", "0a".repeat(32)])("that names %s", async (lora) => {
+    expect(await refusalOf(use("ink"), use(lora))).toMatchObject(
+      unknown("images[1].loras[1].lora"),
+    );
+    expect(await farm.queued()).toEqual([]);
+  });
+
+  test("that names what was deleted, or what is another project's", async () => {
+    const spec = { prompt: "a house", loras: [use("ink")] };
+    const parent = "projects/other";
+    for (const lora of ["ink", first]) {
+      const rendering = farm.client.renderImage({ ...spec, loras: [use(lora)] }, { parent });
+      await expect(rendering).rejects.toMatchObject(unknown("image.loras[0].lora"));
+    }
+
+    await farm.client.loras.delete(name);
+
+    const streaming = Array.fromAsync(farm.client.streamRender(spec));
+    await expect(streaming).rejects.toMatchObject(unknown("image.loras[0].lora"));
+    expect(await farm.queued()).toEqual([]);
+  });
+
+  test("that names one file twice, each time in another way", async () => {
+    expect(await refusalOf(use("ink@1"), use(first))).toMatchObject({
+      code: "INVALID_REQUEST",
+      violations: [{ field: "images[1].loras[1].lora", reason: "DUPLICATE" }],
+    });
+  });
+
+  test("that needs more ranks than the pool has, or another model", async () => {
+    const dim = { ...testArchitecture, layers: 3 };
+    await farm.broker.pools.put({ ...testPool, pool: "small", rankBudget: 16 });
+    await farm.broker.pools.put({ ...testPool, pool: "other", loraArchitecture: dim });
+    const { rankBudget: _, ...bare } = testPool;
+    await farm.broker.pools.put({ ...bare, pool: "bare" });
+    const told: [string, RegExp][] = [
+      ["small", /images\[1\]: the adapters have rank 32 together; pool small takes 16/],
+      ["other", /adapter ink@1 is for another model than that of pool other/],
+      ["bare", /pool bare draws with the bare model only/],
+    ];
+
+    for (const [pool, message] of told) {
+      const loras = [use("ink@1"), use("ink@2")];
+      const creating = farm.client.createJob({ images: images(...loras), pool });
+      await expect(creating).rejects.toMatchObject({
+        code: "NO_CAPABLE_POOL",
+        message: expect.stringMatching(message),
+      });
+    }
+    expect(await farm.queued()).toEqual([]);
+  });
+});
