@@ -26,6 +26,8 @@ export function describeEvent({ event }: WatchJobResponse): string | undefined {
       return `${event.value.task} step ${event.value.step} of ${event.value.total}`;
     case "jobEnded":
       return describeJob(event.value);
+    // Only commands that show pictures ask for them.
+    case "preview":
     case undefined:
       return undefined;
   }

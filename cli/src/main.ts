@@ -31,7 +31,7 @@ const usage = `usage: zfarm COMMAND [options]
 
   up [--workers N] [--port P] [--data DIR] [--model DIR]
       run a farm on this machine until Ctrl-C
-  render "PROMPT" [--out FILE] [--size WxH] [--seed N] [--steps N] [-n N]
+  render "PROMPT" [--out FILE] [--size WxH] [--seed N] [--steps N] [-n N] [--preview FILE]
       [--guidance N [--negative "PROMPT"] [--normalization N] [--truncation N]]
       [--class interactive|standard|batch] [--priority N] [--deadline TIME]
       render on a running farm; prints the path of each picture

@@ -12,6 +12,7 @@ export const renderOptionTable = {
   seed: { type: "string" },
   steps: { type: "string" },
   number: { type: "string", short: "n" },
+  preview: { type: "string" },
   ...guidanceOptionTable,
 } as const;
 
@@ -29,6 +30,8 @@ export interface RenderOptions {
   readonly count: number;
   /** Where the picture goes; with several, `-i` is put before the ending. */
   readonly out?: string;
+  /** Where small pictures of it go while it is drawn; with several, named as `out` is. */
+  readonly preview?: string;
   /** Absent: as single pictures compete by default. */
   readonly scheduling?: SchedulingChanges;
 }
@@ -48,6 +51,7 @@ export function parseRenderOptions(prompt: string, raw: RawOptions): RenderOptio
     ...(guidance === undefined ? {} : { guidance }),
     ...(raw.seed === undefined ? {} : { seed: parseSeed(raw.seed) }),
     ...(raw.out === undefined ? {} : { out: raw.out }),
+    ...(raw.preview === undefined ? {} : { preview: raw.preview }),
   };
 }
 

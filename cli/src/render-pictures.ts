@@ -1,5 +1,5 @@
 /** Renders one or several pictures on a running farm, says how it goes, and saves the files. */
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rename, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { FarmClient } from "@zfarm/client";
 import { FarmError, type RenderedImage, type StreamRenderResponse } from "@zfarm/contract";
@@ -63,10 +63,15 @@ async function renderOne(
     {
       signal: stop,
       includeData: true,
+      previews: options.preview !== undefined,
       ...(options.scheduling === undefined ? {} : { scheduling: options.scheduling }),
     },
   );
   for await (const event of events) {
+    if (event.event?.$case === "preview") {
+      await savePreview(event.event.value.image, options, index);
+      continue;
+    }
     terminal.note(`${label}${describe(event)}`);
     if (event.event?.$case !== "completed") continue;
     return await save(event.event.value, options, index);
@@ -82,11 +87,25 @@ function describe({ task, event }: StreamRenderResponse): string {
       return `started on ${event.value.worker}, attempt ${event.value.attempt}`;
     case "step":
       return `step ${event.value.index} of ${event.value.total}`;
+    case "preview":
+      return `preview of step ${event.value.index} of ${event.value.total}`;
     case "completed":
       return `completed: ${event.value.sizeBytes} bytes, seed ${event.value.spec?.seed}`;
     case undefined:
       return "working";
   }
+}
+
+/** Whoever looks at the file sees the old preview or the new one, never a part. */
+async function savePreview(
+  image: Uint8Array,
+  { preview = "", count }: RenderOptions,
+  index: number,
+): Promise<void> {
+  const path = resolve(outputFile(preview, index, count));
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(`${path}.part`, image);
+  await rename(`${path}.part`, path);
 }
 
 async function save(image: RenderedImage, options: RenderOptions, index: number): Promise<string> {

@@ -237,6 +237,10 @@ export interface WorkerLink {
 /** Droppable news of tasks: never the only way to learn that one ended. */
 export interface ProgressBus {
   publish(progress: Progress): void;
+  /** Gateway: somebody wishes to see previews of the job for the next seconds. */
+  wishPreviews(job: JobRef): void;
+  /** Worker: hears the wishes of all gateways. */
+  onPreviewWish(handle: (job: JobRef) => void): Unsubscribe;
   /** Resolves once the subscription is in force: what is published after is seen. */
   subscribe(job: JobRef, handle: (progress: Progress) => void): Promise<Unsubscribe>;
 }

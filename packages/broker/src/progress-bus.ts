@@ -1,5 +1,13 @@
 /** News of tasks for whoever watches right now. */
-import { type JobRef, Progress, subjects, taskIdOf } from "@zfarm/contract";
+import {
+  type JobRef,
+  PreviewWish,
+  Progress,
+  parseJobId,
+  parseProjectId,
+  subjects,
+  taskIdOf,
+} from "@zfarm/contract";
 import type { Log } from "@zfarm/runtime";
 import type { ProgressBus, Unsubscribe } from "./broker.ts";
 import { decodePassing, encode } from "./codec.ts";
@@ -12,6 +20,20 @@ export class MessengerProgress implements ProgressBus {
   constructor(messenger: Messenger, log: Log) {
     this.#messenger = messenger;
     this.#log = log;
+  }
+
+  wishPreviews({ project, job }: JobRef): void {
+    this.#messenger.publish(subjects.previewWish, encode(PreviewWish, { project, job }));
+  }
+
+  onPreviewWish(handle: (job: JobRef) => void): Unsubscribe {
+    const subject = subjects.previewWish;
+    const { unsubscribe } = this.#messenger.subscribe(subject, ({ bytes }) => {
+      const wish = decodePassing(PreviewWish, { subject, bytes }, this.#log);
+      const [project, job] = [parseProjectId(wish?.project ?? ""), parseJobId(wish?.job ?? "")];
+      if (project !== undefined && job !== undefined) handle({ project, job });
+    });
+    return unsubscribe;
   }
 
   publish(progress: Progress): void {

@@ -49,6 +49,7 @@ import type {
   RetryJobOptions,
   SchedulingChanges,
   Spec,
+  StreamOptions,
   UpdateJobOptions,
   WatchOptions,
 } from "./farm-client.ts";
@@ -127,13 +128,14 @@ class GrpcFarmClient implements FarmClient {
 
   async *streamRender(
     spec: Spec,
-    options: RenderOptions = {},
+    options: StreamOptions = {},
   ): AsyncGenerator<StreamRenderResponse, void> {
     const bounds = boundsOf(options);
     const retry = new Retry(bounds);
     const ids = new RenderIds(options.requestId);
     for (;;) {
-      const request = renderRequest(spec, options, ids.current);
+      const { previews } = options;
+      const request = { ...renderRequest(spec, options, ids.current), previews };
       try {
         const { render } = this.#services;
         yield* callStream((metadata, grpc) => render.streamRender(request, metadata, grpc), bounds);
@@ -192,7 +194,7 @@ class GrpcFarmClient implements FarmClient {
     let resumeToken = options.resumeToken ?? "";
     let ended = false;
     for (;;) {
-      const request = { name, resumeToken };
+      const request = { name, resumeToken, previews: options.previews };
       try {
         const events = callStream(
           (metadata, grpc) => job.watchJob(request, metadata, grpc),

@@ -58,6 +58,11 @@ export interface RenderOptions extends SubmitOptions {
   readonly includeData?: boolean;
 }
 
+export interface StreamOptions extends RenderOptions {
+  /** Asks for small pictures of where it is heading, as `preview` events. */
+  readonly previews?: boolean;
+}
+
 export interface CreateJobOptions extends SubmitOptions {
   readonly images: readonly Spec[];
   readonly displayName?: string;
@@ -87,6 +92,8 @@ export interface ListVictimsOptions extends CallOptions {
 export interface WatchOptions extends CallOptions {
   /** Goes on after the event that carried it. */
   readonly resumeToken?: string;
+  /** Asks for small pictures of where tasks are heading, as `preview` events. */
+  readonly previews?: boolean;
 }
 
 /**
@@ -97,7 +104,7 @@ export interface FarmClient {
   /** Renders and waits. Aborting it cancels the task. */
   renderImage(spec: Spec, options?: RenderOptions): Promise<RenderImageResponse>;
   /** Renders and reports; the last event is `completed`. Leaving the loop cancels the task. */
-  streamRender(spec: Spec, options?: RenderOptions): AsyncIterable<StreamRenderResponse>;
+  streamRender(spec: Spec, options?: StreamOptions): AsyncIterable<StreamRenderResponse>;
   createJob(options: CreateJobOptions): Promise<Job>;
   getJob(name: string, options?: CallOptions): Promise<Job>;
   /** All tasks by index, page after page. */

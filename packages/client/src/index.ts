@@ -12,6 +12,7 @@ export type {
   RetryJobOptions,
   SchedulingChanges,
   Spec,
+  StreamOptions,
   UpdateJobOptions,
   WatchOptions,
 } from "./farm-client.ts";

@@ -311,7 +311,20 @@ export const limits = {
   objectSweepMax: 1_000,
   objectSweepAgeMs: 3_600_000,
   /** A worker that is told to stop finishes what fits into this and hands back the rest. */
-  drainGraceMs: 15_000,
+  drainGraceMs: 12_000,
+  /** How long the engine may take to let a task go, and the store to take what was done of it. */
+  releaseMs: 2_000,
+  latentsMs: 1_500,
+  /** Longer side of a preview, and its bytes as JPEG: it travels in one message, droppable. */
+  previewSidePixels: 128,
+  previewBytesMax: 32_768,
+  /** A wish to see previews is repeated this often, and forgotten after a few went missing. */
+  previewWishEveryMs: 2_000,
+  previewWishMs: 7_000,
+  /** Jobs whose previews are wished for that a worker remembers, the newest wishes. */
+  previewWishesMax: 1_000,
+  /** Latents of one picture: 16 channels of float32 at an eighth of the largest side. */
+  latentBytesMax: 4_194_304,
   /** From SIGTERM to exit; the pod's grace period is longer. */
   stopWithinMs: 25_000,
 } as const;
@@ -345,8 +358,13 @@ const relations: readonly (readonly [boolean, string])[] = [
   [limits.poisonCrashes <= limits.taskCrashesMax, "poison must be found before a task is given up"],
   [limits.leaseMs < limits.workerForgetMs, "a worker must outlive its leases in the table"],
   [
-    limits.drainGraceMs + limits.engineCloseMs + limits.brokerRequestMs < limits.stopWithinMs,
-    "a drain, a last report and the end of the engine must fit into the stop",
+    limits.drainGraceMs +
+      limits.releaseMs +
+      limits.latentsMs +
+      limits.engineCloseMs +
+      limits.brokerRequestMs <
+      limits.stopWithinMs,
+    "a drain, a hand-back, a last report and the end of the engine must fit into the stop",
   ],
   [
     limits.askHoldMs + limits.askSpreadMs < limits.askTimeoutMs,

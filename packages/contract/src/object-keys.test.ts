@@ -9,6 +9,7 @@ import {
 } from "./ids.ts";
 import {
   imageKey,
+  latentsKey,
   loraCopyKey,
   loraKey,
   manifestKey,
@@ -27,12 +28,14 @@ describe("keys of the object store", () => {
   test("an attempt's objects lie below its task, told apart by the fence", () => {
     expect(imageKey(task, 9n)).toBe(`default/${job}/7/9.png`);
     expect(outcomeCopyKey(task, 9n)).toBe(`default/${job}/7/9.outcome`);
+    expect(latentsKey(task, 9n)).toBe(`default/${job}/7/9.latents`);
   });
 
   test("an attempt's key tells whose it is", () => {
     const fence = 2n ** 64n - 1n;
 
     expect(parseAttemptKey(imageKey(task, fence))).toEqual({ task, fence, kind: "image" });
+    expect(parseAttemptKey(latentsKey(task, 9n))).toEqual({ task, fence: 9n, kind: "latents" });
     expect(parseAttemptKey(outcomeCopyKey(task, 0n))).toEqual({
       task,
       fence: 0n,

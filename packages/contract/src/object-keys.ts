@@ -24,6 +24,11 @@ export function outcomeCopyKey(id: TaskId, fence: bigint): string {
   return `${jobPrefix(id)}${id.index}/${fence}.outcome`;
 }
 
+/** Where an attempt that is handed back puts what it has done. */
+export function latentsKey(id: TaskId, fence: bigint): string {
+  return `${jobPrefix(id)}${id.index}/${fence}.latents`;
+}
+
 /** Everything that attempts of a job have put. */
 export function jobPrefix({ project, job }: JobRef): string {
   return `${project}/${job}/`;
@@ -78,10 +83,17 @@ export function parseManifestKey(key: string): JobRef | undefined {
 export interface AttemptObject {
   readonly task: TaskId;
   readonly fence: bigint;
-  readonly kind: "image" | "outcome-copy";
+  readonly kind: "image" | "outcome-copy" | "latents";
 }
 
-const attemptPattern = /^([^/]+)\/([^/]+)\/(0|[1-9]\d{0,8})\/(0|[1-9]\d{0,19})\.(png|outcome)$/;
+const kinds: Readonly<Record<string, AttemptObject["kind"]>> = {
+  png: "image",
+  outcome: "outcome-copy",
+  latents: "latents",
+};
+
+const attemptPattern =
+  /^([^/]+)\/([^/]+)\/(0|[1-9]\d{0,8})\/(0|[1-9]\d{0,19})\.(png|outcome|latents)$/;
 
 /** What a key stands for where an attempt could have put it; undefined for all other keys. */
 export function parseAttemptKey(key: string): AttemptObject | undefined {
@@ -89,11 +101,8 @@ export function parseAttemptKey(key: string): AttemptObject | undefined {
   const ref = match === null ? undefined : parseRef(match[1], match[2]);
   if (match === null || ref === undefined) return undefined;
   const task = { ...ref, index: Number(match[3]) };
-  return {
-    task,
-    fence: BigInt(match[4] ?? 0),
-    kind: match[5] === "png" ? "image" : "outcome-copy",
-  };
+  const kind = kinds[match[5] ?? ""];
+  return kind === undefined ? undefined : { task, fence: BigInt(match[4] ?? 0), kind };
 }
 
 function parseRef(project = "", job = ""): { project: ProjectId; job: JobId } | undefined {

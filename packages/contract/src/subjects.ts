@@ -59,6 +59,8 @@ export const subjects = {
   control: (worker: WorkerId) => `control.${worker}`,
   progress: (id: TaskId) => `progress.${id.project}.${id.job}.${id.index}`,
   progressOfJob: (ref: JobRef) => `progress.${ref.project}.${ref.job}.*`,
+  /** Who wishes to see previews of which job; all workers hear it. */
+  previewWish: "preview.wish",
   /** Questions to the leader of a shard. */
   query: (shard: number) => `scheduler.query.${shard}`,
 } as const;

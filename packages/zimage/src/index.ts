@@ -8,6 +8,7 @@ export type { TextEncoderConfig, TransformerConfig, VaeConfig } from "./config.t
 export { vaeFactor } from "./config.ts";
 export type { ModelErrorCode, ModelErrorDetails } from "./errors.ts";
 export { ModelError } from "./errors.ts";
+export { encodeJpeg } from "./image/jpeg.ts";
 export type { Pixels } from "./image/pixels.ts";
 export { toPixels, toUnit } from "./image/pixels.ts";
 export type { GuidanceMetadata, RenderMetadata } from "./image/png.ts";
@@ -72,6 +73,7 @@ export { describeModel } from "./pipeline/model-info.ts";
 export { openPipeline } from "./pipeline/open-pipeline.ts";
 export type {
   ActiveRender,
+  LeftRender,
   Pipeline,
   PipelineOptions,
   RenderOptions,

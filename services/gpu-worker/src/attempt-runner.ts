@@ -4,26 +4,32 @@
  */
 import type { Broker } from "@zfarm/broker";
 import {
+  type AttemptReport,
   describeFailure,
   FarmError,
   type Lease,
   type LoraRef,
+  limits,
   type TaskFailure,
 } from "@zfarm/contract";
 import type { Clock, Log } from "@zfarm/runtime";
 import { type Delivery, type DeliveryNeeds, deliver } from "./delivery.ts";
 import { HeldTask } from "./domain/held-tasks.ts";
-import type { RenderTask, TaskStep } from "./engine/protocol.ts";
+import type { RenderTask, Resume, TaskPreview, TaskStep } from "./engine/protocol.ts";
 import type { EngineEnd, EngineProcess, RenderHandlers } from "./engine-process.ts";
+import type { LatentStore } from "./latent-store.ts";
 import { type AttemptEnd, observeStages, type WorkerMetrics } from "./metrics.ts";
+import type { PreviewWishes } from "./preview-wishes.ts";
 import { retry } from "./retry.ts";
 import type { LoraHold, LoraShelf } from "./shelf/lora-shelf.ts";
 import type { WorkerState } from "./worker-state.ts";
 
 export interface AttemptRunnerNeeds {
   readonly state: WorkerState;
-  readonly engine: Pick<EngineProcess, "render" | "cancel">;
+  readonly engine: Pick<EngineProcess, "render" | "cancel" | "release" | "preview">;
   readonly shelf: Pick<LoraShelf, "note" | "hold" | "isReady" | "bring" | "release" | "prewarm">;
+  readonly wishes: Pick<PreviewWishes, "has">;
+  readonly latents: Pick<LatentStore, "keep" | "load">;
   readonly broker: Pick<Broker, "link" | "progress">;
   readonly delivery: DeliveryNeeds;
   readonly clock: Clock;
@@ -35,6 +41,10 @@ export interface AttemptRunnerNeeds {
 
 export class AttemptRunner implements RenderHandlers {
   readonly #needs: AttemptRunnerNeeds;
+  /** Canceled tasks that the engine has not let go of yet, by their attempts' names. */
+  readonly #leaving = new Map<string, HeldTask>();
+  /** Tasks that the engine shall give out, and whom to tell how that ended. */
+  readonly #releasing = new Map<string, (end: EngineEnd) => void>();
   /** Deliveries and reports under way. */
   readonly #work = new Set<Promise<void>>();
   /** Aborts when the worker ends: what did not work is not tried again. */
@@ -56,7 +66,9 @@ export class AttemptRunner implements RenderHandlers {
       const held = this.#hold(lease, clock.now());
       if (held === undefined) continue;
       const isReady = this.#holdAdapters(held);
-      if (isReady) tasks.push(toRenderTask(held));
+      if (!isReady) continue;
+      if (held.latents === undefined) tasks.push(toRenderTask(held));
+      else this.#track(this.#goOn(held));
     }
     this.#changed();
     if (tasks.length > 0) engine.render(tasks, this);
@@ -71,15 +83,38 @@ export class AttemptRunner implements RenderHandlers {
 
   /** The task has an outcome: its work stops and nothing is published or reported. */
   cancel(held: HeldTask): void {
-    this.#needs.engine.cancel(held.name);
+    if (this.#needs.engine.cancel(held.name)) this.#leaving.set(held.name, held);
     this.#end(held, "canceled");
   }
 
-  /** Gives the task back unharmed; it spends no attempt. */
+  /** Gives the task back unharmed, with what was done of it; it spends no attempt. */
   handBack(held: HeldTask): void {
+    if (this.#releasing.has(held.name)) return;
+    const isRunning = held.phase === "rendering" && this.#needs.engine.release(held.name);
+    if (isRunning) {
+      this.#track(this.#release(held));
+      return;
+    }
     this.#needs.engine.cancel(held.name);
     this.#end(held, "handed_back");
-    this.#track(this.#report(held, undefined));
+    this.#track(this.#report(held, {}));
+  }
+
+  /** Until the leader knows, heartbeats still list the lease: the task must not look lost. */
+  async #release(held: HeldTask): Promise<void> {
+    const { promise: released, resolve } = Promise.withResolvers<EngineEnd | undefined>();
+    this.#releasing.set(held.name, resolve);
+    const done = new AbortController();
+    void this.#needs.clock.sleep(limits.releaseMs, done.signal).then(() => resolve(undefined));
+    const end = await released;
+    done.abort();
+    this.#releasing.delete(held.name);
+    // It ended in another way meanwhile, and that counts.
+    if (end !== undefined && end.kind !== "released") return;
+    if (held.abandoned.signal.aborted) return;
+    const latents = end?.done && (await this.#needs.latents.keep(held, end.done));
+    await this.#report(held, { latents });
+    this.#end(held, "handed_back", { resumable: latents !== undefined });
   }
 
   /** Ends the retries; resolves once nothing is on its way to the broker or the store. */
@@ -103,17 +138,31 @@ export class AttemptRunner implements RenderHandlers {
     held.step = index;
     const value = { index, total };
     this.#needs.broker.progress.publish({ ...held.id, event: { $case: "step", value } });
+    const { wishes, clock } = this.#needs;
+    if (index < total && wishes.has(held.id, clock.now())) this.#needs.engine.preview(held.name);
     // The slot is free from the last step on: decoding and upload overlap the next batch.
     if (index >= total) held.phase = "delivering";
     this.#changed();
   }
 
+  onPreview({ task, index, total, image }: TaskPreview): void {
+    const held = this.#needs.state.held.named(task);
+    if (held === undefined) return;
+    const value = { index, total, image: Buffer.from(image) };
+    this.#needs.broker.progress.publish({ ...held.id, event: { $case: "preview", value } });
+  }
+
   onEnd(name: string, end: EngineEnd): void {
+    this.#noteLeft(name, end);
+    this.#releasing.get(name)?.(end);
+    this.#releasing.delete(name);
     const held = this.#needs.state.held.named(name);
     if (held === undefined) return;
     held.phase = "delivering";
     this.#changed();
     switch (end.kind) {
+      case "released":
+        return;
       case "finished":
         this.#track(this.#deliver(held, end));
         return;
@@ -128,6 +177,15 @@ export class AttemptRunner implements RenderHandlers {
         this.#needs.fail(new FarmError("INTERNAL", `the engine dropped ${name} unasked`));
         return;
     }
+  }
+
+  /** Says what a cancel was good for, once the engine has let the task go. */
+  #noteLeft(name: string, end: EngineEnd): void {
+    const held = this.#leaving.get(name);
+    if (!this.#leaving.delete(name) || held === undefined || end.kind !== "canceled") return;
+    const { log, metrics } = this.#needs;
+    metrics.stepsSavedTotal.inc(end.stepsSaved);
+    log.info({ ...identify(held), steps_saved: end.stepsSaved }, "canceled task left the engine");
   }
 
   /** The new entry; undefined where the lease cannot or need not be rendered. */
@@ -159,15 +217,29 @@ export class AttemptRunner implements RenderHandlers {
     const hold = shelf.hold(held.adapters);
     // Whatever ends the task lets go of them.
     held.abandoned.signal.addEventListener("abort", () => shelf.release(hold), { once: true });
-    if (shelf.isReady(hold)) return true;
+    if (shelf.isReady(hold) && held.latents === undefined) return true;
     held.phase = "loading";
     this.#track(this.#bring(held, hold));
     return false;
   }
 
+  /** Gives a task without adapters to the engine that another worker has begun. */
+  async #goOn(held: HeldTask): Promise<void> {
+    const resume = await this.#resumeOf(held);
+    if (held.abandoned.signal.aborted) return;
+    this.#needs.engine.render([toRenderTask(held, resume)], this);
+  }
+
+  async #resumeOf(held: HeldTask): Promise<Resume | undefined> {
+    if (held.latents === undefined) return undefined;
+    const resume = await this.#needs.latents.load(held, held.latents);
+    held.step = resume?.step ?? 0;
+    return resume;
+  }
+
   async #bring(held: HeldTask, hold: LoraHold): Promise<void> {
     const { engine, shelf } = this.#needs;
-    const brought = await shelf.bring(hold);
+    const [brought, resume] = await Promise.all([shelf.bring(hold), this.#resumeOf(held)]);
     if (held.abandoned.signal.aborted) return;
     if (brought.kind === "failed") {
       held.phase = "delivering";
@@ -176,7 +248,7 @@ export class AttemptRunner implements RenderHandlers {
     } else if (shelf.isReady(hold)) {
       held.phase = "waiting";
       this.#changed();
-      engine.render([toRenderTask(held)], this);
+      engine.render([toRenderTask(held, resume)], this);
     } else {
       // The engine ended meanwhile; nobody can say that the task was to blame.
       this.handBack(held);
@@ -209,14 +281,14 @@ export class AttemptRunner implements RenderHandlers {
     // Canceled or handed back meanwhile: the leader already knows better.
     if (held.abandoned.signal.aborted) return;
     held.hasFailed = true;
-    await this.#report(held, failure);
+    await this.#report(held, { failure });
     const { reason, message } = failure;
     this.#end(held, "failed", { reason, failure_message: message });
   }
 
-  async #report(held: HeldTask, failure: TaskFailure | undefined): Promise<void> {
+  async #report(held: HeldTask, what: Pick<AttemptReport, "failure" | "latents">): Promise<void> {
     const { state, broker, clock, log } = this.#needs;
-    const report = { worker: state.worker, task: held.leased, failure };
+    const report = { worker: state.worker, task: held.leased, ...what };
     try {
       const retrying = { clock, stop: this.#ending.signal };
       await retry(() => broker.link.report(report), retrying);
@@ -252,10 +324,11 @@ export class AttemptRunner implements RenderHandlers {
   }
 }
 
-function toRenderTask(held: HeldTask): RenderTask {
+function toRenderTask(held: HeldTask, resume?: Resume): RenderTask {
   const { prompt, width, height, steps, seed = 0n, guidance } = held.image;
   const stack = held.adapters.map(({ digest, weight }) => ({ digest, weight }));
-  const task = { task: held.name, prompt, width, height, steps, seed, guidance };
+  const left = resume === undefined ? {} : { resume };
+  const task = { task: held.name, prompt, width, height, steps, seed, guidance, ...left };
   return stack.length === 0 ? task : { ...task, stack };
 }
 

@@ -26,6 +26,8 @@ export interface GpuWorkerConfig {
   readonly modelDir: string;
   readonly loras: LoraConfig;
   readonly durability: Durability;
+  /** How long it may go on after it was told to stop. */
+  readonly drainGraceMs: number;
   /** Program of the engine process; absent: the engine over @zfarm/zimage. */
   readonly engineEntry?: URL;
 }
@@ -73,6 +75,11 @@ export function readGpuWorker(reader: EnvReader): GpuWorkerConfig {
     modelDir: reader.text("MODEL_DIR"),
     loras: readLoras(reader),
     durability: readDurability(reader),
+    drainGraceMs: reader.integer("WORKER_DRAIN_GRACE_MS", {
+      default: limits.drainGraceMs,
+      min: 0,
+      max: limits.drainGraceMs,
+    }),
   };
 }
 

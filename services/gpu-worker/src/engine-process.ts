@@ -14,6 +14,7 @@ import type {
   RenderEnd,
   RenderTask,
   StepEvent,
+  TaskPreview,
   TaskStep,
 } from "./engine/protocol.ts";
 import { type EngineChild, startEngineChild } from "./engine-child.ts";
@@ -24,6 +25,7 @@ export type EngineEnd = RenderEnd | { readonly kind: "refused" };
 export interface RenderHandlers {
   onStarted(task: string): void;
   onStep(step: TaskStep): void;
+  onPreview(preview: TaskPreview): void;
   /** Exactly once per task, and the last call about it. */
   onEnd(task: string, end: EngineEnd): void;
 }
@@ -55,6 +57,8 @@ export type LoraLoad =
 interface Flight {
   readonly handlers: RenderHandlers;
   started: boolean;
+  /** Asked for a preview that has not come: the next one waits for it. */
+  isPreviewing: boolean;
 }
 
 /** How often the watchdog looks, at most: far finer than any limit in production. */
@@ -130,13 +134,21 @@ export class EngineProcess {
     }
     // An idle child owes no sign of life; its silence counts from here.
     if (this.#isIdle) this.#lastSignMs = this.#options.clock.monotonic();
-    for (const { task } of tasks) this.#flights.set(task, { handlers, started: false });
+    const fresh = { handlers, started: false, isPreviewing: false };
+    for (const { task } of tasks) this.#flights.set(task, { ...fresh });
     this.#child?.send({ kind: "render", tasks });
   }
 
-  /** Takes the task out before its next step; its end still comes. */
-  cancel(task: string): void {
+  /** Takes the task out before its next step. Whether it is in there: then its end still comes. */
+  cancel(task: string): boolean {
     this.#child?.send({ kind: "cancel", task });
+    return this.#flights.has(task);
+  }
+
+  /** The same, but its end tells what was done of it. */
+  release(task: string): boolean {
+    this.#child?.send({ kind: "release", task });
+    return this.#flights.has(task);
   }
 
   /** Has the child read an adapter's file; it must not be loading the same one already. */
@@ -162,6 +174,14 @@ export class EngineProcess {
     }
     this.#child?.kill();
     await this.#bell.until(() => this.#state === "gone", AbortSignal.timeout(closeMs));
+  }
+
+  /** Asks for a preview of the task, unless one is under way. It may never come. */
+  preview(task: string): void {
+    const flight = this.#flights.get(task);
+    if (flight === undefined || flight.isPreviewing) return;
+    flight.isPreviewing = true;
+    this.#child?.send({ kind: "preview", task });
   }
 
   #spawn(): void {
@@ -240,6 +260,9 @@ export class EngineProcess {
       case "lora-failed":
         this.#endLoad(event.digest, { kind: "failed", failure: event.failure });
         return;
+      case "preview":
+        this.#onPreview(event);
+        return;
       case "ended":
         if (event.end.kind === "finished") this.#crashes = 0;
         this.#endFlight(event.task, event.end);
@@ -252,6 +275,13 @@ export class EngineProcess {
     if (flight === undefined) return;
     flight.started = true;
     flight.handlers.onStarted(task);
+  }
+
+  #onPreview(preview: TaskPreview): void {
+    const flight = this.#flights.get(preview.task);
+    if (flight === undefined) return;
+    flight.isPreviewing = false;
+    flight.handlers.onPreview(preview);
   }
 
   #onStep(event: StepEvent): void {

@@ -5,6 +5,9 @@ import type { StageTimings } from "./domain/outcome.ts";
 /** How an attempt ended here, as a label. */
 export type AttemptEnd = "succeeded" | "failed" | "canceled" | "lost" | "handed_back" | "unknown";
 
+/** What became of latents that another worker had left, as a label. */
+export type ResumeResult = "resumed" | "missing" | "mismatch" | "damaged";
+
 export type WorkerMetrics = ReturnType<typeof createMetrics>;
 
 /** From a nano step on a fast core to a big picture on a slow one, in seconds. */
@@ -36,6 +39,17 @@ export function createMetrics(registry: Registry) {
       name: "zfarm_images_total",
       help: "Attempts by how they ended on this worker.",
       labelNames: ["outcome"],
+      registers,
+    }),
+    stepsSavedTotal: new Counter({
+      name: "zfarm_worker_steps_saved_total",
+      help: "Denoise steps that were never run because their task was canceled.",
+      registers,
+    }),
+    resumesTotal: new Counter({
+      name: "zfarm_worker_resumes_total",
+      help: "Tasks that came with another worker's latents, by whether they could be gone on with.",
+      labelNames: ["result"],
       registers,
     }),
     duplicateResultsTotal: new Counter({

@@ -23,7 +23,8 @@ export interface TaskLoopNeeds {
   readonly metrics: WorkerMetrics;
   /** How long the last denoise run took; 0 before the first. */
   readonly lastStepMs: () => number;
-  readonly drainGraceMs?: number;
+  /** How long it may go on after it was told to stop. */
+  readonly drainGraceMs: number;
 }
 
 interface LoopSignals {
@@ -138,8 +139,7 @@ function takeGrant(needs: TaskLoopNeeds, grant: WorkGrant, shard: number): void 
 
 /** Finishes what fits into the grace and hands the rest back, so that others can begin with it. */
 async function drain(needs: TaskLoopNeeds): Promise<void> {
-  const { state, runner, clock, log } = needs;
-  const graceMs = needs.drainGraceMs ?? limits.drainGraceMs;
+  const { state, runner, clock, log, drainGraceMs: graceMs } = needs;
   const bounds = { graceMs, stepMs: needs.lastStepMs() };
   const handBacks = chooseHandBacks(state.held.all(), bounds);
   log.info({ held: state.held.size, handed_back: handBacks.length }, "worker drains");

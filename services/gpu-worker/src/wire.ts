@@ -9,7 +9,9 @@ import { obeyControl } from "./control.ts";
 import type { EngineInfo } from "./engine/protocol.ts";
 import { EngineProcess } from "./engine-process.ts";
 import { runHeartbeat } from "./heartbeat.ts";
+import { LatentStore } from "./latent-store.ts";
 import { createMetrics, type WorkerMetrics } from "./metrics.ts";
+import { PreviewWishes } from "./preview-wishes.ts";
 import { retry } from "./retry.ts";
 import { deviceBytesOf, openShelf } from "./shelf/open-shelf.ts";
 import { runTaskLoop } from "./task-loop.ts";
@@ -49,10 +51,18 @@ export async function wireGpuWorker(
   const copies = config.durability === "manifest";
   const outcomes = copies ? copyOutcomes(broker.outcomes, blobs) : broker.outcomes;
   const delivery = { outcomes, blobs, clock, modelDigest: info.digest };
+  const { device, drainGraceMs } = config;
+  const modelDigest = info.digest;
+  const wishes = new PreviewWishes();
+  const unwish = broker.progress.onPreviewWish((job) => wishes.note(job, clock.now()));
+  await app.open("preview-wishes", unwish, (end) => end());
+  const latents = new LatentStore({ blobs, modelDigest, device, clock, log, metrics });
   const runner = new AttemptRunner({
     state,
     engine,
     shelf,
+    wishes,
+    latents,
     broker,
     delivery: { ...delivery, worker: config.worker },
     clock,
@@ -67,7 +77,6 @@ export async function wireGpuWorker(
 
   const drained = new AbortController();
   const { link } = broker;
-  const { device } = config;
   app.ready(() => engine.problem());
   app.ready(() => broker.problem());
   app.ready(() => blobs.problem());
@@ -77,22 +86,9 @@ export async function wireGpuWorker(
     runHeartbeat({ state, link, engine, info, device, clock }, drained.signal),
   );
   const lastStepMs = (): number => run.lastStepMs;
+  const loop = { state, link, shards: broker.shards, engine, shelf, runner, clock, log, metrics };
   app.spawn("tasks", (stop) =>
-    runTaskLoop(
-      {
-        state,
-        link,
-        shards: broker.shards,
-        engine,
-        shelf,
-        runner,
-        clock,
-        log,
-        metrics,
-        lastStepMs,
-      },
-      stop,
-    ).finally(() => drained.abort()),
+    runTaskLoop({ ...loop, lastStepMs, drainGraceMs }, stop).finally(() => drained.abort()),
   );
   return { engine };
 }

@@ -1,6 +1,7 @@
 /** Starts engine processes for tests and notes everything they say. */
+import { fileURLToPath } from "node:url";
 import { silentLog, systemClock } from "@zfarm/runtime";
-import type { RenderTask, TaskStep } from "../src/engine/protocol.ts";
+import type { RenderTask, TaskPreview, TaskStep } from "../src/engine/protocol.ts";
 import { type EngineEnd, type EngineOptions, EngineProcess } from "../src/engine-process.ts";
 
 /** An engine that must pass the contract suite: its program and a model it can open. */
@@ -14,6 +15,11 @@ export const stubEngine: EngineUnderTest & { readonly entry: URL } = {
   name: "stub",
   entry: new URL("./stub-engine.ts", import.meta.url),
   modelDir: "stub",
+};
+
+export const nanoEngine: EngineUnderTest = {
+  name: "z-image-nano",
+  modelDir: fileURLToPath(new URL("../../../models/z-image-nano", import.meta.url)),
 };
 
 type Overrides = Partial<Pick<EngineOptions, "stepMs" | "onRun" | "onRestart">>;
@@ -37,6 +43,8 @@ export interface Rendering {
   readonly ends: Promise<Map<string, EngineEnd>>;
   /** Every start and step so far, in order. */
   readonly said: (TaskStep | { readonly started: string })[];
+  /** Every preview so far. */
+  readonly previews: TaskPreview[];
   /** Resolves once some task has done a step. */
   readonly stepped: Promise<void>;
 }
@@ -47,16 +55,18 @@ export function render(engine: EngineProcess, tasks: readonly RenderTask[]): Ren
   const all = Promise.withResolvers<Map<string, EngineEnd>>();
   const stepped = Promise.withResolvers<void>();
   const said: Rendering["said"] = [];
+  const previews: TaskPreview[] = [];
   engine.render(tasks, {
     onStarted: (started) => said.push({ started }),
     onStep: (step) => {
       said.push(step);
       stepped.resolve();
     },
+    onPreview: (preview) => previews.push(preview),
     onEnd: (task, end) => {
       ends.set(task, end);
       if (ends.size === tasks.length) all.resolve(ends);
     },
   });
-  return { ends: all.promise, said, stepped: stepped.promise };
+  return { ends: all.promise, said, previews, stepped: stepped.promise };
 }

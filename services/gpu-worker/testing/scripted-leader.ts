@@ -112,12 +112,14 @@ export class ScriptedLeader {
 /** A lease of task `index` of the one job; what is set matters to the test. */
 export function createLease(
   index: number,
-  values: Partial<ImageSpec> & { readonly fence?: bigint; readonly stack?: LoraRef[] } = {},
+  values: Partial<ImageSpec> &
+    Partial<Pick<Lease, "fence" | "latents">> & { readonly stack?: LoraRef[] } = {},
 ): Lease {
-  const { fence = 100n + BigInt(index), stack, ...image } = values;
+  const { fence = 100n + BigInt(index), latents, stack, ...image } = values;
   return {
     fence,
     attempt: 1,
+    latents,
     spec: {
       project: defaultProject,
       job,

@@ -14,6 +14,7 @@ import type { EngineInfo, EngineSettings, RenderTask } from "../src/engine/proto
 interface StubRender {
   readonly task: RenderTask;
   latent: number;
+  stepsDone: number;
 }
 
 const info: EngineInfo = {
@@ -61,13 +62,23 @@ async function openStubModel(settings: EngineSettings): Promise<Model<string, St
       }
       return tasks.map(({ prompt }) => prompt);
     },
-    start: (task) => ({ task, latent: (Number(task.seed) + shiftOf(task, loras)) % 251 }),
+    start: (task) => {
+      const latent = task.resume?.latents[0] ?? (Number(task.seed) + shiftOf(task, loras)) % 251;
+      return { task, latent, stepsDone: task.resume?.step ?? 0 };
+    },
+    latentsOf: (render) => Float32Array.of(render.latent),
+    groupOf: (task) => `${task.width}x${task.height}`,
+    stepsDone: (render) => render.stepsDone,
     step: async (batch) => {
       const isSlow = batch.some(({ task }) => task.prompt === "slow");
       await sleep(isSlow ? slowStepMs : stepMs);
       for (const { task } of batch) misbehave(task.prompt);
-      for (const render of batch) if (render.task.prompt === "nan") render.latent = Number.NaN;
+      for (const render of batch) {
+        render.stepsDone += 1;
+        if (render.task.prompt === "nan") render.latent = Number.NaN;
+      }
     },
+    preview: async ({ latent }) => Uint8Array.of(latent),
     isFinite: (render) => Number.isFinite(render.latent),
     decode: async ({ task: { width, height }, latent }) => {
       return { width, height, data: new Uint8Array(width * height * 3).fill(latent) };

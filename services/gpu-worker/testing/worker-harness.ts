@@ -4,16 +4,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BlobStore, createMemoryBlobStore } from "@zfarm/blobs";
 import { type Broker, createMemoryFarm } from "@zfarm/broker";
-import { defaultPool, defaultProject, type Outcome } from "@zfarm/contract";
+import { defaultPool, defaultProject, limits, type Outcome } from "@zfarm/contract";
 import { type RunningApp, silentLog, startApp } from "@zfarm/runtime";
 import type { LoraConfig } from "../src/config.ts";
 import { type WiredGpuWorker, wireGpuWorker } from "../src/index.ts";
-import { stubEngine } from "./engine-harness.ts";
+import { type EngineUnderTest, stubEngine } from "./engine-harness.ts";
 import { job, ScriptedLeader, workerUnderTest } from "./scripted-leader.ts";
 
 export interface WorkerUnderTest {
   readonly app: RunningApp;
   readonly wired: WiredGpuWorker;
+  readonly farm: ReturnType<typeof createMemoryFarm>;
   readonly leader: ScriptedLeader;
   /** The leader's connection to the broker. */
   readonly broker: Broker;
@@ -31,6 +32,11 @@ interface WorkerOptions {
   readonly loras?: Partial<LoraConfig>;
   /** Puts something between the worker and its store. */
   readonly wrapBlobs?: (blobs: BlobStore) => BlobStore;
+  readonly drainGraceMs?: number;
+  /** Absent: the stub. */
+  readonly engine?: EngineUnderTest;
+  /** What it shares with another worker; absent: all its own. */
+  readonly beside?: WorkerUnderTest;
   /** Puts something between the worker and its broker. */
   readonly wrapBroker?: (broker: Broker) => Broker;
 }
@@ -39,10 +45,11 @@ export async function startWorker(options: WorkerOptions = {}): Promise<WorkerUn
   const { slots = 4, durability = "stream", wrapBroker = (broker) => broker } = options;
   const { wrapBlobs = (blobs) => blobs } = options;
   const folder = await mkdtemp(join(tmpdir(), "zfarm-shelf-"));
-  const farm = createMemoryFarm();
+  const { engine = stubEngine, drainGraceMs = limits.drainGraceMs } = options;
+  const farm = options.beside?.farm ?? createMemoryFarm();
   const broker = farm.connect();
-  const leader = await ScriptedLeader.start(broker);
-  const blobs = createMemoryBlobStore();
+  const leader = options.beside?.leader ?? (await ScriptedLeader.start(broker));
+  const blobs = options.beside?.blobs ?? createMemoryBlobStore();
   const wired = Promise.withResolvers<WiredGpuWorker>();
   const config = {
     worker: workerUnderTest,
@@ -50,11 +57,12 @@ export async function startWorker(options: WorkerOptions = {}): Promise<WorkerUn
     device: "cpu",
     threads: 1,
     slots,
-    modelDir: "stub",
+    modelDir: engine.modelDir,
     loras: { folder, diskBytes: 1_000_000, ramBytes: 1_000_000, ranks: 128, ...options.loras },
     durability,
-    engineEntry: stubEngine.entry,
-  };
+    drainGraceMs,
+    ...(engine.entry === undefined ? {} : { engineEntry: engine.entry }),
+  } as const;
   const app = startApp({
     name: "gpu-worker",
     log: silentLog,
@@ -68,6 +76,7 @@ export async function startWorker(options: WorkerOptions = {}): Promise<WorkerUn
   return {
     app,
     wired: await wired.promise,
+    farm,
     leader,
     broker,
     blobs,

@@ -2,9 +2,11 @@
 import {
   type AttemptReport,
   type Heartbeat,
+  type LatentCheckpoint,
   type LeasedTask,
   limits,
   type Outcome,
+  parseAttemptKey,
   parseJobId,
   parsePoolId,
   parseProjectId,
@@ -12,6 +14,7 @@ import {
   type QueuedTask,
   type TaskId,
   taskIdOf,
+  taskKey,
   type WorkerId,
   type WorkRequest,
 } from "@zfarm/contract";
@@ -42,7 +45,19 @@ export function readReport(report: AttemptReport): AttemptReported | undefined {
   const worker = readWorker(report.worker);
   const leased = report.task;
   if (worker === undefined || leased === undefined || !hasIdentity(leased)) return undefined;
-  return { kind: "attempt-reported", worker, leased, failure: report.failure };
+  const latents = readLatents(report.latents, taskIdOf(leased));
+  return { kind: "attempt-reported", worker, leased, failure: report.failure, latents };
+}
+
+/** Those of another task, or of no step, are none. */
+function readLatents(
+  latents: LatentCheckpoint | undefined,
+  id: TaskId,
+): LatentCheckpoint | undefined {
+  if (latents === undefined || latents.step === 0) return undefined;
+  const object = parseAttemptKey(latents.key);
+  const isOwn = object?.kind === "latents" && taskKey(object.task) === taskKey(id);
+  return isOwn ? latents : undefined;
 }
 
 /** Whether the scheduler can place the task at all. */

@@ -4,6 +4,7 @@ import {
   createJobId,
   defaultProject,
   imageKey,
+  latentsKey,
   limits,
   manifestKey,
   OutcomeKind,
@@ -72,6 +73,17 @@ describe("the sweep", () => {
     await put(imageKey(task, 1n));
     await end(0n, OutcomeKind.CANCELED);
 
+    await sweep(limits.objectSweepAgeMs + 1);
+
+    expect(await keys()).toEqual([]);
+  });
+
+  test("removes what a worker handed back, once the task has ended", async () => {
+    await put(latentsKey(task, 1n));
+    await sweep(limits.objectSweepAgeMs + 1);
+    expect(await keys()).toHaveLength(1);
+
+    await end(1n);
     await sweep(limits.objectSweepAgeMs + 1);
 
     expect(await keys()).toEqual([]);

@@ -48,7 +48,15 @@ function isGarbage(
 ): boolean {
   if (standing === undefined) return false;
   const { image, fence } = standing.outcome;
-  return object.kind === "image" ? image?.key !== object.key : fence !== object.fence;
+  switch (object.kind) {
+    case "image":
+      return image?.key !== object.key;
+    case "outcome-copy":
+      return fence !== object.fence;
+    case "latents":
+      // They were for whoever would go on; the task has ended.
+      return true;
+  }
 }
 
 /** Objects of one task lie side by side, so one look serves them all. */

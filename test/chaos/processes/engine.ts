@@ -25,12 +25,17 @@ const info = {
 } as const;
 const emptyPicture: Picture = { width: 0, height: 0, data: new Uint8Array() };
 
+interface StubRender {
+  readonly task: RenderTask;
+  stepsDone: number;
+}
+
 /** Memory that a prompt ordered to be taken, kept so that it stays taken. */
 const taken: Buffer[] = [];
 
 await hostEngine(openStub);
 
-async function openStub(settings: EngineSettings): Promise<Model<string, RenderTask>> {
+async function openStub(settings: EngineSettings): Promise<Model<string, StubRender>> {
   if (settings.modelDir === "crashing") process.kill(process.pid, "SIGKILL");
   return {
     info,
@@ -41,12 +46,17 @@ async function openStub(settings: EngineSettings): Promise<Model<string, RenderT
     encodePrompts: async (tasks) => tasks.map(({ prompt }) => prompt),
     start: (task) => {
       say("begin", task);
-      return task;
+      return { task, stepsDone: task.resume?.step ?? 0 };
     },
+    latentsOf: () => Float32Array.of(0),
+    groupOf: (task) => `${task.width}x${task.height}`,
+    stepsDone: (render) => render.stepsDone,
     step: async (batch) => {
-      await sleep(Math.max(...batch.map(stepMsOf)));
-      for (const task of batch) obey(task);
+      await sleep(Math.max(...batch.map(({ task }) => stepMsOf(task))));
+      for (const { task } of batch) obey(task);
+      for (const render of batch) render.stepsDone += 1;
     },
+    preview: async () => new Uint8Array(),
     isFinite: () => true,
     decode: async () => emptyPicture,
     encodeFile: async (_picture, task) => {

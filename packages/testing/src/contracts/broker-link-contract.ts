@@ -1,6 +1,9 @@
 import type { Broker } from "@zfarm/broker";
 import {
   type Control,
+  createJobId,
+  defaultProject,
+  type JobRef,
   limits,
   type Progress,
   type SchedulerReply,
@@ -177,6 +180,23 @@ export function defineLinkContract(open: OpenFarm): void {
 
       await expect.poll(() => seen).toHaveLength(2);
       expect(seen).toEqual([step("one", 2), step("one", 3)]);
+    });
+
+    test("tells every worker of a wish for previews", async () => {
+      const { leader, other } = await pair();
+      const wishedJob = { project: defaultProject, job: createJobId() };
+      const heard: JobRef[] = [];
+      leader.progress.onPreviewWish((job) => heard.push(job));
+      const unsubscribe = other.progress.onPreviewWish((job) => heard.push(job));
+      await Promise.all([settle(leader), settle(other)]);
+
+      other.progress.wishPreviews(wishedJob);
+      await expect.poll(() => heard).toEqual([wishedJob, wishedJob]);
+      unsubscribe();
+      await settle(other);
+      other.progress.wishPreviews(wishedJob);
+
+      await expect.poll(() => heard).toHaveLength(3);
     });
 
     test("ends with the subscription", async () => {

@@ -1,4 +1,4 @@
-/** Pictures as PNG files that say how they were made. The only importer of sharp. */
+/** Pictures as PNG files that say how they were made. */
 import sharp from "sharp";
 import { z } from "zod";
 import type { Pixels } from "./pixels.ts";

@@ -5,7 +5,11 @@ import type { Pixels } from "../image/pixels.ts";
 import { toPixels } from "../image/pixels.ts";
 import { invariant } from "../invariant.ts";
 import type { ModelDirectory } from "../model/open-model-directory.ts";
+import { checkLength, checkWhole } from "../networks/check-input.ts";
 import type { Networks } from "../networks/open-networks.ts";
+import { padRows } from "../networks/rope.ts";
+import { type ColourMap, drawFitLatent, fitColours, noiseSide } from "../preview/colour-map.ts";
+import { previewPixels } from "../preview/preview-pixels.ts";
 import type { PromptEncoder } from "../prompt/prompt-encoder.ts";
 import type { GuidanceAway } from "../sampler/denoise.ts";
 import { denoiseStep, haveOneSize, isDone } from "../sampler/denoise.ts";
@@ -35,6 +39,7 @@ export class ModelPipeline implements Pipeline {
   readonly info: ModelInfo;
   readonly #parts: PipelineParts;
   readonly #captions = new CaptionCache(captionBytesMax);
+  #colours: Promise<ColourMap> | undefined;
 
   constructor(parts: PipelineParts) {
     this.info = parts.info;
@@ -52,6 +57,13 @@ export class ModelPipeline implements Pipeline {
   countTokens(prompt: string): number {
     checkPrompt(prompt);
     return this.#parts.promptEncoder.countTokens(prompt);
+  }
+
+  runGroup(spec: RenderSpec): string {
+    const factor = vaeFactor(this.#parts.model.vae.config);
+    const rows = padRows(this.countTokens(spec.prompt));
+    const predictions = activeGuidance(spec) === undefined ? 1 : 2;
+    return `${spec.width / factor}x${spec.height / factor}/${rows}*${predictions}`;
   }
 
   async encodePrompts(prompts: readonly string[]): Promise<Caption[]> {
@@ -87,7 +99,7 @@ export class ModelPipeline implements Pipeline {
   }
 
   start(spec: RenderSpec, caption: Caption, options: StartOptions = {}): ActiveRender {
-    const { loras = [], negative } = options;
+    const { loras = [], negative, left } = options;
     // An engine may come here without `check`, and a bad size would only fail in the middle.
     checkSpec(spec, this.info);
     checkStack(loras);
@@ -97,6 +109,10 @@ export class ModelPipeline implements Pipeline {
     const latentWidth = spec.width / factor;
     const latentHeight = spec.height / factor;
     const count = model.vae.config.latentChannels * latentHeight * latentWidth;
+    if (left !== undefined) {
+      checkWhole(left.step, "left.step", { min: 1, max: spec.steps - 1 });
+      checkLength(left.latents, "left.latents", [count]);
+    }
     return {
       spec,
       caption,
@@ -104,9 +120,9 @@ export class ModelPipeline implements Pipeline {
       guidance,
       latentWidth,
       latentHeight,
-      latents: drawNoise(spec.seed, count),
+      latents: left === undefined ? drawNoise(spec.seed, count) : left.latents.slice(),
       sigmas: sigmaTable(spec.steps, model.scheduler.shift),
-      stepsDone: 0,
+      stepsDone: left?.step ?? 0,
     };
   }
 
@@ -125,6 +141,26 @@ export class ModelPipeline implements Pipeline {
       width: first.latentWidth,
     });
     return images.map((image) => toPixels(image, first.spec));
+  }
+
+  async preview(render: ActiveRender): Promise<Pixels> {
+    this.#colours ??= this.#learnColours();
+    return previewPixels(render, await this.#colours);
+  }
+
+  async #learnColours(): Promise<ColourMap> {
+    const { model, networks } = this.#parts;
+    const { config } = model.vae;
+    const side = noiseSide;
+    const latent = drawFitLatent(config.latentChannels);
+    const [image] = await networks.vaeDecoder.decode({
+      latents: [latent],
+      height: side,
+      width: side,
+    });
+    invariant(image !== undefined, "one latent gives one picture");
+    const size = { channels: config.latentChannels, side, factor: vaeFactor(config) };
+    return fitColours({ latent, image }, size);
   }
 
   async render(spec: RenderSpec, options: RenderOptions = {}): Promise<Pixels> {

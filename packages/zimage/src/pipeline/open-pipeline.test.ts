@@ -42,6 +42,39 @@ async function start(one: RenderSpec): Promise<ActiveRender> {
   return pipeline.start(one, caption);
 }
 
+describe("a render that was left between two steps", () => {
+  it("ends with the same latents in another pipeline", async () => {
+    const [whole, left] = [await start(spec()), await start(spec())];
+    await pipeline.step([whole]);
+    await pipeline.step([whole]);
+    await pipeline.step([left]);
+
+    const other = await openPipeline(folder, { threads: 1 });
+    const [caption] = await other.encodePrompts([left.spec.prompt]);
+    if (caption === undefined) throw new RangeError("no caption");
+    const { latents, stepsDone: step } = left;
+    const resumed = other.start(left.spec, caption, { left: { latents, step } });
+    await other.step([resumed]);
+    await other.close();
+
+    expect(resumed.stepsDone).toBe(2);
+    expect(resumed.latents).toEqual(whole.latents);
+  });
+
+  it.each([
+    ["left.step", { step: 2, count: 0 }],
+    ["left.step", { step: 0, count: 0 }],
+    ["left.latents", { step: 1, count: 1 }],
+  ])("is refused where %s cannot be (%o)", async (field, { step, count }) => {
+    const { spec: one, caption, latents } = await start(spec());
+    const bad = new Float32Array(latents.length + count);
+
+    const refused = () => pipeline.start(one, caption, { left: { latents: bad, step } });
+
+    expect(refused).toThrow(expect.objectContaining({ code: "INPUT_INVALID", field }));
+  });
+});
+
 describe("render", () => {
   it("draws a picture of the size that was asked for", async () => {
     const pixels = await pipeline.render(spec({ width: 24, height: 16 }));

@@ -13,11 +13,21 @@ export interface ActiveRender extends Denoising {
   readonly caption: Caption;
 }
 
+/** A picture between two steps, as `latents` and `stepsDone` of an `ActiveRender` were. */
+export interface LeftRender {
+  /** float32, [channels, latentHeight, latentWidth]. */
+  readonly latents: Float32Array;
+  /** Steps done: at least one, and one less than all at most. */
+  readonly step: number;
+}
+
 export interface StartOptions {
   /** Adapters of the picture, which add up in any order; at most 4, with strengths of -2 to 2. */
   readonly loras?: LoraStack;
   /** The caption of the spec's negative prompt: needed where the spec is guided. */
   readonly negative?: Caption | undefined;
+  /** Where another pipeline of the same model left it; absent: its noise is drawn. */
+  readonly left?: LeftRender | undefined;
 }
 
 /** `loras` goes for every picture of the call. */
@@ -48,9 +58,17 @@ export interface Pipeline {
   check(spec: RenderSpec): void;
   /** Tokens of a prompt with the chat template around it; `info.tokensMax` are allowed. */
   countTokens(prompt: string): number;
+  /**
+   * A name for what can share a run: pictures of one latent size and one padded caption length,
+   * guided or not. A run of one group costs about the same every time; of two it is two runs.
+   */
+  runGroup(spec: RenderSpec): string;
   /** Captions in the order of the prompts; INPUT_INVALID for a prompt that is too long. */
   encodePrompts(prompts: readonly string[]): Promise<Caption[]>;
-  /** A picture at step 0, its noise drawn; INPUT_INVALID when the model cannot draw it. */
+  /**
+   * A picture at step 0, its noise drawn, or where it was left. INPUT_INVALID when the model cannot
+   * draw it, or it cannot have been left like that.
+   */
   start(spec: RenderSpec, caption: Caption, options?: StartOptions): ActiveRender;
   /**
    * One denoise step for every picture, each at its own noise level. All must have one latent size
@@ -59,6 +77,11 @@ export interface Pipeline {
   step(batch: readonly ActiveRender[]): Promise<void>;
   /** Pixels of pictures of one latent size whose steps are done. */
   decode(batch: readonly ActiveRender[]): Promise<Pixels[]>;
+  /**
+   * A small picture of where a render is heading, one pixel a latent cell; cheap, but for the
+   * first call, which decodes a little noise to learn this model's colours.
+   */
+  preview(render: ActiveRender): Promise<Pixels>;
   /** Draws one picture. */
   render(spec: RenderSpec, options?: RenderOptions): Promise<Pixels>;
   /** Draws pictures of any sizes and steps, up to eight of one size together; in their order. */

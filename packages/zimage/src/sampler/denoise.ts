@@ -31,6 +31,8 @@ export interface Denoising {
   readonly sigmas: Float32Array;
   /** Steps done so far. */
   stepsDone: number;
+  /** What the transformer said in the last step; absent before the first. */
+  lastOutput?: Float32Array;
 }
 
 /** Guidance, and the caption it leads away from. */
@@ -87,6 +89,7 @@ export async function denoiseStep(
     const output = isPlain ? plain : guide(plain, negative, guidance);
     stepLatents(one.latents, { output, sigma, sigmaNext });
     one.stepsDone += 1;
+    one.lastOutput = output;
   }
 }
 

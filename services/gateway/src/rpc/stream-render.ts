@@ -13,6 +13,7 @@ import type { EventWriter } from "./event-writer.ts";
 import { isRunning, liveTasks } from "./job-lookup.ts";
 import { render } from "./render.ts";
 import type { StreamMethod } from "./serve-call.ts";
+import { wishPreviews } from "./wish-previews.ts";
 
 type RenderEvent = Exclude<StreamRenderResponse["event"], undefined>;
 
@@ -22,7 +23,7 @@ export const streamRender: StreamMethod<StreamRenderRequest, StreamRenderRespons
   deadlineMs: limits.renderMs,
   drain: "finish",
   run: async (request, { scope, events }, needs) => {
-    const progress = new ProgressRelay(needs, events);
+    const progress = new ProgressRelay(needs, events, request.previews === true);
     try {
       const hooks = {
         beforePublish: (job: JobRef) => progress.open(job),
@@ -40,20 +41,24 @@ export const streamRender: StreamMethod<StreamRenderRequest, StreamRenderRespons
 class ProgressRelay {
   readonly #needs: GatewayNeeds;
   readonly #events: EventWriter<StreamRenderResponse>;
+  readonly #previews: boolean;
+  readonly #over = new AbortController();
   #unsubscribe = (): void => undefined;
   #heard = false;
   #closed = false;
 
-  constructor(needs: GatewayNeeds, events: EventWriter<StreamRenderResponse>) {
+  constructor(needs: GatewayNeeds, events: EventWriter<StreamRenderResponse>, previews: boolean) {
     this.#needs = needs;
     this.#events = events;
+    this.#previews = previews;
   }
 
   /** Before the task is published, so that its first step is not missed. */
   async open(job: JobRef): Promise<void> {
     const task = taskName({ ...job, index: 0 });
+    if (this.#previews) void wishPreviews(this.#needs, job, this.#over.signal);
     this.#unsubscribe = await this.#needs.broker.progress.subscribe(job, (progress) => {
-      const event = renderEvent(progress);
+      const event = renderEvent(progress, this.#previews);
       if (progress.index === 0 && event !== undefined) this.#offer(task, event);
     });
   }
@@ -71,6 +76,7 @@ class ProgressRelay {
 
   close(): void {
     this.#closed = true;
+    this.#over.abort();
     this.#unsubscribe();
   }
 
@@ -84,7 +90,7 @@ class ProgressRelay {
   }
 }
 
-function renderEvent({ event }: Progress): RenderEvent | undefined {
+function renderEvent({ event }: Progress, previews: boolean): RenderEvent | undefined {
   switch (event?.$case) {
     case "queued":
       return { $case: "queued", value: event.value };
@@ -92,6 +98,8 @@ function renderEvent({ event }: Progress): RenderEvent | undefined {
       return { $case: "started", value: event.value };
     case "step":
       return { $case: "step", value: event.value };
+    case "preview":
+      return previews ? { $case: "preview", value: event.value } : undefined;
     default:
       return undefined;
   }

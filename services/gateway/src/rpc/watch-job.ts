@@ -23,6 +23,7 @@ import type { EventWriter } from "./event-writer.ts";
 import { type FoundJob, findJob, viewJob } from "./job-lookup.ts";
 import type { StreamMethod } from "./serve-call.ts";
 import { endedTask } from "./task-view.ts";
+import { wishPreviews } from "./wish-previews.ts";
 
 interface Watch {
   readonly found: FoundJob;
@@ -32,6 +33,7 @@ interface Watch {
   readonly events: EventWriter<WatchJobResponse>;
   /** Indexes of the tasks that ended, delivered or not. */
   readonly ended: Set<number>;
+  readonly previews: boolean;
 }
 
 export const watchJob: StreamMethod<WatchJobRequest, WatchJobResponse> = {
@@ -43,7 +45,10 @@ export const watchJob: StreamMethod<WatchJobRequest, WatchJobResponse> = {
     const found = await findJob(needs, request.name, "name");
     scope.note({ job_id: found.ref.job, resumed: request.resumeToken !== "" });
     const after = await resumePoint(needs, found, request.resumeToken);
-    const watch: Watch = { found, after, scope, events, ended: new Set() };
+    const previews = request.previews === true;
+    const watch: Watch = { found, after, scope, events, ended: new Set(), previews };
+    const over = new AbortController();
+    if (previews) void wishPreviews(needs, found.ref, over.signal);
     // Outcomes do not wait for it: progress may be dropped.
     const subscribing = needs.broker.progress.subscribe(found.ref, (progress) => {
       offerProgress(watch, progress);
@@ -52,6 +57,7 @@ export const watchJob: StreamMethod<WatchJobRequest, WatchJobResponse> = {
     try {
       await Promise.all([subscribing, sendOutcomes(needs, watch)]);
     } finally {
+      over.abort();
       needs.metrics.watchers.dec();
       void subscribing.then(
         (unsubscribe) => unsubscribe(),
@@ -111,11 +117,26 @@ async function sendOutcome(
   });
 }
 
-function offerProgress({ events, ended }: Watch, progress: Progress): void {
-  if (progress.event?.$case !== "step" || ended.has(progress.index)) return;
-  const { index: step, total } = progress.event.value;
-  const value = { task: taskName(taskIdOf(progress)), step, total };
-  events.offer({ resumeToken: "", event: { $case: "progress", value } });
+function offerProgress({ events, ended, previews }: Watch, progress: Progress): void {
+  if (ended.has(progress.index)) return;
+  const task = taskName(taskIdOf(progress));
+  switch (progress.event?.$case) {
+    case "step": {
+      const { index: step, total } = progress.event.value;
+      const value = { task, step, total };
+      events.offer({ resumeToken: "", event: { $case: "progress", value } });
+      return;
+    }
+    case "preview": {
+      if (!previews) return;
+      const { index: step, total, image } = progress.event.value;
+      const value = { task, step, total, image };
+      events.offer({ resumeToken: "", event: { $case: "preview", value } });
+      return;
+    }
+    default:
+      return;
+  }
 }
 
 /** Its own time being over is no failure of a watch: the client resumes it. */

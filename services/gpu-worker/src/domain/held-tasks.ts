@@ -2,6 +2,7 @@
 import {
   type ImageSpec,
   imageKey,
+  type LatentCheckpoint,
   type Lease,
   type LeasedTask,
   type LoraRef,
@@ -29,6 +30,8 @@ export class HeldTask {
   readonly attempt: number;
   /** When the lease arrived, milliseconds since the epoch. */
   readonly grantedMs: number;
+  /** What another worker has done of it. */
+  readonly latents: LatentCheckpoint | undefined;
   /** Aborts when the result no longer matters: canceled or handed back. */
   readonly abandoned = new AbortController();
   fence: bigint;
@@ -46,6 +49,7 @@ export class HeldTask {
     this.image = image;
     this.fence = lease.fence;
     this.attempt = lease.attempt;
+    this.latents = lease.latents;
     this.grantedMs = grantedMs;
   }
 

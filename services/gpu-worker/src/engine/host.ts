@@ -35,6 +35,10 @@ export async function hostEngine<Caption, Render>(
         return void loadLora(model, command, clock).then(send);
       case "drop-lora":
         return model.dropLora(command.digest);
+      case "release":
+        return loop.release(command.task);
+      case "preview":
+        return loop.preview(command.task);
       case "shutdown":
         return stop();
     }

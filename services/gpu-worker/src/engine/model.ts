@@ -28,12 +28,26 @@ export interface Model<Caption, Render> {
   dropLora(digest: string): void;
   /** Ranks that the adapters of these tasks take together in one run; all are loaded. */
   ranksOf(tasks: readonly RenderTask[]): number;
+  /**
+   * Tasks of one group can share a run, and a run of them costs about the same every time. Only
+   * for tasks that passed the check.
+   */
+  groupOf(task: RenderTask): string;
   /** One caption a task, in order: of its prompt, and of its negative prompt if it is guided. */
   encodePrompts(tasks: readonly RenderTask[]): Promise<Caption[]>;
-  /** The render before its first step, with its adapters, which are loaded. */
+  /**
+   * The render before its first step, or after those of `task.resume`, with its adapters, which
+   * are loaded. Throws where that is bad.
+   */
   start(task: RenderTask, caption: Caption): Render;
-  /** One denoise step for every render of the batch, which share one size. */
+  /** Denoise steps that the render is past. */
+  stepsDone(render: Render): number;
+  /** One denoise step for all, whose tasks are of one group. Where it fails, none has changed. */
   step(batch: readonly Render[]): Promise<void>;
+  /** Its latents now, float32; they must not be written to. */
+  latentsOf(render: Render): Float32Array;
+  /** A small JPEG of where the render is heading; cheap, and encoded beside the next steps. */
+  preview(render: Render): Promise<Uint8Array>;
   /** Whether every number of the latent is finite. */
   isFinite(render: Render): boolean;
   decode(render: Render): Promise<Picture>;

@@ -11,7 +11,7 @@ export interface EngineSettings {
   readonly device: string;
   /** Threads of one run; absent: the runtime decides. */
   readonly threads?: number;
-  /** Tasks that may be in the denoise batch at once. */
+  /** Tasks that may be between their prompt and their last denoise step at once. */
   readonly batchMax: number;
   /** Bytes that adapters laid side by side for a batch may take beside the adapters themselves. */
   readonly loraJoinBytes?: number;
@@ -30,6 +30,8 @@ export interface RenderTask {
   readonly guidance?: Guidance | undefined;
   /** Adapters, each loaded before; absent: the bare model. */
   readonly stack?: readonly StackedLora[];
+  /** Where another engine left it; one that does not fit the picture is ignored. */
+  readonly resume?: Resume;
 }
 
 /** One adapter of a picture. */
@@ -37,6 +39,14 @@ export interface StackedLora {
   /** SHA-256 of the adapter's file, hexadecimal. */
   readonly digest: string;
   readonly weight: number;
+}
+
+/** A picture between two denoise steps. */
+export interface Resume {
+  /** Steps done. */
+  readonly step: number;
+  /** float32, as the model has them. */
+  readonly latents: Float32Array;
 }
 
 /** The model that an engine holds, as @zfarm/zimage describes it. */
@@ -70,10 +80,14 @@ export interface RenderTimings {
 }
 
 export type EngineCommand =
-  /** Tasks of one grant; same shapes share their denoise runs, in the order of arrival. */
+  /** Tasks of one grant; each joins the others before the next denoise step. */
   | { readonly kind: "render"; readonly tasks: readonly RenderTask[] }
   /** Takes effect before the next denoise step; harmless for a task that has ended. */
   | { readonly kind: "cancel"; readonly task: string }
+  /** The same, but what was done of it is given out. */
+  | { readonly kind: "release"; readonly task: string }
+  /** Asks for one preview of where the task is now. */
+  | { readonly kind: "preview"; readonly task: string }
   /** Reads an adapter's file and holds the adapter; answered with lora-loaded or lora-failed. */
   | { readonly kind: "load-lora"; readonly digest: string; readonly path: string }
   /** Lets go of an adapter that no task in the engine uses. */
@@ -84,7 +98,10 @@ export type EngineCommand =
 export type RenderEnd =
   | { readonly kind: "finished"; readonly png: Uint8Array; readonly timings: RenderTimings }
   | { readonly kind: "failed"; readonly failure: TaskFailure }
-  | { readonly kind: "canceled" };
+  /** Left before its last step; the denoise steps that were never run for it. */
+  | { readonly kind: "canceled"; readonly stepsSaved: number }
+  /** Absent: not a step was done. */
+  | { readonly kind: "released"; readonly done: Resume | undefined };
 
 export type EngineEvent =
   | { readonly kind: "ready"; readonly info: EngineInfo }
@@ -93,6 +110,7 @@ export type EngineEvent =
   /** The engine began with the task: from here on a crash may be the task's doing. */
   | { readonly kind: "started"; readonly task: string }
   | StepEvent
+  | (TaskPreview & { readonly kind: "preview" })
   | LoraEvent
   | { readonly kind: "ended"; readonly task: string; readonly end: RenderEnd };
 
@@ -117,6 +135,12 @@ export interface StepEvent {
   readonly kind: "step";
   readonly stepMs: number;
   readonly steps: readonly TaskStep[];
+}
+
+/** A small picture of where a task is heading. */
+export interface TaskPreview extends TaskStep {
+  /** JPEG. */
+  readonly image: Uint8Array;
 }
 
 export interface TaskStep {

@@ -1,43 +1,34 @@
 /**
- * The engine's one loop: admit, one denoise step for the whole batch, let finished pictures out,
- * yield. Runs block the thread, so everything that must take effect (cancels above all) does so
- * in the yield between two steps. Files are encoded beside the next steps.
+ * The engine's one loop: admit, one denoise step for the batch that is chosen, let finished
+ * pictures out, yield. Runs block the thread, so everything that must take effect (cancels above
+ * all) does so in the yield between two steps.
  */
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import type { Clock } from "@zfarm/runtime";
-import { countJoiners } from "./batch-queue.ts";
-import { failureOf, failureOfLatent } from "./failure.ts";
+import { chooseBatch } from "./choose-batch.ts";
+import { failureOf } from "./failure.ts";
+import { chargeDevice, createMember, type Member, type Started } from "./member.ts";
 import type { Model } from "./model.ts";
-import type { EngineEvent, RenderEnd, RenderTask, RenderTimings } from "./protocol.ts";
+import { finishPicture } from "./picture-stage.ts";
+import { makePreview } from "./preview-stage.ts";
+import { startRenders } from "./prompt-stage.ts";
+import type { EngineEvent, RenderEnd, RenderTask, Resume } from "./protocol.ts";
+import { StepCosts } from "./step-costs.ts";
 
 interface RenderLoopNeeds<Caption, Render> {
   readonly model: Model<Caption, Render>;
   readonly clock: Clock;
+  /** Tasks that take turns; further ones wait. */
   readonly batchMax: number;
   /** Resolves once the event has left the process. */
   readonly send: (event: EngineEvent) => Promise<void>;
 }
 
-/** A task in the engine; `caption` and `render` appear as it gets there. */
-interface Member<Caption, Render> {
-  readonly task: RenderTask;
-  alone: boolean;
-  canceled: boolean;
-  caption: Caption | undefined;
-  render: Render | undefined;
-  stepsDone: number;
-  textEncodeMs: number;
-  denoiseMs: number;
-  /** Its share of every run it was in. */
-  deviceMs: number;
-}
-
-type Started<Caption, Render> = Member<Caption, Render> & { render: Render };
-
 export class RenderLoop<Caption, Render> {
   readonly #needs: RenderLoopNeeds<Caption, Render>;
+  readonly #costs = new StepCosts();
   #waiting: Member<Caption, Render>[] = [];
-  #active: Started<Caption, Render>[] = [];
+  #active: Member<Caption, Render>[] = [];
   #wake: () => void = () => {};
   /** Ends that are still on their way to the parent. */
   #sending: Promise<unknown> = Promise.resolve();
@@ -47,14 +38,41 @@ export class RenderLoop<Caption, Render> {
   }
 
   add(tasks: readonly RenderTask[]): void {
-    for (const task of tasks) this.#waiting.push(createMember(task));
+    const { model, clock } = this.#needs;
+    const arrivedMs = clock.monotonic();
+    for (const task of tasks) {
+      try {
+        model.check(task);
+        this.#waiting.push(createMember(task, { arrivedMs, group: model.groupOf(task) }));
+      } catch (error) {
+        this.#end(task, { kind: "failed", failure: failureOf(error) });
+      }
+    }
     this.#wake();
   }
 
   /** Marks the task; it leaves before the next step. */
   cancel(task: string): void {
+    this.#mark(task, "canceled");
+  }
+
+  /** The same, but its end tells what was done of it. */
+  release(task: string): void {
+    this.#mark(task, "released");
+  }
+
+  /** Sends a preview of where the task is now, unless it is not under way. */
+  preview(task: string): void {
+    const member = this.#active.filter(isStarted).find((active) => active.task.task === task);
+    if (member === undefined) return;
+    void makePreview(this.#needs.model, member).then((preview) => {
+      if (preview !== undefined) void this.#needs.send({ kind: "preview", ...preview });
+    });
+  }
+
+  #mark(task: string, leaving: "canceled" | "released"): void {
     for (const member of [...this.#waiting, ...this.#active]) {
-      if (member.task.task === task) member.canceled = true;
+      if (member.task.task === task) member.leaving = leaving;
     }
     this.#wake();
   }
@@ -63,15 +81,15 @@ export class RenderLoop<Caption, Render> {
   async run(stop: AbortSignal): Promise<void> {
     stop.addEventListener("abort", () => this.#wake(), { once: true });
     while (!stop.aborted) {
-      this.#dropCanceled();
-      await this.#admit();
+      this.#letOut();
+      this.#admit();
       if (this.#active.length === 0) {
         await this.#nextWork(stop);
         continue;
       }
       // A run blocks the thread, and with it whatever part of a picture the pipe had no room for.
       await this.#sending;
-      await this.#step();
+      await this.#step(await this.#prepare(this.#choose()));
       await this.#finishDone();
       await yieldToEventLoop();
     }
@@ -85,173 +103,126 @@ export class RenderLoop<Caption, Render> {
     });
   }
 
-  #dropCanceled(): void {
-    const canceled = [...this.#waiting, ...this.#active].filter((member) => member.canceled);
-    if (canceled.length === 0) return;
-    this.#waiting = this.#waiting.filter((member) => !member.canceled);
-    this.#active = this.#active.filter((member) => !member.canceled);
-    for (const member of canceled) this.#end(member, { kind: "canceled" });
+  #letOut(): void {
+    const isStaying = ({ leaving }: Member<Caption, Render>): boolean => leaving === undefined;
+    const leaving = [...this.#waiting, ...this.#active].filter((member) => !isStaying(member));
+    if (leaving.length === 0) return;
+    this.#waiting = this.#waiting.filter(isStaying);
+    this.#active = this.#active.filter(isStaying);
+    for (const member of leaving) this.#endEarly(member);
   }
 
-  async #admit(): Promise<void> {
-    const count = countJoiners(this.#waiting, this.#active, this.#needs.batchMax);
-    if (count === 0) return;
-    const joiners = this.#waiting.splice(0, count);
-    const accepted = joiners.filter((member) => this.#begin(member));
-    await this.#encodePrompts(accepted.filter((member) => member.caption === undefined));
-    for (const member of accepted) this.#start(member);
+  #admit(): void {
+    this.#active.push(...this.#waiting.splice(0, this.#needs.batchMax - this.#active.length));
   }
 
-  /** Whether the model takes the task; where not, it has ended. */
-  #begin(member: Member<Caption, Render>): boolean {
-    if (member.caption === undefined) {
-      void this.#needs.send({ kind: "started", task: member.task.task });
-    }
-    try {
-      this.#needs.model.check(member.task);
-      return true;
-    } catch (error) {
-      this.#fail(member, error);
-      return false;
-    }
+  #choose(): Member<Caption, Render>[] {
+    const steppable = this.#active.map((member) => ({
+      member,
+      group: member.group,
+      alone: member.alone,
+      steps: member.task.steps,
+      stepsLeft: this.#stepsLeft(member),
+      arrivedMs: member.arrivedMs,
+    }));
+    const costOf = (group: string, pictures: number) => this.#costs.msOf(group, pictures);
+    const nowMs = this.#needs.clock.monotonic();
+    return chooseBatch(steppable, costOf, nowMs).map(({ member }) => member);
   }
 
-  /** All prompts in one run; if that fails, one by one, so that only the bad one ends. */
-  async #encodePrompts(members: readonly Member<Caption, Render>[]): Promise<void> {
-    if (members.length === 0) return;
-    const { model, clock } = this.#needs;
-    const startedMs = clock.monotonic();
-    const charge = (): number => chargeDevice(members, clock.monotonic() - startedMs);
-    try {
-      const captions = await model.encodePrompts(members.map((member) => member.task));
-      const tookMs = charge();
-      for (const [index, member] of members.entries()) {
-        member.caption = captions[index];
-        member.textEncodeMs = tookMs;
-      }
-    } catch (error) {
-      charge();
-      const [only, ...others] = members;
-      if (only !== undefined && others.length === 0) this.#fail(only, error);
-      else for (const member of members) await this.#encodePrompts([member]);
-    }
-  }
-
-  #start(member: Member<Caption, Render>): void {
-    if (member.caption === undefined) return;
-    try {
-      const render = this.#needs.model.start(member.task, member.caption);
-      this.#active.push(Object.assign(member, { render }));
-    } catch (error) {
-      this.#fail(member, error);
-    }
-  }
-
-  async #step(): Promise<void> {
+  /** Those of the batch that can step; a prompt is encoded only when its task's turn has come. */
+  async #prepare(
+    batch: readonly Member<Caption, Render>[],
+  ): Promise<readonly Started<Caption, Render>[]> {
     const { model, clock, send } = this.#needs;
-    const batch = [...this.#active];
+    const fail = this.#fail.bind(this);
+    const fresh = batch.filter((member) => !isStarted(member));
+    for (const { task } of fresh) void send({ kind: "started", task: task.task });
+    await startRenders({ model, clock, fail }, fresh);
+    return batch.filter(isStarted);
+  }
+
+  async #step(batch: readonly Started<Caption, Render>[]): Promise<void> {
+    const { model, clock, send } = this.#needs;
+    const [first] = batch;
+    if (first === undefined) return;
     const startedMs = clock.monotonic();
     try {
       await model.step(batch.map((member) => member.render));
     } catch (error) {
       chargeDevice(batch, clock.monotonic() - startedMs);
-      this.#retryAlone(batch, error);
+      this.#blame(batch, error);
       return;
     }
     const stepMs = chargeDevice(batch, clock.monotonic() - startedMs);
+    this.#costs.note(first.group, { pictures: batch.length, tookMs: stepMs });
     const steps = batch.map((member) => {
-      member.stepsDone += 1;
       member.denoiseMs += stepMs;
-      return { task: member.task.task, index: member.stepsDone, total: member.task.steps };
+      const { task, steps: total } = member.task;
+      return { task, index: model.stepsDone(member.render), total };
     });
     void send({ kind: "step", stepMs, steps });
   }
 
-  /** A failed run does not say whose fault it was: every member starts again by itself. */
-  #retryAlone(batch: readonly Started<Caption, Render>[], error: unknown): void {
-    this.#active = [];
+  /**
+   * A failed run does not say whose fault it was: from now on every member steps by itself, from
+   * where it is, since a failed run changes no latent.
+   */
+  #blame(batch: readonly Started<Caption, Render>[], error: unknown): void {
     const [only, ...others] = batch;
-    if (only !== undefined && others.length === 0) {
-      this.#fail(only, error);
-      return;
-    }
-    for (const member of batch) {
-      Object.assign(member, { alone: true, render: undefined, stepsDone: 0 });
-    }
-    this.#waiting.unshift(...batch);
+    if (only !== undefined && others.length === 0) this.#fail(only, error);
+    else for (const member of batch) member.alone = true;
   }
 
   /** Decodes one by one: the first picture is on its way while the next is decoded. */
   async #finishDone(): Promise<void> {
-    const done = this.#active.filter((member) => member.stepsDone >= member.task.steps);
-    this.#active = this.#active.filter((member) => !done.includes(member));
+    const { model, clock } = this.#needs;
+    const done = this.#active.filter((member) => this.#stepsLeft(member) <= 0).filter(isStarted);
+    const fail = this.#fail.bind(this);
+    const end = (member: Member<Caption, Render>, how: RenderEnd) => this.#end(member.task, how);
     for (const member of done) {
-      if (member.canceled) this.#end(member, { kind: "canceled" });
-      else await this.#decode(member);
+      this.#leave(member);
+      if (member.leaving === "canceled") this.#endEarly(member);
+      else await finishPicture({ model, clock, fail, end }, member);
+      await yieldToEventLoop();
     }
   }
 
-  async #decode(member: Started<Caption, Render>): Promise<void> {
-    const { model, clock } = this.#needs;
-    if (!model.isFinite(member.render)) {
-      const failure = failureOfLatent(member.stepsDone);
-      this.#end(member, { kind: "failed", failure });
-      return;
-    }
-    const startedMs = clock.monotonic();
-    try {
-      const picture = await model.decode(member.render);
-      const decodedMs = clock.monotonic();
-      const vaeDecodeMs = chargeDevice([member], decodedMs - startedMs);
-      const finish = (png: Uint8Array): void => {
-        const encodeFileMs = clock.monotonic() - decodedMs;
-        const timings = { ...pickStages(member), vaeDecodeMs, encodeFileMs };
-        this.#end(member, { kind: "finished", png, timings });
-      };
-      // Not awaited: the file is encoded on other threads while the next steps run.
-      model
-        .encodeFile(picture, member.task)
-        .then(finish)
-        .catch((error: unknown) => this.#fail(member, error));
-    } catch (error) {
-      this.#fail(member, error);
-    }
-    await yieldToEventLoop();
+  #stepsLeft({ render, task }: Member<Caption, Render>): number {
+    return task.steps - (render === undefined ? 0 : this.#needs.model.stepsDone(render));
+  }
+
+  #endEarly(member: Member<Caption, Render>): void {
+    const end: RenderEnd =
+      member.leaving === "released"
+        ? { kind: "released", done: this.#doneOf(member) }
+        : { kind: "canceled", stepsSaved: this.#stepsLeft(member) };
+    this.#end(member.task, end);
+  }
+
+  #doneOf({ render }: Member<Caption, Render>): Resume | undefined {
+    const { model } = this.#needs;
+    if (render === undefined || model.stepsDone(render) === 0) return undefined;
+    return { step: model.stepsDone(render), latents: model.latentsOf(render) };
   }
 
   #fail(member: Member<Caption, Render>, error: unknown): void {
-    this.#end(member, { kind: "failed", failure: failureOf(error) });
+    this.#leave(member);
+    this.#end(member.task, { kind: "failed", failure: failureOf(error) });
   }
 
-  #end(member: Member<Caption, Render>, end: RenderEnd): void {
-    const sent = this.#needs.send({ kind: "ended", task: member.task.task, end });
+  #leave(member: Member<Caption, Render>): void {
+    this.#active = this.#active.filter((active) => active !== member);
+  }
+
+  #end({ task }: RenderTask, end: RenderEnd): void {
+    const sent = this.#needs.send({ kind: "ended", task, end });
     this.#sending = Promise.all([this.#sending, sent]);
   }
 }
 
-function createMember<Caption, Render>(task: RenderTask): Member<Caption, Render> {
-  return {
-    task,
-    alone: false,
-    canceled: false,
-    caption: undefined,
-    render: undefined,
-    stepsDone: 0,
-    textEncodeMs: 0,
-    denoiseMs: 0,
-    deviceMs: 0,
-  };
-}
-
-/** Divides the time of one run among those who were in it; gives the time back. */
-function chargeDevice(members: readonly { deviceMs: number }[], tookMs: number): number {
-  for (const member of members) member.deviceMs += tookMs / members.length;
-  return tookMs;
-}
-
-function pickStages(
-  member: Member<unknown, unknown>,
-): Pick<RenderTimings, "textEncodeMs" | "denoiseMs" | "deviceMs"> {
-  const { textEncodeMs, denoiseMs, deviceMs } = member;
-  return { textEncodeMs, denoiseMs, deviceMs };
+function isStarted<Caption, Render>(
+  member: Member<Caption, Render>,
+): member is Started<Caption, Render> {
+  return member.render !== undefined;
 }

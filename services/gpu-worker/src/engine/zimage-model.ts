@@ -1,11 +1,12 @@
 /** Binds @zfarm/zimage to the engine's view of a model. */
 
-import { FarmError } from "@zfarm/contract";
+import { FarmError, limits } from "@zfarm/contract";
 import { systemClock } from "@zfarm/runtime";
 import {
   type ActiveRender,
   activeGuidance,
   type Caption,
+  encodeJpeg,
   encodePng,
   type LoraAdapter,
   type LoraStack,
@@ -43,10 +44,14 @@ export async function openZImageModel(
     },
     dropLora: (digest) => void loras.delete(digest),
     ranksOf: (tasks) => ranksOf(tasks.map((task) => stackOf(task, loras))),
+    groupOf: (task) => pipeline.runGroup(task),
     encodePrompts: (tasks) => encodePrompts(pipeline, tasks),
     start: (task, { prompt, negative }) =>
-      pipeline.start(task, prompt, { negative, loras: stackOf(task, loras) }),
+      pipeline.start(task, prompt, { negative, loras: stackOf(task, loras), left: task.resume }),
+    latentsOf: (render) => render.latents,
+    stepsDone: (render) => render.stepsDone,
     step: (batch) => pipeline.step(batch),
+    preview: async (render) => encodeJpeg(await pipeline.preview(render), limits.previewSidePixels),
     isFinite: (render) => render.latents.every(Number.isFinite),
     decode: async (render) => {
       const [pixels] = await pipeline.decode([render]);

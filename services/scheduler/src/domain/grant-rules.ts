@@ -48,7 +48,7 @@ function grant(state: FarmState, pool: PoolEntry, { lot, ask, reason }: Choice):
     const terms = { worker, fence, predictedMs, chargedMs: predictedMs, loraState };
     const lease = holdLease(state, next, terms);
     held.push(lease);
-    leases.push({ spec, fence, attempt: lease.attempt });
+    leases.push({ spec, fence, attempt: lease.attempt, latents: next.trial?.latents });
   }
   // The tasks of a batch run side by side and are done together.
   for (const lease of held) lease.dueAt = worker.busyUntil;

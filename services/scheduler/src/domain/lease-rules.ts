@@ -8,7 +8,14 @@ import { countStart, countStop, freeWorker } from "./running-rules.ts";
 import type { ReleaseReason } from "./scheduler-effect.ts";
 import type { AttemptReported } from "./scheduler-event.ts";
 import type { TaskEntry } from "./task-entry.ts";
-import { comeBack, failTask, noteCrash, spendAttempt, takeBack } from "./task-rules.ts";
+import {
+  comeBack,
+  failTask,
+  keepLatents,
+  noteCrash,
+  spendAttempt,
+  takeBack,
+} from "./task-rules.ts";
 import type { LeaseEntry } from "./trial.ts";
 import { leaveLine } from "./waiting-rules.ts";
 import type { WorkerEntry } from "./worker-entry.ts";
@@ -98,8 +105,10 @@ export function endAttempt(state: FarmState, event: AttemptReported): void {
   // An attempt of an earlier leader was never leased here: its task may wait, in line or aside.
   leaveLine(state, entry);
   comeBack(state, entry);
-  if (verdict.kind === "hand-back") takeBack(state, entry, verdict.failure);
-  else if (verdict.kind === "spend") spendAttempt(state, entry, verdict.failure);
+  if (verdict.kind === "hand-back") {
+    if (failure === undefined) keepLatents(state, entry, event.latents);
+    takeBack(state, entry, verdict.failure);
+  } else if (verdict.kind === "spend") spendAttempt(state, entry, verdict.failure);
   else if (verdict.kind === "fail") {
     failTask(state, entry, { failure: verdict.failure, reason: "not-retryable" });
   } else countCrash(state, entry, { event, lease, isOver: true });

@@ -31,6 +31,8 @@ export type OutcomeReason =
   | "poisoned"
   | "job-failure-budget";
 
+export type RewriteReason = "attempt-spent" | "latents-kept";
+
 export type CancelReason = "task-ended" | "lease-superseded";
 
 export type ReleaseReason =
@@ -73,7 +75,7 @@ export type SchedulerEffect =
     }
   | {
       readonly kind: "rewrite-task";
-      readonly reason: "attempt-spent";
+      readonly reason: RewriteReason;
       readonly id: TaskId;
       readonly task: QueuedTask;
       readonly revision: bigint;

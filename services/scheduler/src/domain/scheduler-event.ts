@@ -1,6 +1,7 @@
 /** What the core is told. Ids in events were parsed at the border. */
 import type {
   JobControl,
+  LatentCheckpoint,
   LeasedTask,
   Outcome,
   PoolId,
@@ -73,4 +74,6 @@ export interface AttemptReported {
   readonly leased: LeasedTask;
   /** Absent when the worker hands the task back unharmed. */
   readonly failure: TaskFailure | undefined;
+  /** What was done of a task that is handed back. */
+  readonly latents?: LatentCheckpoint | undefined;
 }

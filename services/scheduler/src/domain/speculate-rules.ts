@@ -65,7 +65,7 @@ function giveTo(state: FarmState, entry: TaskEntry, ask: AskEntry): void {
     ask: ask.ask,
     worker: worker.id,
     shape,
-    leases: [{ spec: entry.spec, fence, attempt }],
+    leases: [{ spec: entry.spec, fence, attempt, latents: entry.trial?.latents }],
     waitedMs: [],
     predictedMs: [predictedMs],
     placements: adapters.length === 0 ? [] : [loraState],

@@ -59,8 +59,8 @@ export class TaskEntry {
 
   /** What QUEUE holds of it, or should. */
   get message(): QueuedTask {
-    const { attempts = 0, crashes, lastFailure } = this.trial ?? {};
-    return { spec: this.spec, attempts, crashes: crashes?.record, lastFailure };
+    const { attempts = 0, crashes, lastFailure, latents } = this.trial ?? {};
+    return { spec: this.spec, attempts, crashes: crashes?.record, lastFailure, latents };
   }
 
   /** What is known of its tries; begins with the first. */

@@ -1,6 +1,7 @@
 /** What happens to tasks: stored, rewritten, put in line, set aside, ended. */
 import {
   describeFailure,
+  type LatentCheckpoint,
   limits,
   type Outcome,
   OutcomeKind,
@@ -21,7 +22,7 @@ import { praiseWorker } from "./health-rules.ts";
 import type { JobEntry } from "./job-entry.ts";
 import { announceArrival } from "./position-rules.ts";
 import { countStop, freeWorker } from "./running-rules.ts";
-import type { OutcomeReason } from "./scheduler-effect.ts";
+import type { OutcomeReason, RewriteReason } from "./scheduler-effect.ts";
 import type { SchedulerEvent } from "./scheduler-event.ts";
 import { servingWorkers } from "./serving.ts";
 import { TaskEntry } from "./task-entry.ts";
@@ -70,7 +71,7 @@ export function finishRewrite(state: FarmState, event: EventOf<"task-rewritten">
   const wasOutrun = tried.rewrite === "outrun";
   tried.rewrite = "none";
   if (revision !== undefined) entry.revision = Math.max(entry.revision, Number(revision));
-  if (wasOutrun) rewriteTask(state, entry);
+  if (wasOutrun) rewriteTask(state, entry, "attempt-spent");
 }
 
 /** The outcome is the truth: the task leaves, and whoever still works on it is told to stop. */
@@ -123,11 +124,12 @@ export function spendAttempt(state: FarmState, entry: TaskEntry, failure: TaskFa
   const { tried } = entry;
   tried.attempts += 1;
   tried.lastFailure = failure;
+  tried.latents = undefined;
   if (tried.attempts >= limits.attemptsMax) {
     failTask(state, entry, { failure, reason: "attempts-exhausted" });
     return;
   }
-  rewriteTask(state, entry);
+  rewriteTask(state, entry, "attempt-spent");
   queueTask(state, entry);
 }
 
@@ -142,9 +144,10 @@ export function noteCrash(
 ): void {
   const { tried } = entry;
   tried.crashes.noteCrash(crash.worker);
+  tried.latents = undefined;
   tried.lastFailure = crash.failure;
   if (!crash.isOver) {
-    rewriteTask(state, entry);
+    rewriteTask(state, entry, "attempt-spent");
     return;
   }
   const { workers } = entry.job.pool;
@@ -154,7 +157,7 @@ export function noteCrash(
     failTask(state, entry, { failure, reason: "poisoned" });
     return;
   }
-  rewriteTask(state, entry);
+  rewriteTask(state, entry, "attempt-spent");
   queueTask(state, entry);
 }
 
@@ -183,6 +186,17 @@ export function takeBack(
   entry.job.pool.countGated(WaitReason.BACK_OFF, 1);
   const turnsAt = state.now + Math.min(delayMs, limits.handBackDelayMsMax);
   state.timers.set(tried.turnTimer, Math.min(turnsAt, entry.lot.expiresAt));
+}
+
+/** Notes what was done of a task that is handed back: whoever gets it next goes on from there. */
+export function keepLatents(
+  state: FarmState,
+  entry: TaskEntry,
+  latents: LatentCheckpoint | undefined,
+): void {
+  if (latents === undefined) return;
+  entry.tried.latents = latents;
+  rewriteTask(state, entry, "latents-kept");
 }
 
 /** A task that was set aside is so no longer: its delay is over, or somebody has it. */
@@ -253,7 +267,7 @@ function endTask(
 }
 
 /** One rewrite of a task at a time: the next one needs the revision that this one gives. */
-function rewriteTask(state: FarmState, entry: TaskEntry): void {
+function rewriteTask(state: FarmState, entry: TaskEntry, reason: RewriteReason): void {
   const { tried } = entry;
   if (tried.rewrite !== "none") {
     tried.rewrite = "outrun";
@@ -261,7 +275,6 @@ function rewriteTask(state: FarmState, entry: TaskEntry): void {
   }
   tried.rewrite = "under-way";
   const { id, message, revision } = entry;
-  const reason = "attempt-spent";
   state.emit({ kind: "rewrite-task", reason, id, task: message, revision: BigInt(revision) });
 }
 
@@ -283,7 +296,10 @@ function createEntry(state: FarmState, spec: TaskSpec, revision: number): TaskEn
 
 /** The message of another leader may know of more tries than this one; tries never go back. */
 function takeNewer(entry: TaskEntry, task: QueuedTask): void {
-  const { attempts, crashes, lastFailure } = task;
+  const { attempts, crashes, lastFailure, latents } = task;
+  if (latents !== undefined && latents.step > (entry.trial?.latents?.step ?? 0)) {
+    entry.tried.latents = latents;
+  }
   if (attempts > (entry.trial?.attempts ?? 0)) {
     entry.tried.attempts = attempts;
     entry.tried.lastFailure = lastFailure;

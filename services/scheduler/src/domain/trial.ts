@@ -1,5 +1,5 @@
 /** What the tries of one task have left behind: who holds it, what failed, where it crashed. */
-import type { TaskFailure, WorkerId } from "@zfarm/contract";
+import type { LatentCheckpoint, TaskFailure, WorkerId } from "@zfarm/contract";
 import { CrashHistory } from "./crash-history.ts";
 import type { LoraState } from "./shelf.ts";
 import type { TaskEntry } from "./task-entry.ts";
@@ -43,6 +43,8 @@ export class Trial {
   rival: LeaseEntry | undefined = undefined;
   /** The lease before, for the outcome of a task that failed. */
   lastLease: LeaseEntry | undefined = undefined;
+  /** What a worker that handed it back had done; forgotten after any failure. */
+  latents: LatentCheckpoint | undefined = undefined;
   /** Leases up to this fence were handed back and are never adopted again. */
   releasedFence = 0n;
   handBacks = 0;

@@ -163,15 +163,19 @@ export interface WatchJobRequest {
   name: string;
   /** From the last event received; empty starts with the job's first outcome. */
   resumeToken: string;
+  /** Send small pictures of where its tasks are heading between the steps, as they come. */
+  previews?: boolean | undefined;
 }
 
 export interface WatchJobResponse {
   /** Set on events that a watch can be resumed after; progress events carry none. */
   resumeToken: string;
-  event?: { $case: "taskEnded"; value: Task } | { $case: "progress"; value: TaskProgress } | {
-    $case: "jobEnded";
-    value: Job;
-  } | undefined;
+  event?:
+    | { $case: "taskEnded"; value: Task }
+    | { $case: "progress"; value: TaskProgress }
+    | { $case: "jobEnded"; value: Job }
+    | { $case: "preview"; value: TaskPreview }
+    | undefined;
 }
 
 /** Best effort: progress may be dropped, outcomes never. */
@@ -181,6 +185,17 @@ export interface TaskProgress {
   /** Denoise steps done, of total. */
   step: number;
   total: number;
+}
+
+/** Best effort: may be late, and may not come at all. */
+export interface TaskPreview {
+  /** projects/{project}/jobs/{job}/tasks/{index} */
+  task: string;
+  /** Denoise steps done, of total. */
+  step: number;
+  total: number;
+  /** JPEG of at most 32 KiB, its longer side 128 pixels. */
+  image: Buffer;
 }
 
 export interface CancelJobRequest {
@@ -1156,7 +1171,7 @@ export const ListTasksResponse: MessageFns<ListTasksResponse> = {
 };
 
 function createBaseWatchJobRequest(): WatchJobRequest {
-  return { name: "", resumeToken: "" };
+  return { name: "", resumeToken: "", previews: undefined };
 }
 
 export const WatchJobRequest: MessageFns<WatchJobRequest> = {
@@ -1166,6 +1181,9 @@ export const WatchJobRequest: MessageFns<WatchJobRequest> = {
     }
     if (message.resumeToken !== "") {
       writer.uint32(18).string(message.resumeToken);
+    }
+    if (message.previews !== undefined) {
+      writer.uint32(24).bool(message.previews);
     }
     return writer;
   },
@@ -1199,6 +1217,14 @@ export const WatchJobRequest: MessageFns<WatchJobRequest> = {
             message.resumeToken = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.previews = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1218,6 +1244,7 @@ export const WatchJobRequest: MessageFns<WatchJobRequest> = {
     const message = createBaseWatchJobRequest();
     message.name = object.name ?? "";
     message.resumeToken = object.resumeToken ?? "";
+    message.previews = object.previews ?? undefined;
     return message;
   },
 };
@@ -1240,6 +1267,9 @@ export const WatchJobResponse: MessageFns<WatchJobResponse> = {
         break;
       case "jobEnded":
         Job.encode(message.event.value, writer.uint32(34).fork()).join();
+        break;
+      case "preview":
+        TaskPreview.encode(message.event.value, writer.uint32(42).fork()).join();
         break;
     }
     return writer;
@@ -1290,6 +1320,14 @@ export const WatchJobResponse: MessageFns<WatchJobResponse> = {
             message.event = { $case: "jobEnded", value: Job.decode(reader, reader.uint32()) };
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.event = { $case: "preview", value: TaskPreview.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1324,6 +1362,12 @@ export const WatchJobResponse: MessageFns<WatchJobResponse> = {
       case "jobEnded": {
         if (object.event?.value !== undefined && object.event?.value !== null) {
           message.event = { $case: "jobEnded", value: Job.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "preview": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "preview", value: TaskPreview.fromPartial(object.event.value) };
         }
         break;
       }
@@ -1407,6 +1451,97 @@ export const TaskProgress: MessageFns<TaskProgress> = {
     message.task = object.task ?? "";
     message.step = object.step ?? 0;
     message.total = object.total ?? 0;
+    return message;
+  },
+};
+
+function createBaseTaskPreview(): TaskPreview {
+  return { task: "", step: 0, total: 0, image: Buffer.alloc(0) };
+}
+
+export const TaskPreview: MessageFns<TaskPreview> = {
+  encode(message: TaskPreview, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.task !== "") {
+      writer.uint32(10).string(message.task);
+    }
+    if (message.step !== 0) {
+      writer.uint32(16).uint32(message.step);
+    }
+    if (message.total !== 0) {
+      writer.uint32(24).uint32(message.total);
+    }
+    if (message.image.length !== 0) {
+      writer.uint32(34).bytes(message.image);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaskPreview {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaskPreview();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.task = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.step = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.total = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.image = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TaskPreview>): TaskPreview {
+    return TaskPreview.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TaskPreview>): TaskPreview {
+    const message = createBaseTaskPreview();
+    message.task = object.task ?? "";
+    message.step = object.step ?? 0;
+    message.total = object.total ?? 0;
+    message.image = object.image ?? Buffer.alloc(0);
     return message;
   },
 };

@@ -9,7 +9,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { ListWorkersRequest, ListWorkersResponse, Victim, Worker } from "./fleet_service.ts";
 import { TaskFailure } from "./image.ts";
-import { LoraRef, TaskSpec } from "./records.ts";
+import { LatentCheckpoint, LoraRef, TaskSpec } from "./records.ts";
 import { Explanation } from "./scheduling.ts";
 
 /** How close an adapter is. */
@@ -78,6 +78,8 @@ export interface Lease {
   spec?: TaskSpec | undefined;
   fence: bigint;
   attempt: number;
+  /** Where to go on; absent: begin at step 0. */
+  latents?: LatentCheckpoint | undefined;
 }
 
 /** Sent every beat by each worker; extends the leases it lists. */
@@ -93,7 +95,11 @@ export interface AttemptReport {
     | LeasedTask
     | undefined;
   /** Absent when the worker hands the task back unharmed, as on drain. */
-  failure?: TaskFailure | undefined;
+  failure?:
+    | TaskFailure
+    | undefined;
+  /** What was done of a task that is handed back. */
+  latents?: LatentCheckpoint | undefined;
 }
 
 export interface AttemptReportReply {
@@ -137,10 +143,12 @@ export interface Progress {
   project: string;
   job: string;
   index: number;
-  event?: { $case: "queued"; value: ProgressQueued } | { $case: "started"; value: ProgressStarted } | {
-    $case: "step";
-    value: ProgressStep;
-  } | undefined;
+  event?:
+    | { $case: "queued"; value: ProgressQueued }
+    | { $case: "started"; value: ProgressStarted }
+    | { $case: "step"; value: ProgressStep }
+    | { $case: "preview"; value: ProgressPreview }
+    | undefined;
 }
 
 export interface ProgressQueued {
@@ -150,6 +158,21 @@ export interface ProgressQueued {
 export interface ProgressStarted {
   worker: string;
   attempt: number;
+}
+
+/** A small picture of where the task is heading; sent while somebody wishes to see it. */
+export interface ProgressPreview {
+  /** Denoise steps done, of total. */
+  index: number;
+  total: number;
+  /** JPEG, at most 32 KiB. */
+  image: Buffer;
+}
+
+/** Somebody wishes to see previews of a job for the next seconds. */
+export interface PreviewWish {
+  project: string;
+  job: string;
 }
 
 export interface ProgressStep {
@@ -717,7 +740,7 @@ export const WorkGrant: MessageFns<WorkGrant> = {
 };
 
 function createBaseLease(): Lease {
-  return { spec: undefined, fence: 0n, attempt: 0 };
+  return { spec: undefined, fence: 0n, attempt: 0, latents: undefined };
 }
 
 export const Lease: MessageFns<Lease> = {
@@ -733,6 +756,9 @@ export const Lease: MessageFns<Lease> = {
     }
     if (message.attempt !== 0) {
       writer.uint32(24).uint32(message.attempt);
+    }
+    if (message.latents !== undefined) {
+      LatentCheckpoint.encode(message.latents, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -774,6 +800,14 @@ export const Lease: MessageFns<Lease> = {
             message.attempt = reader.uint32();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.latents = LatentCheckpoint.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -794,6 +828,9 @@ export const Lease: MessageFns<Lease> = {
     message.spec = (object.spec !== undefined && object.spec !== null) ? TaskSpec.fromPartial(object.spec) : undefined;
     message.fence = (object.fence !== undefined && object.fence !== null) ? BigInt(object.fence) : 0n;
     message.attempt = object.attempt ?? 0;
+    message.latents = (object.latents !== undefined && object.latents !== null)
+      ? LatentCheckpoint.fromPartial(object.latents)
+      : undefined;
     return message;
   },
 };
@@ -868,7 +905,7 @@ export const Heartbeat: MessageFns<Heartbeat> = {
 };
 
 function createBaseAttemptReport(): AttemptReport {
-  return { worker: "", task: undefined, failure: undefined };
+  return { worker: "", task: undefined, failure: undefined, latents: undefined };
 }
 
 export const AttemptReport: MessageFns<AttemptReport> = {
@@ -881,6 +918,9 @@ export const AttemptReport: MessageFns<AttemptReport> = {
     }
     if (message.failure !== undefined) {
       TaskFailure.encode(message.failure, writer.uint32(26).fork()).join();
+    }
+    if (message.latents !== undefined) {
+      LatentCheckpoint.encode(message.latents, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -922,6 +962,14 @@ export const AttemptReport: MessageFns<AttemptReport> = {
             message.failure = TaskFailure.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.latents = LatentCheckpoint.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -945,6 +993,9 @@ export const AttemptReport: MessageFns<AttemptReport> = {
       : undefined;
     message.failure = (object.failure !== undefined && object.failure !== null)
       ? TaskFailure.fromPartial(object.failure)
+      : undefined;
+    message.latents = (object.latents !== undefined && object.latents !== null)
+      ? LatentCheckpoint.fromPartial(object.latents)
       : undefined;
     return message;
   },
@@ -1361,6 +1412,9 @@ export const Progress: MessageFns<Progress> = {
       case "step":
         ProgressStep.encode(message.event.value, writer.uint32(50).fork()).join();
         break;
+      case "preview":
+        ProgressPreview.encode(message.event.value, writer.uint32(58).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1426,6 +1480,14 @@ export const Progress: MessageFns<Progress> = {
             message.event = { $case: "step", value: ProgressStep.decode(reader, reader.uint32()) };
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.event = { $case: "preview", value: ProgressPreview.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1462,6 +1524,12 @@ export const Progress: MessageFns<Progress> = {
       case "step": {
         if (object.event?.value !== undefined && object.event?.value !== null) {
           message.event = { $case: "step", value: ProgressStep.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "preview": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "preview", value: ProgressPreview.fromPartial(object.event.value) };
         }
         break;
       }
@@ -1588,6 +1656,152 @@ export const ProgressStarted: MessageFns<ProgressStarted> = {
     const message = createBaseProgressStarted();
     message.worker = object.worker ?? "";
     message.attempt = object.attempt ?? 0;
+    return message;
+  },
+};
+
+function createBaseProgressPreview(): ProgressPreview {
+  return { index: 0, total: 0, image: Buffer.alloc(0) };
+}
+
+export const ProgressPreview: MessageFns<ProgressPreview> = {
+  encode(message: ProgressPreview, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.index !== 0) {
+      writer.uint32(8).uint32(message.index);
+    }
+    if (message.total !== 0) {
+      writer.uint32(16).uint32(message.total);
+    }
+    if (message.image.length !== 0) {
+      writer.uint32(26).bytes(message.image);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProgressPreview {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProgressPreview();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.index = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.total = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.image = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ProgressPreview>): ProgressPreview {
+    return ProgressPreview.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ProgressPreview>): ProgressPreview {
+    const message = createBaseProgressPreview();
+    message.index = object.index ?? 0;
+    message.total = object.total ?? 0;
+    message.image = object.image ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBasePreviewWish(): PreviewWish {
+  return { project: "", job: "" };
+}
+
+export const PreviewWish: MessageFns<PreviewWish> = {
+  encode(message: PreviewWish, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.project !== "") {
+      writer.uint32(10).string(message.project);
+    }
+    if (message.job !== "") {
+      writer.uint32(18).string(message.job);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PreviewWish {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePreviewWish();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.project = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.job = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PreviewWish>): PreviewWish {
+    return PreviewWish.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PreviewWish>): PreviewWish {
+    const message = createBasePreviewWish();
+    message.project = object.project ?? "";
+    message.job = object.job ?? "";
     return message;
   },
 };

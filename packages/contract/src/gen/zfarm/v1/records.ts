@@ -139,7 +139,28 @@ export interface QueuedTask {
     | TaskFailure
     | undefined;
   /** Crashes under it; absent before the first. */
-  crashes?: Crashes | undefined;
+  crashes?:
+    | Crashes
+    | undefined;
+  /** What a worker that stopped had done of it; absent: it begins at step 0. */
+  latents?: LatentCheckpoint | undefined;
+}
+
+/** A picture between two denoise steps, in the object store. Whoever cannot use it begins anew. */
+export interface LatentCheckpoint {
+  /** {project}/{job}/{index}/{fence}.latents: float32, little-endian, as the model has them. */
+  key: string;
+  /** Of the object, hexadecimal. */
+  sha256: string;
+  sizeBytes: number;
+  /** Denoise steps done. */
+  step: number;
+  /** What they depend on: the same on the other side gives the same bytes in the end. */
+  modelDigest: string;
+  /** Device class. */
+  device: string;
+  /** SHA-256 of the task's picture and LoRA stack, hexadecimal. */
+  specDigest: string;
 }
 
 /**
@@ -1086,7 +1107,7 @@ export const WorkerPolicy: MessageFns<WorkerPolicy> = {
 };
 
 function createBaseQueuedTask(): QueuedTask {
-  return { spec: undefined, attempts: 0, lastFailure: undefined, crashes: undefined };
+  return { spec: undefined, attempts: 0, lastFailure: undefined, crashes: undefined, latents: undefined };
 }
 
 export const QueuedTask: MessageFns<QueuedTask> = {
@@ -1102,6 +1123,9 @@ export const QueuedTask: MessageFns<QueuedTask> = {
     }
     if (message.crashes !== undefined) {
       Crashes.encode(message.crashes, writer.uint32(34).fork()).join();
+    }
+    if (message.latents !== undefined) {
+      LatentCheckpoint.encode(message.latents, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -1151,6 +1175,14 @@ export const QueuedTask: MessageFns<QueuedTask> = {
             message.crashes = Crashes.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.latents = LatentCheckpoint.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1176,6 +1208,136 @@ export const QueuedTask: MessageFns<QueuedTask> = {
     message.crashes = (object.crashes !== undefined && object.crashes !== null)
       ? Crashes.fromPartial(object.crashes)
       : undefined;
+    message.latents = (object.latents !== undefined && object.latents !== null)
+      ? LatentCheckpoint.fromPartial(object.latents)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseLatentCheckpoint(): LatentCheckpoint {
+  return { key: "", sha256: "", sizeBytes: 0, step: 0, modelDigest: "", device: "", specDigest: "" };
+}
+
+export const LatentCheckpoint: MessageFns<LatentCheckpoint> = {
+  encode(message: LatentCheckpoint, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.sha256 !== "") {
+      writer.uint32(18).string(message.sha256);
+    }
+    if (message.sizeBytes !== 0) {
+      writer.uint32(24).uint32(message.sizeBytes);
+    }
+    if (message.step !== 0) {
+      writer.uint32(32).uint32(message.step);
+    }
+    if (message.modelDigest !== "") {
+      writer.uint32(42).string(message.modelDigest);
+    }
+    if (message.device !== "") {
+      writer.uint32(50).string(message.device);
+    }
+    if (message.specDigest !== "") {
+      writer.uint32(58).string(message.specDigest);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LatentCheckpoint {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLatentCheckpoint();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.sha256 = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.sizeBytes = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.step = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.modelDigest = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.device = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.specDigest = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LatentCheckpoint>): LatentCheckpoint {
+    return LatentCheckpoint.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LatentCheckpoint>): LatentCheckpoint {
+    const message = createBaseLatentCheckpoint();
+    message.key = object.key ?? "";
+    message.sha256 = object.sha256 ?? "";
+    message.sizeBytes = object.sizeBytes ?? 0;
+    message.step = object.step ?? 0;
+    message.modelDigest = object.modelDigest ?? "";
+    message.device = object.device ?? "";
+    message.specDigest = object.specDigest ?? "";
     return message;
   },
 };

@@ -61,7 +61,11 @@ export interface StreamRenderRequest {
   /** Put the bytes into the completed event. */
   includeData: boolean;
   /** As in RenderImageRequest. */
-  scheduling?: Scheduling | undefined;
+  scheduling?:
+    | Scheduling
+    | undefined;
+  /** Send small pictures of where it is heading between the steps, as they come. */
+  previews?: boolean | undefined;
 }
 
 export interface StreamRenderResponse {
@@ -72,7 +76,17 @@ export interface StreamRenderResponse {
     | { $case: "started"; value: RenderStarted }
     | { $case: "step"; value: RenderStep }
     | { $case: "completed"; value: RenderedImage }
+    | { $case: "preview"; value: RenderPreview }
     | undefined;
+}
+
+/** Best effort: may be late, and may not come at all. */
+export interface RenderPreview {
+  /** Denoise steps done, of total. */
+  index: number;
+  total: number;
+  /** JPEG of at most 32 KiB, its longer side 128 pixels. */
+  image: Buffer;
 }
 
 export interface RenderQueued {
@@ -280,7 +294,15 @@ export const RenderImageResponse: MessageFns<RenderImageResponse> = {
 };
 
 function createBaseStreamRenderRequest(): StreamRenderRequest {
-  return { parent: "", requestId: "", pool: "", image: undefined, includeData: false, scheduling: undefined };
+  return {
+    parent: "",
+    requestId: "",
+    pool: "",
+    image: undefined,
+    includeData: false,
+    scheduling: undefined,
+    previews: undefined,
+  };
 }
 
 export const StreamRenderRequest: MessageFns<StreamRenderRequest> = {
@@ -302,6 +324,9 @@ export const StreamRenderRequest: MessageFns<StreamRenderRequest> = {
     }
     if (message.scheduling !== undefined) {
       Scheduling.encode(message.scheduling, writer.uint32(50).fork()).join();
+    }
+    if (message.previews !== undefined) {
+      writer.uint32(56).bool(message.previews);
     }
     return writer;
   },
@@ -367,6 +392,14 @@ export const StreamRenderRequest: MessageFns<StreamRenderRequest> = {
             message.scheduling = Scheduling.decode(reader, reader.uint32());
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.previews = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -394,6 +427,7 @@ export const StreamRenderRequest: MessageFns<StreamRenderRequest> = {
     message.scheduling = (object.scheduling !== undefined && object.scheduling !== null)
       ? Scheduling.fromPartial(object.scheduling)
       : undefined;
+    message.previews = object.previews ?? undefined;
     return message;
   },
 };
@@ -419,6 +453,9 @@ export const StreamRenderResponse: MessageFns<StreamRenderResponse> = {
         break;
       case "completed":
         RenderedImage.encode(message.event.value, writer.uint32(42).fork()).join();
+        break;
+      case "preview":
+        RenderPreview.encode(message.event.value, writer.uint32(50).fork()).join();
         break;
     }
     return writer;
@@ -477,6 +514,14 @@ export const StreamRenderResponse: MessageFns<StreamRenderResponse> = {
             message.event = { $case: "completed", value: RenderedImage.decode(reader, reader.uint32()) };
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.event = { $case: "preview", value: RenderPreview.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -520,7 +565,92 @@ export const StreamRenderResponse: MessageFns<StreamRenderResponse> = {
         }
         break;
       }
+      case "preview": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "preview", value: RenderPreview.fromPartial(object.event.value) };
+        }
+        break;
+      }
     }
+    return message;
+  },
+};
+
+function createBaseRenderPreview(): RenderPreview {
+  return { index: 0, total: 0, image: Buffer.alloc(0) };
+}
+
+export const RenderPreview: MessageFns<RenderPreview> = {
+  encode(message: RenderPreview, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.index !== 0) {
+      writer.uint32(8).uint32(message.index);
+    }
+    if (message.total !== 0) {
+      writer.uint32(16).uint32(message.total);
+    }
+    if (message.image.length !== 0) {
+      writer.uint32(26).bytes(message.image);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RenderPreview {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenderPreview();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.index = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.total = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.image = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RenderPreview>): RenderPreview {
+    return RenderPreview.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RenderPreview>): RenderPreview {
+    const message = createBaseRenderPreview();
+    message.index = object.index ?? 0;
+    message.total = object.total ?? 0;
+    message.image = object.image ?? Buffer.alloc(0);
     return message;
   },
 };
