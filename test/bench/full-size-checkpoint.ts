@@ -21,6 +21,7 @@ import {
   releasedTransformer,
   releasedVae,
   type TensorShape,
+  type TransformerConfig,
   type WeightMode,
 } from "@zfarm/zimage";
 import { WeightPool } from "./weight-pool.ts";
@@ -32,13 +33,15 @@ export interface FullSizeOptions {
    * the spread of a trained model's, so that activations stay finite.
    */
   readonly isSparse?: boolean;
+  /** Another transformer than the released one, such as one of fewer layers. */
+  readonly transformer?: TransformerConfig;
 }
 
 /** Writes the directory; `folder` must not be there. */
 export async function writeFullSizeModel(folder: string, options: FullSizeOptions): Promise<void> {
   const configs = configFilesOf({
     shift: 3,
-    transformer: releasedTransformer,
+    transformer: options.transformer ?? releasedTransformer,
     textEncoder: releasedTextEncoder,
     vae: releasedVae,
   });
@@ -49,7 +52,7 @@ export async function writeFullSizeModel(folder: string, options: FullSizeOption
   const nano = new URL("../../models/z-image-nano/tokenizer", import.meta.url);
   await cp(nano, join(folder, "tokenizer"), { recursive: true });
   const files: Record<string, { bytes: number; sha256: string }> = {};
-  for (const [name, tensors] of Object.entries(filesOf(options.weights))) {
+  for (const [name, tensors] of Object.entries(filesOf(options))) {
     files[name] = await writeWeights(join(folder, name), tensors, options);
   }
   if (options.weights !== "int8" && options.weights !== "int4") return;
@@ -65,8 +68,11 @@ export async function writeFullSizeModel(folder: string, options: FullSizeOption
 }
 
 /** The released repository keeps its transformer in float32 and its text encoder in bf16. */
-function filesOf(weights: WeightMode): Record<string, TensorShape[]> {
-  const transformer = expectedTransformerTensors(releasedTransformer).required;
+function filesOf({
+  weights,
+  transformer: config = releasedTransformer,
+}: FullSizeOptions): Record<string, TensorShape[]> {
+  const transformer = expectedTransformerTensors(config).required;
   const encoder = expectedTextEncoderTensors(releasedTextEncoder);
   const vae = expectedVaeTensors(releasedVae.config);
   const isPrepared = weights === "int8" || weights === "int4";

@@ -247,6 +247,40 @@ describe("a worker with adapters", () => {
     expect(await worker.metric("zfarm_worker_lora_bytes", { tier: "device" })).toBe(400);
   });
 
+  test("lets a task wait for memory that others hold, and in its turn", async () => {
+    const worker = await start({ loras: { ramBytes: 1_000 } });
+    const texts = [1, 2, 3].map((shift) => ({ shift, bytes: 600 }));
+    const [a, b, c] = await Promise.all(texts.map((text) => storeLora(worker.blobs, text)));
+    if (a === undefined || b === undefined || c === undefined) throw new RangeError("no adapter");
+    worker.leader.grant([createLease(0, { stack: [a], prompt: "slow", steps: 3 })]);
+    await vi.waitUntil(() => worker.leader.stepsOf(0).length > 0, patience);
+
+    worker.leader.grant([createLease(1, { stack: [b] }), createLease(2, { stack: [a] })]);
+    worker.leader.grant([createLease(3, { stack: [c] })]);
+    const outcomes = await waitForOutcomes(worker, 4);
+
+    expect(outcomes.map(({ kind }) => kind)).toEqual(outcomes.map(() => OutcomeKind.SUCCEEDED));
+    expect(worker.leader.reports).toEqual([]);
+  });
+
+  test("lets a canceled task leave the line for memory", async () => {
+    const worker = await start({ loras: { ramBytes: 1_000 } });
+    const texts = [1, 2].map((shift) => ({ shift, bytes: 600 }));
+    const [a, b] = await Promise.all(texts.map((text) => storeLora(worker.blobs, text)));
+    if (a === undefined || b === undefined) throw new RangeError("no adapter");
+    worker.leader.grant([createLease(0, { stack: [a], prompt: "slow", steps: 3 })]);
+    await vi.waitUntil(() => worker.leader.stepsOf(0).length > 0, patience);
+    const waiting = createLease(1, { stack: [b] });
+    worker.leader.grant([waiting]);
+    await vi.waitUntil(() => worker.leader.asks.length === 3, patience);
+
+    worker.leader.cancel(waiting);
+    worker.leader.grant([createLease(2, { stack: [a] })]);
+
+    const outcomes = await waitForOutcomes(worker, 2);
+    expect(outcomes.map(({ spec }) => spec?.index)).toEqual([0, 2]);
+  });
+
   test("says so when an adapter needs more memory than there is", async () => {
     const worker = await start({ loras: { ramBytes: 1_000 } });
     const lora = await storeLora(worker.blobs, { shift: 20, bytes: 1_001 });
