@@ -1,147 +1,123 @@
-/** Adapters through a real farm: from the object store into pictures, whatever breaks meanwhile. */
+/** Adapters through a real farm: from a client's file into pictures, whatever breaks meanwhile. */
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type BlobStore, openDirectoryBlobStore } from "@zfarm/blobs";
-import { type Broker, openBroker, readBrokerConfig } from "@zfarm/broker";
-import {
-  createJobId,
-  defaultPool,
-  defaultProject,
-  type JobId,
-  type LoraRef,
-  limits,
-  loraKey,
-  type Outcome,
-  OutcomeKind,
-} from "@zfarm/contract";
-import { EnvReader, silentLog, systemClock } from "@zfarm/runtime";
-import { type NatsServer, startNatsServer } from "@zfarm/testing";
-import {
-  encodePng,
-  type LoraStack,
-  openModelDirectory,
-  openPipeline,
-  type Pipeline,
-} from "@zfarm/zimage";
-import { loraArchitectureOf } from "@zfarm/zimage/lora";
+import { fileURLToPath } from "node:url";
+import { type ImageSpec, loraKey, type Task, TaskState } from "@zfarm/contract";
+import { encodePng, type LoraStack, openPipeline, type Pipeline } from "@zfarm/zimage";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createNanoLora, type NanoLora, nanoDir } from "../nano-loras.ts";
 import { childrenOf, type FarmUnderTest, hasNatsServer, startFarm } from "./farm.ts";
 
 const size = { prompt: "a red house", width: 128, height: 128, steps: 4 };
 
+/** Adapters of one picture by name, with their weights. */
+type Uses = Readonly<Record<string, number>>;
+
 describe.skipIf(!(await hasNatsServer()))("adapters in a farm", () => {
-  let nats: NatsServer;
+  let folder: string;
   let farm: FarmUnderTest;
-  let broker: Broker;
-  let blobs: BlobStore;
   let pipeline: Pipeline;
-  let red: NanoLora;
-  let blue: NanoLora;
+  const loras = new Map<string, NanoLora>();
 
   beforeAll(async () => {
-    nats = await startNatsServer();
-    farm = await startFarm({ workers: 2, env: { NATS_URL: nats.url, WORKER_THREADS: "1" } });
-    const config = readBrokerConfig(new EnvReader({ NATS_URL: nats.url }));
-    broker = await openBroker(config, { name: "test", clock: systemClock, log: silentLog });
-    blobs = await openDirectoryBlobStore(join(farm.dataDir, "blobs"));
+    folder = await mkdtemp(join(tmpdir(), "zfarm-test-loras-"));
+    farm = await startFarm({ workers: 2, env: { WORKER_THREADS: "1" } });
     pipeline = await openPipeline(nanoDir, { threads: 1 });
-    red = await createNanoLora();
-    blue = await createNanoLora({ spelling: "ai-toolkit", rank: 4, layers: [5] });
-    for (const { digest, bytes } of [red, blue]) {
-      await blobs.put(loraKey(digest), bytes, "application/octet-stream");
+    loras.set("red", await createNanoLora());
+    loras.set("blue", await createNanoLora({ spelling: "ai-toolkit", rank: 4, layers: [5] }));
+    loras.set("lost", await createNanoLora({ rank: 2 }));
+    for (const [lora, { bytes }] of loras) {
+      const path = join(folder, `${lora}.safetensors`);
+      await writeFile(path, bytes);
+      await farm.client.loras.upload(path, { lora });
     }
   }, 120_000);
   afterAll(async () => {
     await pipeline.close();
-    await broker.drain();
     expect(await farm.stop()).toBe(0);
-    await nats.stop();
+    await rm(folder, { recursive: true });
   }, 60_000);
 
-  /** Puts one task for each stack into the queue. */
-  async function submit(stacks: readonly LoraRef[][], steps = size.steps): Promise<JobId> {
-    const job = createJobId();
-    for (const [index, adapters] of stacks.entries()) {
-      const image = { ...size, steps, seed: BigInt(index), loras: [] };
-      const id = { project: defaultProject, job, index, pool: defaultPool };
-      const spec = { ...id, image, createTime: new Date(), stack: { adapters } };
-      await broker.queue.add({ spec, attempts: 0 });
-    }
-    return job;
+  async function submit(pictures: readonly Uses[], steps = size.steps): Promise<string> {
+    const images = pictures.map((uses, index) => ({
+      ...size,
+      steps,
+      seed: BigInt(index),
+      loras: Object.entries(uses).map(([lora, weight]) => ({ lora, weight })),
+    }));
+    return (await farm.client.createJob({ images })).name;
   }
 
-  /** The outcome of every task, in order. */
-  async function untilEnded(job: JobId, count: number): Promise<Outcome[]> {
-    const outcomes: Outcome[] = [];
-    const stop = new AbortController();
-    const ref = { project: defaultProject, job };
-    for await (const followed of broker.outcomes.follow({
-      job: ref,
-      after: 0n,
-      stop: stop.signal,
-    })) {
-      if (followed.kind === "entry") outcomes.push(followed.entry.outcome);
-      if (outcomes.length === count) break;
+  /** Every task of the job, in order, once so many of them have ended. */
+  async function untilEnded(job: string, count: number): Promise<Task[]> {
+    let ended = 0;
+    for await (const { event } of farm.client.watchJob(job)) {
+      if (event?.$case === "taskEnded") ended += 1;
+      if (ended === count || event?.$case === "jobEnded") break;
     }
-    stop.abort();
-    return outcomes.toSorted((a, b) => (a.spec?.index ?? 0) - (b.spec?.index ?? 0));
+    return await Array.fromAsync(farm.client.listTasks(job));
+  }
+
+  function digestsOf(uses: Uses): { digest: string; weight: number }[] {
+    return Object.entries(uses).map(([name, weight]) => {
+      return { digest: loras.get(name)?.digest ?? "", weight };
+    });
   }
 
   /** The file as the library makes it, with no farm. */
-  async function drawDirectly(index: number, stack: readonly LoraRef[]): Promise<Uint8Array> {
+  async function drawDirectly(index: number, uses: Uses): Promise<Uint8Array> {
     const spec = { ...size, seed: BigInt(index) };
-    const loras: LoraStack = stack.map(({ digest, weight }) => {
-      const { adapter } = digest === red.digest ? red : blue;
-      return { adapter, strength: weight };
+    const stack: LoraStack = Object.entries(uses).flatMap(([name, strength]) => {
+      const adapter = loras.get(name)?.adapter;
+      return adapter === undefined ? [] : [{ adapter, strength }];
     });
     const { prompt, seed, steps, width, height } = spec;
     const { name: model, digest: modelDigest } = pipeline.info;
-    const what = { prompt, seed, steps, width, height, model, modelDigest };
-    const uses = stack.map(({ digest, weight }) => ({ digest, weight }));
-    const metadata = uses.length === 0 ? what : { ...what, loras: uses };
-    return await encodePng(await pipeline.render(spec, { loras }), metadata);
+    const plain = { prompt, seed, steps, width, height, model, modelDigest };
+    const used = digestsOf(uses);
+    const metadata = used.length === 0 ? plain : { ...plain, loras: used };
+    return await encodePng(await pipeline.render(spec, { loras: stack }), metadata);
   }
 
-  test("are checked by gateways against what the workers say of their model", async () => {
-    const { loraArchitecture, rankBudget } = (await broker.pools.find(defaultPool)) ?? {};
+  test("draw what the library draws, byte for byte; one that is lost fails alone", async () => {
+    const { digest } = loras.get("lost") ?? {};
+    if (digest === undefined) throw new RangeError("no adapter");
+    await rm(join(farm.dataDir, "blobs", loraKey(digest)));
+    const pictures = [{}, { red: 1 }, { blue: -0.5 }, { red: 1, blue: 0.5 }, { lost: 1 }, {}];
 
-    const { config } = (await openModelDirectory(nanoDir)).transformer;
-    expect(loraArchitecture).toEqual(loraArchitectureOf(config));
-    expect(rankBudget).toBe(limits.loraRanksDefault);
-  });
+    const tasks = await untilEnded(await submit(pictures), pictures.length);
 
-  test("draw what the library draws, byte for byte; one that is missing fails alone", async () => {
-    const missing = { ...red.ref, digest: "0a".repeat(32) };
-    const half = { ...blue.ref, weight: -0.5 };
-    const stacks = [[], [red.ref], [half], [red.ref, half], [missing], []];
-
-    const outcomes = await untilEnded(await submit(stacks), stacks.length);
-
-    expect(outcomes[4]).toMatchObject({
-      kind: OutcomeKind.FAILED,
-      failure: { reason: "LORA_MISSING" },
-    });
-    expect(outcomes[4]?.failure?.message).toContain(missing.digest);
-    for (const [index, stack] of stacks.entries()) {
+    const { state, failure } = tasks[4] ?? {};
+    expect([state, failure?.reason]).toEqual([TaskState.FAILED, "LORA_MISSING"]);
+    expect(failure?.message).toContain(digest);
+    for (const [index, uses] of pictures.entries()) {
       if (index === 4) continue;
-      const { kind, image, spec } = outcomes[index] ?? {};
-      expect([kind, spec?.stack?.adapters]).toEqual([OutcomeKind.SUCCEEDED, stack]);
-      const picture = Buffer.from((await blobs.get(image?.key ?? "none")) ?? []);
-      expect(picture.equals(await drawDirectly(index, stack))).toBe(true);
+      const task = tasks[index];
+      expect(task?.state).toBe(TaskState.SUCCEEDED);
+      expect(usesOf(task?.spec)).toEqual(digestsOf(uses));
+      const picture = await readFile(fileURLToPath(task?.image?.uri ?? ""));
+      expect(picture.equals(await drawDirectly(index, uses))).toBe(true);
     }
   }, 120_000);
 
   test("are loaded again by an engine that takes the place of a killed one", async () => {
-    const stacks = Array.from({ length: 6 }, () => [red.ref, blue.ref]);
-    const job = await submit(stacks, 30);
+    const pictures = Array.from({ length: 6 }, () => ({ red: 1, blue: 1 }));
+    const job = await submit(pictures, 30);
     await untilEnded(job, 1);
 
     for (const worker of ["worker-1", "worker-2"]) {
-      for (const engine of await childrenOf(await farm.pid(worker)))
+      for (const engine of await childrenOf(await farm.pid(worker))) {
         process.kill(engine, "SIGKILL");
+      }
     }
 
-    const outcomes = await untilEnded(job, stacks.length);
-    expect(outcomes.map(({ kind }) => kind)).toEqual(stacks.map(() => OutcomeKind.SUCCEEDED));
+    const tasks = await untilEnded(job, pictures.length);
+    expect(tasks.map(({ state }) => state)).toEqual(pictures.map(() => TaskState.SUCCEEDED));
   }, 120_000);
 });
+
+/** The adapters of an answered spec: digests, whatever names were asked for. */
+function usesOf(spec: ImageSpec | undefined): { digest: string; weight: number | undefined }[] {
+  return (spec?.loras ?? []).map(({ lora: digest, weight }) => ({ digest, weight }));
+}
