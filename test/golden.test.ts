@@ -149,13 +149,19 @@ describe("parseCase", () => {
   const pipeline = readFile(join(folder, "pipeline.case.json"), "utf8");
 
   it.each([
-    ["guidance", 2],
-    ["cfg_normalization", 1],
-    ["cfg_truncation", 0.5],
-  ])("trap 14: refuses %s instead of ignoring it", async (field, value) => {
+    ["guidance", -1],
+    ["cfg_normalization", -1],
+    ["cfg_truncation", 1.5],
+  ])("refuses a %s of %d", async (field, value) => {
     const text = (await pipeline).replace('"steps": 8', `"steps": 8, "${field}": ${value}`);
 
-    expect(() => parseCase(text)).toThrow(`field sampler.${field}: is not supported`);
+    expect(() => parseCase(text)).toThrow(`field sampler.${field}`);
+  });
+
+  it("refuses guidance away from nothing", async () => {
+    const text = (await pipeline).replace('"steps": 8', '"steps": 8, "guidance": 3');
+
+    expect(() => parseCase(text)).toThrow("field negatives: must be as many");
   });
 
   it("names the field of a configuration that is wrong", async () => {

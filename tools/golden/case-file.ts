@@ -125,7 +125,6 @@ const vaeCase = z.strictObject({
 });
 export type VaeCase = z.output<typeof vaeCase>;
 
-const refused = z.undefined({ error: "is not supported: the model runs without guidance" });
 const pipelineCase = z
   .strictObject({
     component: z.literal("pipeline"),
@@ -134,13 +133,19 @@ const pipelineCase = z
     sampler: z.strictObject({
       steps: z.int().min(1).max(50),
       shift: z.number().positive(),
-      guidance: refused.optional(),
-      cfg_normalization: refused.optional(),
-      cfg_truncation: refused.optional(),
+      // As in diffusers' pipeline: 0 is off, and so is a bound of 0.
+      guidance: z.number().min(0).default(0),
+      cfg_normalization: z.number().min(0).default(0),
+      cfg_truncation: z.number().min(0).max(1).default(1),
     }),
     latents,
     captions: z.array(caption).min(1),
-    negatives: refused.optional(),
+    /** What each picture is guided away from: needed where guidance is on. */
+    negatives: z.array(caption).default([]),
+  })
+  .refine((one) => one.sampler.guidance === 0 || one.negatives.length === one.captions.length, {
+    path: ["negatives"],
+    message: "must be as many as there are captions where guidance is on",
   })
   .refine((one) => one.captions.length === one.latents.shape[0], {
     path: ["captions"],

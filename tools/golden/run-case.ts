@@ -1,5 +1,5 @@
 /** Runs a golden case on the product's own components and describes what they compute. */
-import type { Denoising, LoraStack, LoraUse, Transformer } from "@zfarm/zimage";
+import type { Denoising, Guidance, LoraStack, LoraUse, Transformer } from "@zfarm/zimage";
 import {
   denoiseStep,
   expectedTextEncoderTensors,
@@ -158,12 +158,15 @@ async function runPipeline(goldenCase: PipelineCase): Promise<object> {
     throw new CaseError(`field latents.shape: has ${channels} channels, not in_channels`);
   }
   const noise = splitTensor(fill(goldenCase.latents), count);
+  const { guidance: scale, cfg_normalization, cfg_truncation } = goldenCase.sampler;
+  const guidance = { scale, normalization: cfg_normalization, truncation: cfg_truncation };
   const batch = noise.map(
     (latents, at): Denoising => ({
       latents,
       latentHeight: height,
       latentWidth: width,
       caption: fillCaption(goldenCase.captions[at] ?? goldenCase.latents),
+      guidance: guideAway(guidance, goldenCase.negatives[at]),
       sigmas: sigmaTable(goldenCase.sampler.steps, goldenCase.sampler.shift),
       stepsDone: 0,
     }),
@@ -179,6 +182,10 @@ async function runPipeline(goldenCase: PipelineCase): Promise<object> {
     image: describeTensor(image, [count, 3, decoded.height, decoded.width]),
     uint8Sum: sumOfPixels(decoded),
   };
+}
+
+function guideAway(guidance: Guidance, negative: TensorSpec | undefined): Denoising["guidance"] {
+  return negative === undefined ? undefined : { ...guidance, negative: fillCaption(negative) };
 }
 
 /** Runs all steps; gives the norm of all latents together after each. */

@@ -260,6 +260,27 @@ describe("check", () => {
   });
 });
 
+describe("sizes that do not fill whole groups of 32 tokens", () => {
+  // 60, 63, 4 and 32 tokens of a patch each.
+  const sizes = [
+    [24, 40],
+    [36, 28],
+    [8, 8],
+    [128, 4],
+  ] as const;
+
+  it.each(sizes)("%i x %i is drawn alike alone and beside others of its size", async (...size) => {
+    const [width, height] = size;
+    const specs = mixed.map((one) => ({ ...one, width, height }));
+
+    const together = await pipeline.renderBatch(specs);
+
+    for (const [at, one] of specs.entries()) {
+      expect(together[at]).toEqual(await pipeline.render(one));
+    }
+  });
+});
+
 describe("guidance", () => {
   const guidance = { scale: 4, negativePrompt: "dog", normalization: 0 };
 
