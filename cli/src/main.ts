@@ -5,6 +5,7 @@ import { ModelError } from "@zfarm/zimage";
 import type { Command } from "./command.ts";
 import { runDoctor } from "./commands/doctor.ts";
 import { runJob } from "./commands/job.ts";
+import { runLora } from "./commands/lora.ts";
 import { runModel } from "./commands/model.ts";
 import { runPool } from "./commands/pool.ts";
 import { runProject } from "./commands/project.ts";
@@ -22,6 +23,7 @@ const commands: Readonly<Record<string, Command>> = {
   job: runJob,
   pool: runPool,
   project: runProject,
+  lora: runLora,
   model: runModel,
   doctor: runDoctor,
   quickstart: runQuickstart,
@@ -33,7 +35,8 @@ const usage = `usage: zfarm COMMAND [options]
       run a farm on this machine until Ctrl-C
   render "PROMPT" [--out FILE] [--size WxH] [--seed N] [--steps N] [-n N] [--preview FILE]
       [--guidance N [--negative "PROMPT"] [--normalization N] [--truncation N]]
-      [--class interactive|standard|batch] [--priority N] [--deadline TIME]
+      [--lora NAME[@VERSION][:WEIGHT]]... [--class interactive|standard|batch] [--priority N]
+      [--deadline TIME]
       render on a running farm; prints the path of each picture
   workers [list] [--pool P] | drain|resume|forgive NAME | victims [--pool P] [--count N]
       list the workers; drain one, or all of pools/NAME; say which to take away first
@@ -46,6 +49,13 @@ const usage = `usage: zfarm COMMAND [options]
       how a project shares the farm with others
   pool get|set NAME [--speculate-after FACTOR|off]
       how the workers of a pool are used
+  lora add FILE --name NAME [--version V] [--label K=V]... [--word W]... [--display-name T] [--pin]
+      check an adapter (LoRA) and store it under a name that pictures can use
+  lora check FILE [--model DIR | --pool P]
+      say what is in a file and whether it fits: the model in DIR, or a running farm's
+  lora list [--label K=V]... | show NAME | rm NAME[@VERSION] | alias NAME ALIAS=VERSION...
+      | pin NAME | unpin NAME
+      look at adapters, remove them, name their versions, mark them to be kept at hand
   model check DIR [--deep]
       say whether a model is whole and what it runs as here; --deep reads every weight
   model prepare DIR --weights bf16|int8|int4 [--out DIR]
@@ -55,7 +65,8 @@ const usage = `usage: zfarm COMMAND [options]
   quickstart ["PROMPT"] [options of render]
       start a farm, render, stop it
 
-Commands that talk to a running farm take --address HOST:PORT. TIME is a time like
+Commands that talk to a running farm take --address HOST:PORT, and those of lora --project and
+--pool. TIME is a time like
 2030-01-31T12:00:00Z or a while like 90s, 30m, 2h, 3d.`;
 
 /** Runs one command line. Gives the exit code: 0 done, 1 failed, 2 not understood. */

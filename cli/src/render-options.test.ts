@@ -10,6 +10,7 @@ describe("parseRenderOptions", () => {
       height: 0,
       steps: 0,
       count: 1,
+      loras: [],
     });
   });
 

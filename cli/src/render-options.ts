@@ -1,7 +1,8 @@
 /** The options that `zfarm render` and `npm run quickstart` share, parsed and bounded. */
 import type { GuidanceWish, SchedulingChanges } from "@zfarm/client";
-import { limits } from "@zfarm/contract";
+import { type LoraUse, limits } from "@zfarm/contract";
 import { guidanceOptionTable, parseGuidance } from "./guidance-options.ts";
+import { parseUses } from "./lora-options.ts";
 import { parseWhole } from "./parse-whole.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -14,6 +15,7 @@ export const renderOptionTable = {
   number: { type: "string", short: "n" },
   preview: { type: "string" },
   ...guidanceOptionTable,
+  lora: { type: "string", multiple: true },
 } as const;
 
 export interface RenderOptions {
@@ -26,6 +28,8 @@ export interface RenderOptions {
   readonly seed?: bigint;
   /** Absent: as the pool does by default. */
   readonly guidance?: GuidanceWish;
+  /** Adapters of every picture. */
+  readonly loras: readonly LoraUse[];
   /** How many pictures; with a seed, picture i uses seed + i. */
   readonly count: number;
   /** Where the picture goes; with several, `-i` is put before the ending. */
@@ -36,7 +40,9 @@ export interface RenderOptions {
   readonly scheduling?: SchedulingChanges;
 }
 
-type RawOptions = { readonly [Name in keyof typeof renderOptionTable]?: string | undefined };
+type RawOptions = {
+  readonly [Name in Exclude<keyof typeof renderOptionTable, "lora">]?: string | undefined;
+} & { readonly lora?: readonly string[] | undefined };
 
 /** Throws UsageError naming the option, its value and what it must be. */
 export function parseRenderOptions(prompt: string, raw: RawOptions): RenderOptions {
@@ -47,6 +53,7 @@ export function parseRenderOptions(prompt: string, raw: RawOptions): RenderOptio
     width,
     height,
     steps: parseWhole("--steps", raw.steps, [limits.stepsMin, limits.stepsMax]) ?? 0,
+    loras: parseUses(raw.lora),
     count: parseWhole("-n", raw.number, [1, limits.tasksPerJobMax]) ?? 1,
     ...(guidance === undefined ? {} : { guidance }),
     ...(raw.seed === undefined ? {} : { seed: parseSeed(raw.seed) }),

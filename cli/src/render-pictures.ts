@@ -58,6 +58,7 @@ async function renderOne(
       height: options.height,
       steps: options.steps,
       guidance: options.guidance,
+      loras: [...options.loras],
       seed: options.seed === undefined ? undefined : options.seed + BigInt(index),
     },
     {

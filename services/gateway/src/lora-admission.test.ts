@@ -77,7 +77,7 @@ describe("a picture with an adapter", () => {
     expect(digestsOf((await farm.queued())[1]?.task.spec)).toEqual(digestsOf(before));
   });
 
-  test("is told in the answer by its digest, so that sending that again means the same", async () => {
+  test("is told by its digest in the answer, which can be sent again", async () => {
     const rendering = farm.client.renderImage({ prompt: "a house", loras: [use("ink", 0.5)] });
     const [task] = await farm.take();
     if (task !== undefined) await farm.succeed(task);
