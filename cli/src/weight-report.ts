@@ -25,10 +25,12 @@ export function chooseForCpu(model: ModelDirectory, memoryBytes: number): Weight
 export function explainChoice(
   { chosen, better }: WeightChoice,
   memoryBytes: number,
-  directory: string,
+  { directory, prepared }: { readonly directory: string } & Pick<ModelDirectory, "prepared">,
 ): string {
   const room = `of ${gibibytes(memoryBytes)}`;
-  const prepare = better && `zfarm model prepare ${directory} --weights ${better.mode}`;
+  // What is prepared already cannot be prepared again.
+  const source = prepared === undefined ? directory : `what ${directory} was made from`;
+  const prepare = better && `zfarm model prepare ${source} --weights ${better.mode}`;
   const best = better === undefined ? "" : `; better: ${prepare} (${needOf(better)} ${room})`;
   if (chosen !== undefined) return `${chosen.mode}, ${needOf(chosen)} ${room}${best}`;
   return better === undefined ? `nothing fits into ${gibibytes(memoryBytes)}` : `none${best}`;

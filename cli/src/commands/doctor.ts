@@ -73,7 +73,11 @@ async function findModel(directory: string): Promise<Finding[]> {
     const mark = choice.chosen === undefined ? "no" : "ok";
     return [
       ["model", "ok", `${directory}, digest ${model.digest.slice(0, 12)}`],
-      ["weights", mark, `this model: ${explainChoice(choice, memoryBytes, directory)}`],
+      [
+        "weights",
+        mark,
+        `this model: ${explainChoice(choice, memoryBytes, { ...model, directory })}`,
+      ],
       released,
     ];
   } catch (error) {

@@ -65,7 +65,7 @@ async function checkModel(context: CommandContext, { directory, deep }: CheckCal
   const headings = [["weights", "together", "in turn", "on this machine", ""]];
   terminal.print("\non cpu:");
   for (const line of formatTable([...headings, ...describeRows(choice)])) terminal.print(line);
-  terminal.print(`runs as ${explainChoice(choice, memoryBytes, directory)}`);
+  terminal.print(`runs as ${explainChoice(choice, memoryBytes, { ...model, directory })}`);
   terminal.print(`on cuda: ${describeCards(model)}`);
 }
 

@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdtemp, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -228,6 +228,7 @@ describe("refusals of a preparation", () => {
     await expect(prepareModel(model, { mode: "int4", out })).rejects.toEqual(
       expect.objectContaining({ code: "MODEL_INVALID", file: path, field: linear }),
     );
+    expect(await readdir(folder)).toEqual(["bad"]);
   });
 
   it("refuses a record it does not know", async () => {

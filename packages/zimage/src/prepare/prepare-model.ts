@@ -70,7 +70,11 @@ export async function prepareModel(
   const journal = await openJournal(join(partial, journalName), plan);
   await checkRoom(partial, files);
   for (const file of files) await allocate(partial, file);
-  const resumedBytes = await convertAll(files, journal, options);
+  const resumedBytes = await convertAll(files, journal, options).catch(async (error: unknown) => {
+    // A source at fault will not get better by going on: its room is given back.
+    if (error instanceof ModelError) await rm(partial, { recursive: true });
+    throw error;
+  });
   await writeConfigs(model, partial);
   await writeRecord({ model, files, partial }, options);
   // What could not be opened must not appear under its name.

@@ -55,8 +55,14 @@ const metadataEntriesMax = 256;
 
 const floatDtypes: readonly TensorDtype[] = ["F32", "F16", "BF16"];
 
+/** What other programs call theirs, such as F8_E4M3, is repeated; anything else may be anything. */
+function describeType(given: unknown): string {
+  const isPlain = typeof given === "string" && /^[A-Z0-9_]{1,16}$/.test(given);
+  return `${isPlain ? given : "the type"} is not read; F32, F16 and BF16 are`;
+}
+
 const tensorEntry = z.strictObject({
-  dtype: z.enum(["F32", "F16", "BF16", "U8"]),
+  dtype: z.enum(["F32", "F16", "BF16", "U8"], { error: ({ input }) => describeType(input) }),
   shape: z
     .array(
       z
