@@ -54,6 +54,12 @@ export async function readLora(
   return { adapter: { id: report.digest, modules }, report };
 }
 
+export interface RunsOptions {
+  readonly limits?: LoraLimits;
+  /** The file's SHA-256 where the caller sees to it, for example on another thread. */
+  readonly digest?: string;
+}
+
 /**
  * As `readLora`, with each module laid out for runs as it is read: its first step costs nothing,
  * and no more than one module is in memory twice.
@@ -61,19 +67,21 @@ export async function readLora(
 export async function readLoraForRuns(
   source: ByteSource,
   architecture: LoraArchitecture,
-  limits: LoraLimits = loraLimits,
+  { limits = loraLimits, digest }: RunsOptions = {},
 ): Promise<ReadLora> {
   const modules = new Map<string, LoraFactors>();
   const keep = (name: string, factors: LoraFactors): void => {
     modules.set(name, layOutFactors(factors));
   };
-  const report = await examine(source, { architecture, limits, keep });
+  const report = await examine(source, { architecture, limits, keep, digest });
   return { adapter: { id: report.digest, modules }, report };
 }
 
 interface Examination {
   readonly architecture: LoraArchitecture;
   readonly limits: LoraLimits;
+  /** Absent: computed. */
+  readonly digest?: string | undefined;
   /** Gets the update of each of the model's modules that has one. */
   readonly keep: (module: string, factors: LoraFactors) => void;
 }
@@ -96,14 +104,14 @@ async function examine(source: ByteSource, options: Examination): Promise<LoraRe
 async function examineTensors(
   source: ByteSource,
   header: SafetensorsHeader,
-  { architecture, limits, keep }: Examination,
+  { architecture, limits, keep, digest }: Examination,
 ): Promise<LoraReport> {
   const grouped = groupKeys(header.tensors, fileModulesOf(architecture));
   const plans = grouped.modules.map((tensors) => planModule(tensors, limits));
   checkDeviceBytes(plans, limits);
   const metadata = readAdapterMetadata(header.metadata);
   const report = new ReportBuilder(header, grouped);
-  const digest = await digestOf(source);
+  const sha256 = digest ?? (await digestOf(source));
   const reader = new TensorReader(source);
   for (const plan of plans) {
     for (const update of await convertModule({ reader, plan, metadata })) {
@@ -114,7 +122,7 @@ async function examineTensors(
       keep(update.target.name, { rank, down, up, scale: scale.value });
     }
   }
-  return report.finish(digest, architecture);
+  return report.finish(sha256, architecture);
 }
 
 const chunkBytes = 1024 * 1024;
