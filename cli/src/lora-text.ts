@@ -1,5 +1,5 @@
 /** Adapters and what is found in their files, as lines that a person reads. */
-import type { Lora, LoraReport } from "@zfarm/contract";
+import { type Lora, type LoraReport, type LoraResidence, LoraTier } from "@zfarm/contract";
 import type { LoraReport as FileReport } from "@zfarm/zimage/lora";
 import { formatTable } from "./terminal.ts";
 
@@ -65,6 +65,17 @@ export function describeLora(lora: Lora): string[] {
     createTime?.toISOString() ?? "",
   ]);
   return [...formatTable(said), ...formatTable([header, ...versions])];
+}
+
+export function describeResidences(residences: readonly LoraResidence[]): string[] {
+  const names = new Map<number, string>(
+    Object.entries(LoraTier).map(([name, tier]) => [tier, name.toLowerCase()]),
+  );
+  const rows = residences.map(({ worker, tier }) => [
+    worker.replace(/^workers\//, ""),
+    names.get(tier) ?? String(tier),
+  ]);
+  return formatTable([["WORKER", "TIER"], ...rows]);
 }
 
 function toRow(lora: Lora): string[] {

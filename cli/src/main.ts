@@ -54,8 +54,8 @@ const usage = `usage: zfarm COMMAND [options]
   lora check FILE [--model DIR | --pool P]
       say what is in a file and whether it fits: the model in DIR, or a running farm's
   lora list [--label K=V]... | show NAME | rm NAME[@VERSION] | alias NAME ALIAS=VERSION...
-      | pin NAME | unpin NAME
-      look at adapters, remove them, name their versions, mark them to be kept at hand
+      | pin NAME | unpin NAME | prefetch NAME [--workers N] | where NAME
+      look at adapters, remove them, name their versions, have workers fetch and keep them
   model check DIR [--deep]
       say whether a model is whole and what it runs as here; --deep reads every weight
   model prepare DIR --weights bf16|int8|int4 [--out DIR]

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openModelDirectory } from "@zfarm/zimage";
-import { loraArchitectureOf } from "@zfarm/zimage/lora";
+import { type LoraArchitecture, loraArchitectureOf } from "@zfarm/zimage/lora";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { repositoryRoot } from "../repository.ts";
 import { cliEntry, type FarmUnderTest, hasNatsServer, startFarm } from "./farm.ts";
@@ -16,6 +16,7 @@ const file = (name: string): string => join(folder, name);
 
 describe.runIf(await hasNatsServer())("adapters on a whole farm", () => {
   let farm: FarmUnderTest;
+  let architecture: LoraArchitecture;
 
   function zfarm(...args: string[]): { code: number | null; lines: string[]; notes: string } {
     const address =
@@ -39,7 +40,7 @@ describe.runIf(await hasNatsServer())("adapters on a whole farm", () => {
 
   beforeAll(async () => {
     const { transformer } = await openModelDirectory(modelDir);
-    const architecture = loraArchitectureOf(transformer.config);
+    architecture = loraArchitectureOf(transformer.config);
     writeFileSync(file("ink.safetensors"), styleLora(architecture, { seed: 1 }));
     writeFileSync(file("oil.safetensors"), styleLora(architecture, { seed: 2 }));
     writeFileSync(file("cut.safetensors"), styleLora(architecture, { seed: 1 }).subarray(0, -9));
@@ -79,6 +80,23 @@ describe.runIf(await hasNatsServer())("adapters on a whole farm", () => {
     expect(draw("again.png", "ink@1:1").equals(ink)).toBe(true);
     // Nothing of an adapter is left in the model.
     expect(draw("bare-again.png").equals(bare)).toBe(true);
+  });
+
+  test("are where they were used last, and fetched ahead of any task", async () => {
+    expect(zfarm("lora", "where", "ink").lines.at(-1)).toMatch(/(device|ram)$/);
+    const known = zfarm("lora", "prefetch", "ink");
+    expect(known.notes).toContain("1 workers had it");
+    expect(known.lines).toEqual([""]);
+
+    writeFileSync(file("grain.safetensors"), styleLora(architecture, { seed: 3 }));
+    zfarm("lora", "add", "grain.safetensors", "--name", "grain");
+    expect(zfarm("lora", "where", "grain").lines).toHaveLength(1);
+    const told = zfarm("lora", "prefetch", "grain", "--workers", "9");
+
+    expect(told.lines).toHaveLength(1);
+    const where = () => zfarm("lora", "where", "grain").lines.at(-1);
+    await expect.poll(where, { timeout: 30_000, interval: 500 }).toMatch(/(device|ram|disk)$/);
+    expect(zfarm("lora", "rm", "grain").code).toBe(0);
   });
 
   test("are listed, shown, named by aliases and removed", () => {

@@ -1,13 +1,20 @@
-/** `zfarm lora VERB`: adapters checked, added, listed, changed and removed. */
+/** `zfarm lora VERB`: adapters checked, added, listed, changed, removed and fetched ahead. */
 import { parseArgs } from "node:util";
 import { connectFarm, type FarmClient } from "@zfarm/client";
-import { FarmError, projectName } from "@zfarm/contract";
+import { FarmError, limits, projectName } from "@zfarm/contract";
 import { openModelDirectory } from "@zfarm/zimage";
 import { inspectLora, loraArchitectureOf, ModelError, withFileSource } from "@zfarm/zimage/lora";
 import type { CommandContext } from "../command.ts";
 import { findAddress } from "../farm-note.ts";
-import { fullLoraName, parsePairs, parseProject } from "../lora-options.ts";
-import { describeLora, describeLoras, describeReport, reportOfFile } from "../lora-text.ts";
+import { fullLoraName, parsePairs, parseProject, parseUse } from "../lora-options.ts";
+import {
+  describeLora,
+  describeLoras,
+  describeReport,
+  describeResidences,
+  reportOfFile,
+} from "../lora-text.ts";
+import { parseWhole } from "../parse-whole.ts";
 import { UsageError } from "../usage-error.ts";
 
 const optionTable = {
@@ -21,6 +28,7 @@ const optionTable = {
   word: { type: "string", multiple: true },
   pin: { type: "boolean" },
   model: { type: "string" },
+  workers: { type: "string" },
 } as const;
 
 type LoraValues = ReturnType<typeof parseLine>["values"];
@@ -52,6 +60,12 @@ const verbs: Readonly<Record<string, Verb>> = {
   alias: { takes: "NAME ALIAS=VERSION...", options: ["project"], run: setAliases },
   pin: { takes: "NAME", options: ["project"], run: (call) => setPinned(call, true) },
   unpin: { takes: "NAME", options: ["project"], run: (call) => setPinned(call, false) },
+  prefetch: {
+    takes: "NAME[@VERSION]",
+    options: ["pool", "project", "workers"],
+    run: prefetchLora,
+  },
+  where: { takes: "NAME[@VERSION]", options: ["pool", "project"], run: showResidency },
 };
 
 export async function runLora(context: CommandContext): Promise<void> {
@@ -168,6 +182,19 @@ async function setPinned(call: LoraCall, pinned: boolean): Promise<void> {
   for (const line of describeLoras([lora])) call.terminal.print(line);
 }
 
+async function prefetchLora(call: LoraCall): Promise<void> {
+  const { client, terminal, values } = call;
+  const workers = parseWhole("--workers", values.workers, [1, limits.prefetchWorkersMax]) ?? 1;
+  const asked = await client.loras.prefetch(useOf(call), { ...placeOf(call), workers });
+  terminal.note(`${asked.ready} workers had it`);
+  for (const worker of asked.workers) terminal.print(worker.replace(/^workers\//, ""));
+}
+
+async function showResidency(call: LoraCall): Promise<void> {
+  const residences = await call.client.loras.residency(useOf(call), placeOf(call));
+  for (const line of describeResidences(residences)) call.terminal.print(line);
+}
+
 function fileOf({ names }: LoraCall): string {
   return names[0] ?? "";
 }
@@ -176,8 +203,17 @@ function nameOf({ names, values }: LoraCall): string {
   return fullLoraName(names[0] ?? "", values.project);
 }
 
+function useOf({ names }: LoraCall): string {
+  return parseUse(names[0] ?? "").lora;
+}
+
 function parentOf({ values }: LoraCall): string {
   return projectName(parseProject(values.project));
+}
+
+function placeOf(call: LoraCall): { readonly parent: string; readonly pool?: string } {
+  const { pool } = call.values;
+  return { parent: parentOf(call), ...(pool === undefined ? {} : { pool }) };
 }
 
 function showProgress({ terminal }: LoraCall): (sent: number, total: number | undefined) => void {

@@ -75,6 +75,8 @@ function projectOf({ query }: SchedulerQuery): string | undefined {
     case "jobStatus":
     case "explain":
     case "projectStatus":
+    case "loraResidency":
+    case "prefetch":
       return query.value.project;
     case "listWorkers":
     case "victims":

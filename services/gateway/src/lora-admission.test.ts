@@ -1,5 +1,5 @@
 /** How pictures come by their adapters: names are looked up once, when a picture is accepted. */
-import type { LoraUse, TaskSpec } from "@zfarm/contract";
+import { LoraTier, type LoraUse, type TaskSpec } from "@zfarm/contract";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { inPieces, loraFile, sha256 } from "../test/lora-file.ts";
 import { openTestFarm, type TestFarm, testArchitecture, testPool } from "../test/test-farm.ts";
@@ -173,5 +173,34 @@ describe("a picture is refused", () => {
       });
     }
     expect(await farm.queued()).toEqual([]);
+  });
+});
+
+describe("where an adapter is", () => {
+  test("is asked of the leader, by the digest that the name means now", async () => {
+    const { loras } = farm.client;
+
+    expect(await loras.residency("ink")).toEqual([{ worker: "workers/one", tier: LoraTier.RAM }]);
+    expect(await loras.prefetch("ink@1", { workers: 2 })).toEqual({
+      workers: ["workers/two"],
+      ready: 1,
+    });
+
+    expect(farm.asked).toMatchObject([
+      { project: "default", pool: "default", digest: second },
+      { project: "default", pool: "default", workers: 2, lora: { digest: first, rank: 16 } },
+    ]);
+  });
+
+  test("is asked of no leader where nobody could have it", async () => {
+    const { loras } = farm.client;
+    await farm.broker.pools.put({ ...testPool, pool: "small", rankBudget: 8 });
+
+    await expect(loras.residency("oil")).rejects.toMatchObject({ code: "LORA_NOT_FOUND" });
+    const nowhere = loras.prefetch("ink", { pool: "nowhere" });
+    await expect(nowhere).rejects.toMatchObject({ code: "POOL_NOT_FOUND" });
+    const small = loras.prefetch("ink", { pool: "small" });
+    await expect(small).rejects.toMatchObject({ code: "NO_CAPABLE_POOL" });
+    expect(farm.asked).toEqual([]);
   });
 });

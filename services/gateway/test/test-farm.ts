@@ -16,6 +16,7 @@ import {
   imageKey,
   type LiveTask,
   type LoraArchitecture,
+  LoraTier,
   type Outcome,
   OutcomeKind,
   type PoolRecord,
@@ -83,6 +84,8 @@ export class TestFarm {
   readonly log: Record<string, unknown>[] = [];
   /** What the leader says about live tasks. */
   live: LiveTask[] = [];
+  /** Questions about adapters that came to it. */
+  readonly asked: object[] = [];
   /** What it says about why tasks wait. */
   explanations: Explanation[] = [];
   /** Tasks that wait, of any project, as it says; undefined: it does not say. */
@@ -230,6 +233,17 @@ export class TestFarm {
     if (query?.$case === "victims") {
       const victim = { worker: "workers/one", workLeftSeconds: 0, warmBytes: 0n, reason: "idle" };
       return { epoch: 1n, reply: { $case: "victims", value: { victims: [victim] } } };
+    }
+    if (query?.$case === "loraResidency" || query?.$case === "prefetch") {
+      this.asked.push(query.value);
+    }
+    if (query?.$case === "loraResidency") {
+      const residences = [{ worker: "workers/one", tier: LoraTier.RAM }];
+      return { epoch: 1n, reply: { $case: "loraResidency", value: { residences } } };
+    }
+    if (query?.$case === "prefetch") {
+      const value = { workers: ["workers/two"], ready: 1 };
+      return { epoch: 1n, reply: { $case: "prefetch", value } };
     }
     if (query?.$case === "projectStatus") {
       const { waiting } = this;

@@ -10,6 +10,8 @@ import {
   type ListWorkersResponse,
   type LiveTask,
   limits,
+  type PrefetchQuery,
+  type PrefetchReply,
   parseJobId,
   parsePoolId,
   parseProjectId,
@@ -17,6 +19,7 @@ import {
   type SchedulerReply,
   type WorkGrant,
   type WorkRequest,
+  workerName,
 } from "@zfarm/contract";
 import { readAsk, readReport } from "./check-message.ts";
 import type { Decider } from "./decider.ts";
@@ -59,7 +62,8 @@ function takeAsk(
 }
 
 /** Answers from the index alone, so a question costs no I/O; the epoch tells whose answer it is. */
-function answerQuery({ scheduler, epoch }: Decider, { query }: SchedulerQuery): SchedulerReply {
+function answerQuery(decider: Decider, { query }: SchedulerQuery): SchedulerReply {
+  const { scheduler, epoch } = decider;
   switch (query?.$case) {
     case "listWorkers":
       return { epoch, reply: { $case: "listWorkers", value: listWorkers(scheduler, query.value) } };
@@ -82,9 +86,27 @@ function answerQuery({ scheduler, epoch }: Decider, { query }: SchedulerQuery): 
       const value = project === undefined ? none : scheduler.countProject(project);
       return { epoch, reply: { $case: "projectStatus", value } };
     }
+    case "loraResidency": {
+      const pool = parsePoolId(query.value.pool);
+      const { digest } = query.value;
+      const residences = pool === undefined ? [] : scheduler.residencesOf(pool, digest);
+      return { epoch, reply: { $case: "loraResidency", value: { residences } } };
+    }
+    case "prefetch":
+      return { epoch, reply: { $case: "prefetch", value: prefetch(decider, query.value) } };
     case undefined:
       return { epoch, reply: undefined };
   }
+}
+
+/** The one question that also asks for something: harmless when repeated, and soon forgotten. */
+function prefetch(decider: Decider, query: PrefetchQuery): PrefetchReply {
+  const pool = parsePoolId(query.pool);
+  const { lora: adapter, workers } = query;
+  if (pool === undefined || adapter === undefined) return { workers: [], ready: 0 };
+  const plan = decider.scheduler.planPrefetch(pool, adapter.digest, workers);
+  decider.decide({ kind: "prefetch-asked", pool, adapter, workers });
+  return { workers: plan.workers.map(workerName), ready: plan.ready };
 }
 
 /** A page of them: all workers of a large farm are more than one message of the broker holds. */

@@ -4,9 +4,11 @@ import {
   CheckLoraRequest,
   DeleteLoraRequest,
   GetLoraRequest,
+  GetLoraResidencyRequest,
   ListLorasRequest,
   Lora,
   type LoraUse,
+  PrefetchLoraRequest,
   UpdateLoraRequest,
   UploadLoraHeader,
   UploadLoraRequest,
@@ -210,7 +212,41 @@ const pictures: readonly BadRequest[] = [
   },
 ];
 
+const prefetch = (
+  label: string,
+  fields: Partial<PrefetchLoraRequest>,
+): Pick<BadRequest, "name" | "method" | "bytes"> => ({
+  name: `prefetch of ${label}`,
+  method: methods.prefetchLora,
+  bytes: PrefetchLoraRequest.encode(
+    PrefetchLoraRequest.create({ lora: "ink", ...fields }),
+  ).finish(),
+});
+
+const residency = (
+  label: string,
+  fields: Partial<GetLoraResidencyRequest>,
+): Pick<BadRequest, "name" | "method" | "bytes"> => ({
+  name: `residency of ${label}`,
+  method: methods.loraResidency,
+  bytes: GetLoraResidencyRequest.encode(
+    GetLoraResidencyRequest.create({ lora: "ink", ...fields }),
+  ).finish(),
+});
+
+const places: readonly BadRequest[] = [
+  { ...prefetch("no adapter", { lora: "" }), ...invalid(["lora BAD_NAME"]) },
+  { ...prefetch("a bad project", { parent: "x" }), ...invalid(["parent BAD_NAME"]) },
+  { ...prefetch("a bad pool", { pool: ">" }), ...invalid(["pool BAD_NAME"]) },
+  { ...prefetch("1,001 workers", { workers: 1_001 }), ...invalid(["workers OUT_OF_RANGE"]) },
+  { ...prefetch("an unknown adapter", {}), ...notFound },
+  { ...residency("no adapter", { lora: "a b" }), ...invalid(["lora BAD_NAME"]) },
+  { ...residency("a bad pool", { pool: "A" }), ...invalid(["pool BAD_NAME"]) },
+  { ...residency("an unknown adapter", { lora: "ink@1" }), ...notFound },
+];
+
 export const loraRows: readonly BadRequest[] = [
+  ...places,
   ...headers,
   ...pictures,
   {

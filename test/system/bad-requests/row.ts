@@ -52,6 +52,8 @@ export const methods = {
   listLoras: "/zfarm.v1.LoraService/ListLoras",
   updateLora: "/zfarm.v1.LoraService/UpdateLora",
   deleteLora: "/zfarm.v1.LoraService/DeleteLora",
+  prefetchLora: "/zfarm.v1.LoraService/PrefetchLora",
+  loraResidency: "/zfarm.v1.LoraService/GetLoraResidency",
   setPolicy: "/zfarm.v1.FleetService/UpdateProjectPolicy",
   getPoolPolicy: "/zfarm.v1.FleetService/GetPoolPolicy",
   setPoolPolicy: "/zfarm.v1.FleetService/UpdatePoolPolicy",

@@ -2,7 +2,6 @@
  * Turns the names of adapters into digests when a picture is accepted: what is drawn is what the
  * name meant then, whatever it means later, and what the answer says draws the same again.
  */
-import { isDeepStrictEqual } from "node:util";
 import {
   FarmError,
   type ImageSpec,
@@ -15,7 +14,7 @@ import {
 } from "@zfarm/contract";
 import { forEachBounded } from "@zfarm/runtime";
 import { checkRepeated } from "../domain/lora-rules.ts";
-import { stackProblem } from "../domain/stack-rules.ts";
+import { adapterProblem, stackProblem } from "../domain/stack-rules.ts";
 import { type Fault, Violations } from "../domain/violations.ts";
 import type { FoundLora, LoraFinder } from "../loras/lora-finder.ts";
 
@@ -106,13 +105,10 @@ function requireCapable(
   at: { readonly order: Order; readonly found: Found; readonly index: number },
 ): void {
   const { pool, images, pathOf } = at.order;
-  const foreign = images[at.index]?.loras.find(({ lora }) => {
-    const architecture = at.found.get(lora)?.architecture;
-    return !isDeepStrictEqual(architecture, pool.loraArchitecture);
+  const problems = (images[at.index]?.loras ?? []).flatMap(({ lora }) => {
+    return adapterProblem(lora, at.found.get(lora)?.architecture, pool) ?? [];
   });
-  const problem =
-    stackProblem(stack, pool) ??
-    (foreign && `adapter ${foreign.lora} is for another model than that of pool ${pool.pool}`);
+  const problem = stackProblem(stack, pool) ?? problems[0];
   if (problem === undefined) return;
   throw new FarmError("NO_CAPABLE_POOL", `${pathOf(at.index)}: ${problem}`);
 }

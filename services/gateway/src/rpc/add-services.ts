@@ -17,6 +17,7 @@ import { explainTask } from "./explain-task.ts";
 import { forgiveWorker } from "./forgive-worker.ts";
 import { getJob } from "./get-job.ts";
 import { getLora } from "./get-lora.ts";
+import { getLoraResidency } from "./get-lora-residency.ts";
 import { getPoolPolicy } from "./get-pool-policy.ts";
 import { getProjectPolicy } from "./get-project-policy.ts";
 import { listLoras } from "./list-loras.ts";
@@ -24,6 +25,7 @@ import { listTasks } from "./list-tasks.ts";
 import { listVictims } from "./list-victims.ts";
 import { listWorkers } from "./list-workers.ts";
 import { pauseJob } from "./pause-job.ts";
+import { prefetchLora } from "./prefetch-lora.ts";
 import { renderImage } from "./render-image.ts";
 import { resume } from "./resume.ts";
 import { resumeJob } from "./resume-job.ts";
@@ -79,7 +81,9 @@ export function addServices(server: Server, serving: Serving): void {
     listLoras: serveUnary(serving, listLoras),
     updateLora: serveUnary(serving, updateLora),
     deleteLora: serveUnary(serving, deleteLora),
-  } satisfies Partial<Methods<typeof LoraServiceService>>);
+    prefetchLora: serveUnary(serving, prefetchLora),
+    getLoraResidency: serveUnary(serving, getLoraResidency),
+  } satisfies Methods<typeof LoraServiceService>);
 }
 
 /** The service with its requests left as bytes; decode.ts says why. */

@@ -100,7 +100,7 @@ export type SchedulerEffect =
   /** A task that needs the adapter will come soon. */
   | {
       readonly kind: "prewarm";
-      readonly reason: "task-near-front";
+      readonly reason: "task-near-front" | "asked-for";
       readonly worker: WorkerId;
       readonly adapter: LoraRef;
     }

@@ -15,6 +15,7 @@ import type {
   WorkerId,
   WorkerPolicy,
 } from "@zfarm/contract";
+import type { PrefetchAsked } from "./residences.ts";
 
 export type SchedulerEvent =
   /** A message of QUEUE: a new task, or a known one that was rewritten. */
@@ -41,6 +42,8 @@ export type SchedulerEvent =
   | { readonly kind: "project-policy"; readonly policy: ProjectPolicy }
   | { readonly kind: "pool-policy"; readonly policy: PoolPolicy }
   | { readonly kind: "worker-policy"; readonly policy: WorkerPolicy }
+  /** Somebody wants workers to fetch an adapter ahead of its first task. */
+  | PrefetchAsked
   /** Time has passed. */
   | { readonly kind: "tick" };
 

@@ -7,6 +7,7 @@ import type {
   Explanation,
   JobRef,
   LiveTask,
+  LoraResidence,
   PoolId,
   ProjectId,
   TaskId,
@@ -32,6 +33,7 @@ import {
 import { dispatchTouched } from "./grant-rules.ts";
 import { endAttempt } from "./lease-rules.ts";
 import { controlJob, setPoolPolicy, setProjectPolicy, setWorkerPolicy } from "./policy-rules.ts";
+import { type PrefetchPlan, planPrefetch, prefetch, residencesOf } from "./residences.ts";
 import type { SchedulerEffect } from "./scheduler-effect.ts";
 import type { SchedulerEvent } from "./scheduler-event.ts";
 import { finishRewrite, settleTask, storeTask } from "./task-rules.ts";
@@ -109,6 +111,16 @@ export class Scheduler {
   nameVictims(pool: PoolId, count: number): Victim[] {
     return nameVictims(this.#state, pool, count);
   }
+
+  /** Which workers of a pool hold an adapter, nearest first. */
+  residencesOf(pool: PoolId, digest: string): LoraResidence[] {
+    return residencesOf(this.#state, pool, digest);
+  }
+
+  /** Whom a `prefetch-asked` of now would tell. */
+  planPrefetch(pool: PoolId, digest: string, count: number): PrefetchPlan {
+    return planPrefetch(this.#state, pool, { digest, count });
+  }
 }
 
 function apply(state: FarmState, event: SchedulerEvent): void {
@@ -141,6 +153,8 @@ function apply(state: FarmState, event: SchedulerEvent): void {
       return setPoolPolicy(state, event);
     case "worker-policy":
       return setWorkerPolicy(state, event);
+    case "prefetch-asked":
+      return prefetch(state, event);
     case "tick":
       return tick(state);
   }

@@ -9,6 +9,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { ListWorkersRequest, ListWorkersResponse, Victim, Worker } from "./fleet_service.ts";
 import { TaskFailure } from "./image.ts";
+import { LoraResidence } from "./lora_service.ts";
 import { LatentCheckpoint, LoraRef, TaskSpec } from "./records.ts";
 import { Explanation } from "./scheduling.ts";
 
@@ -188,6 +189,8 @@ export interface SchedulerQuery {
     | { $case: "explain"; value: ExplainQuery }
     | { $case: "victims"; value: VictimsQuery }
     | { $case: "projectStatus"; value: ProjectStatusQuery }
+    | { $case: "loraResidency"; value: LoraResidencyQuery }
+    | { $case: "prefetch"; value: PrefetchQuery }
     | undefined;
 }
 
@@ -199,6 +202,8 @@ export interface SchedulerReply {
     | { $case: "explain"; value: ExplainReply }
     | { $case: "victims"; value: VictimsReply }
     | { $case: "projectStatus"; value: ProjectStatusReply }
+    | { $case: "loraResidency"; value: LoraResidencyReply }
+    | { $case: "prefetch"; value: PrefetchReply }
     | undefined;
 }
 
@@ -233,6 +238,37 @@ export interface ProjectStatusReply {
   /** Tasks that wait, and tasks that some worker holds. */
   waiting: number;
   running: number;
+}
+
+/** Which workers of a pool hold an adapter. Every leader hears every worker; the project's answers. */
+export interface LoraResidencyQuery {
+  project: string;
+  pool: string;
+  /** SHA-256 of its file, hexadecimal. */
+  digest: string;
+}
+
+export interface LoraResidencyReply {
+  /** Nearest first. */
+  residences: LoraResidence[];
+}
+
+/** Has workers of a pool fetch an adapter ahead of any task. */
+export interface PrefetchQuery {
+  project: string;
+  pool: string;
+  lora?:
+    | LoraRef
+    | undefined;
+  /** That should have it, those that do included. */
+  workers: number;
+}
+
+export interface PrefetchReply {
+  /** Those that were told now. */
+  workers: string[];
+  /** Those that had it on the device or in RAM. */
+  ready: number;
 }
 
 export interface JobStatusRequest {
@@ -1895,6 +1931,12 @@ export const SchedulerQuery: MessageFns<SchedulerQuery> = {
       case "projectStatus":
         ProjectStatusQuery.encode(message.query.value, writer.uint32(42).fork()).join();
         break;
+      case "loraResidency":
+        LoraResidencyQuery.encode(message.query.value, writer.uint32(50).fork()).join();
+        break;
+      case "prefetch":
+        PrefetchQuery.encode(message.query.value, writer.uint32(58).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1952,6 +1994,22 @@ export const SchedulerQuery: MessageFns<SchedulerQuery> = {
             message.query = { $case: "projectStatus", value: ProjectStatusQuery.decode(reader, reader.uint32()) };
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.query = { $case: "loraResidency", value: LoraResidencyQuery.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.query = { $case: "prefetch", value: PrefetchQuery.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2000,6 +2058,18 @@ export const SchedulerQuery: MessageFns<SchedulerQuery> = {
         }
         break;
       }
+      case "loraResidency": {
+        if (object.query?.value !== undefined && object.query?.value !== null) {
+          message.query = { $case: "loraResidency", value: LoraResidencyQuery.fromPartial(object.query.value) };
+        }
+        break;
+      }
+      case "prefetch": {
+        if (object.query?.value !== undefined && object.query?.value !== null) {
+          message.query = { $case: "prefetch", value: PrefetchQuery.fromPartial(object.query.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -2032,6 +2102,12 @@ export const SchedulerReply: MessageFns<SchedulerReply> = {
         break;
       case "projectStatus":
         ProjectStatusReply.encode(message.reply.value, writer.uint32(50).fork()).join();
+        break;
+      case "loraResidency":
+        LoraResidencyReply.encode(message.reply.value, writer.uint32(58).fork()).join();
+        break;
+      case "prefetch":
+        PrefetchReply.encode(message.reply.value, writer.uint32(66).fork()).join();
         break;
     }
     return writer;
@@ -2098,6 +2174,22 @@ export const SchedulerReply: MessageFns<SchedulerReply> = {
             message.reply = { $case: "projectStatus", value: ProjectStatusReply.decode(reader, reader.uint32()) };
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.reply = { $case: "loraResidency", value: LoraResidencyReply.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.reply = { $case: "prefetch", value: PrefetchReply.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2144,6 +2236,18 @@ export const SchedulerReply: MessageFns<SchedulerReply> = {
       case "projectStatus": {
         if (object.reply?.value !== undefined && object.reply?.value !== null) {
           message.reply = { $case: "projectStatus", value: ProjectStatusReply.fromPartial(object.reply.value) };
+        }
+        break;
+      }
+      case "loraResidency": {
+        if (object.reply?.value !== undefined && object.reply?.value !== null) {
+          message.reply = { $case: "loraResidency", value: LoraResidencyReply.fromPartial(object.reply.value) };
+        }
+        break;
+      }
+      case "prefetch": {
+        if (object.reply?.value !== undefined && object.reply?.value !== null) {
+          message.reply = { $case: "prefetch", value: PrefetchReply.fromPartial(object.reply.value) };
         }
         break;
       }
@@ -2526,6 +2630,298 @@ export const ProjectStatusReply: MessageFns<ProjectStatusReply> = {
     const message = createBaseProjectStatusReply();
     message.waiting = object.waiting ?? 0;
     message.running = object.running ?? 0;
+    return message;
+  },
+};
+
+function createBaseLoraResidencyQuery(): LoraResidencyQuery {
+  return { project: "", pool: "", digest: "" };
+}
+
+export const LoraResidencyQuery: MessageFns<LoraResidencyQuery> = {
+  encode(message: LoraResidencyQuery, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.project !== "") {
+      writer.uint32(10).string(message.project);
+    }
+    if (message.pool !== "") {
+      writer.uint32(18).string(message.pool);
+    }
+    if (message.digest !== "") {
+      writer.uint32(26).string(message.digest);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LoraResidencyQuery {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLoraResidencyQuery();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.project = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pool = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LoraResidencyQuery>): LoraResidencyQuery {
+    return LoraResidencyQuery.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LoraResidencyQuery>): LoraResidencyQuery {
+    const message = createBaseLoraResidencyQuery();
+    message.project = object.project ?? "";
+    message.pool = object.pool ?? "";
+    message.digest = object.digest ?? "";
+    return message;
+  },
+};
+
+function createBaseLoraResidencyReply(): LoraResidencyReply {
+  return { residences: [] };
+}
+
+export const LoraResidencyReply: MessageFns<LoraResidencyReply> = {
+  encode(message: LoraResidencyReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.residences) {
+      LoraResidence.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LoraResidencyReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLoraResidencyReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.residences.push(LoraResidence.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LoraResidencyReply>): LoraResidencyReply {
+    return LoraResidencyReply.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LoraResidencyReply>): LoraResidencyReply {
+    const message = createBaseLoraResidencyReply();
+    message.residences = object.residences?.map((e) => LoraResidence.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBasePrefetchQuery(): PrefetchQuery {
+  return { project: "", pool: "", lora: undefined, workers: 0 };
+}
+
+export const PrefetchQuery: MessageFns<PrefetchQuery> = {
+  encode(message: PrefetchQuery, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.project !== "") {
+      writer.uint32(10).string(message.project);
+    }
+    if (message.pool !== "") {
+      writer.uint32(18).string(message.pool);
+    }
+    if (message.lora !== undefined) {
+      LoraRef.encode(message.lora, writer.uint32(26).fork()).join();
+    }
+    if (message.workers !== 0) {
+      writer.uint32(32).uint32(message.workers);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PrefetchQuery {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePrefetchQuery();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.project = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pool = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.lora = LoraRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.workers = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PrefetchQuery>): PrefetchQuery {
+    return PrefetchQuery.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PrefetchQuery>): PrefetchQuery {
+    const message = createBasePrefetchQuery();
+    message.project = object.project ?? "";
+    message.pool = object.pool ?? "";
+    message.lora = (object.lora !== undefined && object.lora !== null) ? LoraRef.fromPartial(object.lora) : undefined;
+    message.workers = object.workers ?? 0;
+    return message;
+  },
+};
+
+function createBasePrefetchReply(): PrefetchReply {
+  return { workers: [], ready: 0 };
+}
+
+export const PrefetchReply: MessageFns<PrefetchReply> = {
+  encode(message: PrefetchReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.workers) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.ready !== 0) {
+      writer.uint32(16).uint32(message.ready);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PrefetchReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePrefetchReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.workers.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.ready = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PrefetchReply>): PrefetchReply {
+    return PrefetchReply.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PrefetchReply>): PrefetchReply {
+    const message = createBasePrefetchReply();
+    message.workers = object.workers?.map((e) => e) || [];
+    message.ready = object.ready ?? 0;
     return message;
   },
 };
