@@ -1,4 +1,4 @@
-/** A tiny model in ComfyUI's layout, with the same values as the directory it is made from. */
+/** A model in ComfyUI's layout, with the same bytes of weights as the one it is made from. */
 import { cp, mkdir, open, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ModelDirectory } from "../src/model/open-model-directory.ts";
@@ -59,6 +59,9 @@ export async function writeSingleFileModel(
 
 async function removeWeights(target: string, model: ModelDirectory): Promise<void> {
   await rm(join(target, "model_index.json"));
+  await rm(join(target, "transformer/diffusion_pytorch_model.safetensors.index.json"), {
+    force: true,
+  });
   for (const { tensors } of [model.transformer, model.textEncoder, model.vae]) {
     const files = new Set([...tensors.tensors.values()].map(({ file }) => file));
     const component = tensors.folder.slice(model.path.length + 1);
@@ -76,7 +79,8 @@ async function writeTensors(
   let end = 0;
   for (const { name, shape, from } of tensors) {
     const body = Buffer.concat(await Promise.all(from.map((one) => readTensor(index, one))));
-    header[name] = { dtype: "F32", shape, data_offsets: [end, end + body.length] };
+    const dtype = index.tensors.get(from[0] ?? "")?.dtype;
+    header[name] = { dtype, shape, data_offsets: [end, end + body.length] };
     bodies.push(body);
     end += body.length;
   }
