@@ -12,6 +12,8 @@
  *
  * Load is 80 % of what whole batches can do. in-order: a batch takes its tasks from the head of
  * the queue; grouped: whatever the whole queue holds of the head's shape, which no engine sees.
+ * overlap: a flood of pictures with prompts and pictures worked on between the steps (0), or on a
+ * thread beside them whose runs have so many threads, in real time and in turn.
  * loopLag: how late the worker's own event loop is while its engine renders.
  */
 import { availableParallelism } from "node:os";
@@ -30,6 +32,7 @@ import {
 } from "./batching/cost-model.ts";
 import { measureLoopLag } from "./batching/loop-lag.ts";
 import { measureCosts } from "./batching/measure-costs.ts";
+import { measureOverlap } from "./batching/measure-overlap.ts";
 import type { Picture } from "./batching/workload.ts";
 
 const modelDir = join(repositoryRoot, "models/z-image-nano");
@@ -106,12 +109,13 @@ async function main(): Promise<void> {
     });
   }
   await model.close();
+  const overlap = await measureOverlap(modelDir, { mix: mixOf(256, 128), batchMax });
   const loopLag = await measureLoopLag(modelDir, 40);
   const conditions = { load, batchMax, cores: availableParallelism(), ...rounds, nano };
   for (const [name, result] of Object.entries(results)) {
     process.stderr.write(`${name}: ${JSON.stringify(result, undefined, 1)}\n`);
   }
-  process.stdout.write(`${JSON.stringify({ conditions, results, loopLag })}\n`);
+  process.stdout.write(`${JSON.stringify({ conditions, results, overlap, loopLag })}\n`);
 }
 
 await main();

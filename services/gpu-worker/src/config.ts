@@ -21,6 +21,8 @@ export interface GpuWorkerConfig {
   readonly device: string;
   /** Threads of one run; undefined: the runtime decides. */
   readonly threads: number | undefined;
+  /** Threads of a run beside the steps; undefined: prompts and pictures run between them. */
+  readonly sideThreads: number | undefined;
   /** Tasks in the engine at once, and so the largest batch. */
   readonly slots: number;
   readonly modelDir: string;
@@ -62,11 +64,18 @@ export function readGpuWorkerConfig(env: Env): GpuWorkerConfig {
 /** The same from a reader that others read from too; its `finish` is the caller's. */
 export function readGpuWorker(reader: EnvReader): GpuWorkerConfig {
   const threads = reader.integer("WORKER_THREADS", { default: 0, min: 0, max: threadsMax });
+  const device = reader.text("WORKER_DEVICE", { default: "cpu", pattern: /^[a-z]+(:\d+)?$/ });
+  const sideThreads = reader.integer("WORKER_SIDE_THREADS", {
+    default: sideThreadsFor(device),
+    min: 0,
+    max: threadsMax,
+  });
   return {
     worker: readName(reader, { variable: "WORKER_ID", parse: parseWorkerId }) ?? createWorkerId(),
     pool: readName(reader, { variable: "WORKER_POOL", parse: parsePoolId }) ?? defaultPool,
-    device: reader.text("WORKER_DEVICE", { default: "cpu", pattern: /^[a-z]+(:\d+)?$/ }),
+    device,
     threads: threads === 0 ? undefined : threads,
+    sideThreads: sideThreads === 0 ? undefined : sideThreads,
     slots: reader.integer("WORKER_SLOTS", {
       default: slotsDefault,
       min: 1,
@@ -107,6 +116,14 @@ function readLoras(reader: EnvReader): LoraConfig {
 /** A folder of the user's own: another user's could not be written. */
 function defaultLoraFolder(): string {
   return join(tmpdir(), `zfarm-loras-${userInfo().uid}`);
+}
+
+/**
+ * On a CPU the steps use every core, and what runs beside them only makes both later; elsewhere
+ * the thread is there to feed the device. See docs/measurements/batching.md.
+ */
+function sideThreadsFor(device: string): number {
+  return device === "cpu" ? 0 : 1;
 }
 
 function readName<Name>(

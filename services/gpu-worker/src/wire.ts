@@ -101,11 +101,15 @@ function createEngine(parts: {
   readonly onChange: () => void;
 }): EngineProcess {
   const { app, config, metrics, run, onChange } = parts;
-  const { modelDir, device, threads, slots: batchMax, engineEntry } = config;
+  const { modelDir, device, threads, sideThreads, slots: batchMax, engineEntry } = config;
   const loraJoinBytes = deviceBytesOf(config.loras);
   const settings = { modelDir, device, batchMax, loraJoinBytes };
   return new EngineProcess({
-    settings: threads === undefined ? settings : { ...settings, threads },
+    settings: {
+      ...settings,
+      ...(threads === undefined ? {} : { threads }),
+      ...(sideThreads === undefined ? {} : { sideThreads }),
+    },
     clock: app.clock,
     log: app.log.child({ part: "engine" }),
     onChange,

@@ -9,6 +9,7 @@ export interface EngineUnderTest {
   readonly name: string;
   readonly entry?: URL;
   readonly modelDir: string;
+  readonly sideThreads?: number;
 }
 
 export const stubEngine: EngineUnderTest & { readonly entry: URL } = {
@@ -26,7 +27,13 @@ type Overrides = Partial<Pick<EngineOptions, "stepMs" | "onRun" | "onRestart">>;
 
 export function createEngine(under: EngineUnderTest, overrides: Overrides = {}): EngineProcess {
   return new EngineProcess({
-    settings: { modelDir: under.modelDir, device: "cpu", threads: 1, batchMax: 4 },
+    settings: {
+      modelDir: under.modelDir,
+      device: "cpu",
+      threads: 1,
+      batchMax: 4,
+      ...(under.sideThreads === undefined ? {} : { sideThreads: under.sideThreads }),
+    },
     clock: systemClock,
     log: silentLog,
     ...(under.entry === undefined ? {} : { entry: under.entry }),

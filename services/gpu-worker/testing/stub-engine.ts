@@ -43,6 +43,7 @@ async function openStubModel(settings: EngineSettings): Promise<Model<string, St
   const loras = new Map<string, StubLora>();
   return {
     info,
+    worksBeside: settings.modelDir === "beside",
     loadLora: async (digest, path) => {
       const lora = await readStubLora(digest, path);
       loras.set(digest, lora);

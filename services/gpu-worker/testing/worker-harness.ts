@@ -56,6 +56,7 @@ export async function startWorker(options: WorkerOptions = {}): Promise<WorkerUn
     pool: defaultPool,
     device: "cpu",
     threads: 1,
+    sideThreads: undefined,
     slots,
     modelDir: engine.modelDir,
     loras: { folder, diskBytes: 1_000_000, ramBytes: 1_000_000, ranks: 128, ...options.loras },

@@ -31,7 +31,7 @@ export interface Result {
   readonly ratio: { readonly mean: number; readonly p50: number; readonly p99: number };
 }
 
-const engine: CreateLoop = ({ model, clock, batchMax, ended }) =>
+export const engineLoop: CreateLoop = ({ model, clock, batchMax, ended }) =>
   new RenderLoop({
     model,
     clock,
@@ -55,7 +55,7 @@ export async function compare<Caption, Render>(
     drive(loop, { ...open(), batchMax, arrivals });
   const flood = arrivalsOf({ mix, count: pictures, gapMs: 0, seed: 1 });
   // A real model is warm before anything is timed.
-  await run(engine, flood.slice(0, 8));
+  await run(engineLoop, flood.slice(0, 8));
   const { spanMs } = await run(wholeBatches(filling), flood);
   const gapMs = spanMs / pictures / load;
   const engineMs: number[] = [];
@@ -63,7 +63,7 @@ export async function compare<Caption, Render>(
   for (let round = 0; round < rounds; round += 1) {
     const arrivals = arrivalsOf({ mix, count: pictures, gapMs, seed: 100 + round });
     wholeMs.push(...(await run(wholeBatches(filling), arrivals)).latenciesMs);
-    engineMs.push(...(await run(engine, arrivals)).latenciesMs);
+    engineMs.push(...(await run(engineLoop, arrivals)).latenciesMs);
   }
   const [ours, theirs] = [summarize(engineMs), summarize(wholeMs)];
   const ratio = {

@@ -33,6 +33,7 @@ export async function measureLoopLag(modelDir: string, pictures: number): Promis
     pool: defaultPool,
     device: "cpu",
     threads: undefined,
+    sideThreads: undefined,
     slots: 4,
     modelDir,
     durability: "stream",

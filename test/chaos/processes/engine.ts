@@ -39,6 +39,7 @@ async function openStub(settings: EngineSettings): Promise<Model<string, StubRen
   if (settings.modelDir === "crashing") process.kill(process.pid, "SIGKILL");
   return {
     info,
+    worksBeside: false,
     loadLora: async () => 0,
     dropLora: () => {},
     ranksOf: () => 0,

@@ -42,6 +42,11 @@ export interface PipelineOptions {
   /** Threads of one run; the runtime's own choice by default, which is one per core. */
   readonly threads?: number;
   /**
+   * Has prompts encoded and pictures decoded on a thread of its own, whose runs have so many
+   * threads, so that `step` can run meanwhile; absent: on this one.
+   */
+  readonly sideThreads?: number;
+  /**
    * Bytes that copies of adapters side by side may take; those of the present batch are made in
    * any case. 512 MiB by default.
    */

@@ -12,7 +12,12 @@ import {
 import type { EngineEnd, EngineProcess } from "../engine-process.ts";
 import type { EngineInfo } from "./protocol.ts";
 
-const engines: EngineUnderTest[] = [stubEngine, nanoEngine];
+const engines: EngineUnderTest[] = [
+  stubEngine,
+  { ...stubEngine, name: "stub that works beside its steps", modelDir: "beside" },
+  nanoEngine,
+  { ...nanoEngine, name: "z-image-nano with a thread beside it", sideThreads: 1 },
+];
 
 describe.each(engines)("an engine over $name", (under) => {
   const stopping = new AbortController();

@@ -11,6 +11,10 @@ export interface Member<Caption, Render> {
   alone: boolean;
   /** It leaves before its next step; "released" with what was done of it. */
   leaving: "canceled" | "released" | undefined;
+  /** Its prompt is being encoded. */
+  isPreparing: boolean;
+  /** Whether its end was told: there is one for every task. */
+  hasEnded: boolean;
   caption: Caption | undefined;
   render: Render | undefined;
   textEncodeMs: number;
@@ -31,6 +35,8 @@ export function createMember<Caption, Render>(
     ...given,
     alone: false,
     leaving: undefined,
+    isPreparing: false,
+    hasEnded: false,
     caption: undefined,
     render: undefined,
     textEncodeMs: 0,

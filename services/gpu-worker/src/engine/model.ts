@@ -17,6 +17,8 @@ export interface Picture {
  */
 export interface Model<Caption, Render> {
   readonly info: EngineInfo;
+  /** Whether prompts are encoded and pictures decoded while steps run, not between them. */
+  readonly worksBeside: boolean;
   /** Throws where the model cannot draw the task. */
   check(task: RenderTask): void;
   /**

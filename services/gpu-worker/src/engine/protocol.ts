@@ -11,6 +11,11 @@ export interface EngineSettings {
   readonly device: string;
   /** Threads of one run; absent: the runtime decides. */
   readonly threads?: number;
+  /**
+   * Threads of one run of the text encoder and the decoder, on a thread beside the steps; absent:
+   * they run between the steps.
+   */
+  readonly sideThreads?: number;
   /** Tasks that may be between their prompt and their last denoise step at once. */
   readonly batchMax: number;
   /** Bytes that adapters laid side by side for a batch may take beside the adapters themselves. */

@@ -1,7 +1,8 @@
 /**
  * The engine's one loop: admit, one denoise step for the batch that is chosen, let finished
  * pictures out, yield. Runs block the thread, so everything that must take effect (cancels above
- * all) does so in the yield between two steps.
+ * all) does so in the yield between two steps. Where the model works beside the steps, prompts are
+ * encoded as soon as tasks are admitted, and nothing waits for a picture to be decoded.
  */
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import type { Clock } from "@zfarm/runtime";
@@ -30,6 +31,8 @@ export class RenderLoop<Caption, Render> {
   #waiting: Member<Caption, Render>[] = [];
   #active: Member<Caption, Render>[] = [];
   #wake: () => void = () => {};
+  /** Something has happened since the loop last looked. */
+  #hasNews = false;
   /** Ends that are still on their way to the parent. */
   #sending: Promise<unknown> = Promise.resolve();
 
@@ -45,10 +48,10 @@ export class RenderLoop<Caption, Render> {
         model.check(task);
         this.#waiting.push(createMember(task, { arrivedMs, group: model.groupOf(task) }));
       } catch (error) {
-        this.#end(task, { kind: "failed", failure: failureOf(error) });
+        this.#tell(task, { kind: "failed", failure: failureOf(error) });
       }
     }
-    this.#wake();
+    this.#noteNews();
   }
 
   /** Marks the task; it leaves before the next step. */
@@ -74,30 +77,37 @@ export class RenderLoop<Caption, Render> {
     for (const member of [...this.#waiting, ...this.#active]) {
       if (member.task.task === task) member.leaving = leaving;
     }
-    this.#wake();
+    this.#noteNews();
   }
 
   /** Renders until stopped; stops between two steps. */
   async run(stop: AbortSignal): Promise<void> {
-    stop.addEventListener("abort", () => this.#wake(), { once: true });
+    stop.addEventListener("abort", () => this.#noteNews(), { once: true });
     while (!stop.aborted) {
+      this.#hasNews = false;
       this.#letOut();
       this.#admit();
-      if (this.#active.length === 0) {
-        await this.#nextWork(stop);
+      const steppable = this.#steppable();
+      if (steppable.length === 0) {
+        await this.#nextNews();
         continue;
       }
       // A run blocks the thread, and with it whatever part of a picture the pipe had no room for.
       await this.#sending;
-      await this.#step(await this.#prepare(this.#choose()));
+      await this.#step(await this.#prepare(this.#choose(steppable)));
       await this.#finishDone();
       await yieldToEventLoop();
     }
   }
 
-  /** Resolves when something may have to be done; nothing that came before the call is missed. */
-  #nextWork(stop: AbortSignal): Promise<void> {
-    if (stop.aborted || this.#waiting.length > 0) return Promise.resolve();
+  #noteNews(): void {
+    this.#hasNews = true;
+    this.#wake();
+  }
+
+  /** Resolves when something may have to be done; nothing is missed. */
+  #nextNews(): Promise<void> {
+    if (this.#hasNews) return Promise.resolve();
     return new Promise((resolve) => {
       this.#wake = resolve;
     });
@@ -113,11 +123,22 @@ export class RenderLoop<Caption, Render> {
   }
 
   #admit(): void {
-    this.#active.push(...this.#waiting.splice(0, this.#needs.batchMax - this.#active.length));
+    const joiners = this.#waiting.splice(0, this.#needs.batchMax - this.#active.length);
+    this.#active.push(...joiners);
+    if (!this.#needs.model.worksBeside || joiners.length === 0) return;
+    for (const member of joiners) member.isPreparing = true;
+    void this.#prepare(joiners).then(() => {
+      for (const member of joiners) member.isPreparing = false;
+      this.#noteNews();
+    });
   }
 
-  #choose(): Member<Caption, Render>[] {
-    const steppable = this.#active.map((member) => ({
+  #steppable(): Member<Caption, Render>[] {
+    return this.#active.filter((member) => !member.isPreparing);
+  }
+
+  #choose(members: readonly Member<Caption, Render>[]): Member<Caption, Render>[] {
+    const steppable = members.map((member) => ({
       member,
       group: member.group,
       alone: member.alone,
@@ -130,7 +151,10 @@ export class RenderLoop<Caption, Render> {
     return chooseBatch(steppable, costOf, nowMs).map(({ member }) => member);
   }
 
-  /** Those of the batch that can step; a prompt is encoded only when its task's turn has come. */
+  /**
+   * Those of the batch that can step. A prompt that is encoded between steps is so only when its
+   * task's turn has come.
+   */
   async #prepare(
     batch: readonly Member<Caption, Render>[],
   ): Promise<readonly Started<Caption, Render>[]> {
@@ -179,11 +203,15 @@ export class RenderLoop<Caption, Render> {
     const { model, clock } = this.#needs;
     const done = this.#active.filter((member) => this.#stepsLeft(member) <= 0).filter(isStarted);
     const fail = this.#fail.bind(this);
-    const end = (member: Member<Caption, Render>, how: RenderEnd) => this.#end(member.task, how);
+    const end = this.#end.bind(this);
     for (const member of done) {
       this.#leave(member);
-      if (member.leaving === "canceled") this.#endEarly(member);
-      else await finishPicture({ model, clock, fail, end }, member);
+      if (member.leaving === "canceled") {
+        this.#endEarly(member);
+        continue;
+      }
+      const finishing = finishPicture({ model, clock, fail, end }, member);
+      if (!model.worksBeside) await finishing;
       await yieldToEventLoop();
     }
   }
@@ -197,7 +225,7 @@ export class RenderLoop<Caption, Render> {
       member.leaving === "released"
         ? { kind: "released", done: this.#doneOf(member) }
         : { kind: "canceled", stepsSaved: this.#stepsLeft(member) };
-    this.#end(member.task, end);
+    this.#end(member, end);
   }
 
   #doneOf({ render }: Member<Caption, Render>): Resume | undefined {
@@ -208,14 +236,20 @@ export class RenderLoop<Caption, Render> {
 
   #fail(member: Member<Caption, Render>, error: unknown): void {
     this.#leave(member);
-    this.#end(member.task, { kind: "failed", failure: failureOf(error) });
+    this.#end(member, { kind: "failed", failure: failureOf(error) });
   }
 
   #leave(member: Member<Caption, Render>): void {
     this.#active = this.#active.filter((active) => active !== member);
   }
 
-  #end({ task }: RenderTask, end: RenderEnd): void {
+  #end(member: Member<Caption, Render>, end: RenderEnd): void {
+    if (member.hasEnded) return;
+    member.hasEnded = true;
+    this.#tell(member.task, end);
+  }
+
+  #tell({ task }: RenderTask, end: RenderEnd): void {
     const sent = this.#needs.send({ kind: "ended", task, end });
     this.#sending = Promise.all([this.#sending, sent]);
   }

@@ -26,9 +26,10 @@ export async function openZImageModel(
   if (settings.device !== "cpu") {
     throw new FarmError("INTERNAL", `device ${settings.device} is not one this engine can use`);
   }
-  const { threads, loraJoinBytes } = settings;
+  const { threads, sideThreads, loraJoinBytes } = settings;
   const pipeline = await openPipeline(settings.modelDir, {
     ...(threads === undefined ? {} : { threads }),
+    ...(sideThreads === undefined ? {} : { sideThreads }),
     ...(loraJoinBytes === undefined ? {} : { loraJoinBytes }),
   });
   const loras = new Map<string, LoraAdapter>();
@@ -36,6 +37,7 @@ export async function openZImageModel(
   const { name: model, digest: modelDigest } = pipeline.info;
   return {
     info: pipeline.info,
+    worksBeside: sideThreads !== undefined,
     check: (task) => pipeline.check(task),
     loadLora: async (digest, path) => {
       const { adapter, bytes } = await reader.read(digest, path);
