@@ -31,8 +31,10 @@ export const failureReasons = {
    * the same task for ever, and attempts are what bounds that.
    */
   ENGINE_FAILED: { blame: TASK, spendsAttempt: true, retry: true, code: "TASK_FAILED" },
-  /** The latent holds numbers that are not finite; the picture would look valid and is not. */
+  /** Numbers that are not finite, or one colour: the picture would look valid and is not. */
   NAN_OUTPUT: { blame: TASK, spendsAttempt: true, retry: true, code: "TASK_FAILED" },
+  /** The worker has no room for the picture, by its plan or as a run has shown; others may have. */
+  OUT_OF_MEMORY: { blame: TASK, spendsAttempt: true, retry: true, code: "TASK_FAILED" },
   /** The engine process died or hung under the task: it may be the task that kills it. */
   ENGINE_CRASHED: {
     blame: WORKER,

@@ -4,11 +4,19 @@
 
 /**
  * `MODEL_INVALID`: the model directory is not one this code can run.
+ * `MEMORY_EXCEEDED`: it does not fit into memory, by the plan or as a run has shown.
+ * `OUTPUT_INVALID`: the model gave no picture: numbers that are not finite, or one colour.
  * `INPUT_INVALID`: the request is outside the model's bounds.
  * `LORA_INVALID`: the adapter's file is not one this model can use.
  * `ENGINE_FAILED`: the runtime below refused or failed.
  */
-export type ModelErrorCode = "MODEL_INVALID" | "INPUT_INVALID" | "LORA_INVALID" | "ENGINE_FAILED";
+export type ModelErrorCode =
+  | "MEMORY_EXCEEDED"
+  | "OUTPUT_INVALID"
+  | "MODEL_INVALID"
+  | "INPUT_INVALID"
+  | "LORA_INVALID"
+  | "ENGINE_FAILED";
 
 export interface ModelErrorDetails {
   /** The file at fault, as a path. */

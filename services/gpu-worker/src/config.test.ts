@@ -9,6 +9,13 @@ test("needs nothing but a model", () => {
   expect(config.worker).toMatch(/^worker-[a-z0-9-]+-[0-9a-f]{6}$/);
 });
 
+test("reads how weights are held and what they may take", () => {
+  const env = { MODEL_DIR: "m", WORKER_WEIGHTS: "int8", WORKER_MEMORY_BYTES: "9000000000" };
+
+  expect(readGpuWorkerConfig(env)).toMatchObject({ weights: "int8", memoryBytes: 9e9 });
+  expect(() => readGpuWorkerConfig({ ...env, WORKER_WEIGHTS: "int3" })).toThrow("WORKER_WEIGHTS");
+});
+
 test("two workers of one host have two names", () => {
   const read = (): string => readGpuWorkerConfig({ MODEL_DIR: "m" }).worker;
 

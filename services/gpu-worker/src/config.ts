@@ -13,6 +13,7 @@ import {
   type WorkerId,
 } from "@zfarm/contract";
 import { type Env, EnvReader } from "@zfarm/runtime";
+import type { WeightMode } from "@zfarm/zimage";
 
 export interface GpuWorkerConfig {
   readonly worker: WorkerId;
@@ -26,6 +27,10 @@ export interface GpuWorkerConfig {
   /** Tasks in the engine at once, and so the largest batch. */
   readonly slots: number;
   readonly modelDir: string;
+  /** How weights are held; absent: what memory allows. */
+  readonly weights?: WeightMode;
+  /** What the model may take; absent: what the machine has. */
+  readonly memoryBytes?: number;
   readonly loras: LoraConfig;
   readonly durability: Durability;
   /** How long it may go on after it was told to stop. */
@@ -48,6 +53,13 @@ export interface LoraConfig {
 /** Slots of a worker that does not say: enough to batch, few enough not to hoard. */
 const slotsDefault = 4;
 const threadsMax = 256;
+/** More bytes than any machine has: a typo. */
+const memoryMax = 2 ** 46;
+/** Listed here again: the model library itself must not be loaded into this process. */
+const weightChoices = ["auto", "fp32", "bf16", "int8", "int4"] as const satisfies readonly (
+  | WeightMode
+  | "auto"
+)[];
 /** A small machine needs its memory for the model: adapters get so much of it at most. */
 const ramShareDefault = 8;
 /** One adapter of the smallest rank. */
@@ -82,6 +94,7 @@ export function readGpuWorker(reader: EnvReader): GpuWorkerConfig {
       max: limits.batchTasksMax,
     }),
     modelDir: reader.text("MODEL_DIR"),
+    ...readMemory(reader),
     loras: readLoras(reader),
     durability: readDurability(reader),
     drainGraceMs: reader.integer("WORKER_DRAIN_GRACE_MS", {
@@ -89,6 +102,15 @@ export function readGpuWorker(reader: EnvReader): GpuWorkerConfig {
       min: 0,
       max: limits.drainGraceMs,
     }),
+  };
+}
+
+function readMemory(reader: EnvReader): Pick<GpuWorkerConfig, "weights" | "memoryBytes"> {
+  const weights = reader.choice("WORKER_WEIGHTS", weightChoices, "auto");
+  const memoryBytes = reader.integer("WORKER_MEMORY_BYTES", { default: 0, min: 0, max: memoryMax });
+  return {
+    ...(weights === "auto" ? {} : { weights }),
+    ...(memoryBytes === 0 ? {} : { memoryBytes }),
   };
 }
 

@@ -101,9 +101,17 @@ function createEngine(parts: {
   readonly onChange: () => void;
 }): EngineProcess {
   const { app, config, metrics, run, onChange } = parts;
-  const { modelDir, device, threads, sideThreads, slots: batchMax, engineEntry } = config;
+  const { modelDir, device, slots: batchMax, engineEntry } = config;
+  const { threads, sideThreads, weights, memoryBytes } = config;
   const loraJoinBytes = deviceBytesOf(config.loras);
-  const settings = { modelDir, device, batchMax, loraJoinBytes };
+  const settings = {
+    modelDir,
+    device,
+    batchMax,
+    loraJoinBytes,
+    ...(weights === undefined ? {} : { weights }),
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+  };
   return new EngineProcess({
     settings: {
       ...settings,

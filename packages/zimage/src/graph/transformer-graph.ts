@@ -45,7 +45,7 @@ export interface TransformerGraph {
  * is multiplied in strips, and the order of sums depends on the batch once a thread's part of it
  * has 64 rows or fewer: that can be from here down, at the 16 threads of a session.
  */
-const lateDimMin = 2048;
+export const lateDimMin = 2048;
 
 function atLoad(options: WeightOptions): WeightOptions {
   return { ...options, conversion: "load" };

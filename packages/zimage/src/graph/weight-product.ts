@@ -8,7 +8,7 @@ import type { LinearSpec } from "./linear.ts";
 import type { Graph, PackedOperand, Value } from "./operators.ts";
 
 /** Smaller weights are converted at load always: together they are nothing. */
-const lateElementsMin = 1_000_000;
+export const lateElementsMin = 1_000_000;
 
 /**
  * x · Wᵀ. Throws MODEL_INVALID when the weight is missing or has another shape.

@@ -15,7 +15,8 @@ export async function openBesideNetworks(
   { transformer: { config, tensors } }: ModelDirectory,
   { modelDirectory, sideThreads, ...options }: BesideOptions,
 ): Promise<Networks> {
-  const beside = { threads: sideThreads };
+  const { conversion } = options;
+  const beside = { threads: sideThreads, ...(conversion === undefined ? {} : { conversion }) };
   const side = await openSideNetworks({ modelDirectory, options: beside });
   try {
     const transformer = await openTransformer(config, tensors, options);
@@ -24,7 +25,9 @@ export async function openBesideNetworks(
       await side.close();
     };
     const { textEncoder, vaeDecoder } = side;
-    return { textEncoder, transformer, vaeDecoder, close: closeAll };
+    // Beside is for machines with room for all of them: nothing is released.
+    const releaseTextEncoder = async (): Promise<void> => {};
+    return { textEncoder, transformer, vaeDecoder, releaseTextEncoder, close: closeAll };
   } catch (error) {
     await side.close();
     throw error;

@@ -1,8 +1,14 @@
-/** The three sessions of a model, opened together and closed together. */
+/**
+ * The three networks of a model: all open together, or the text encoder and the transformer in
+ * turn where memory has no room for both.
+ */
+import type { WeightOptions } from "../graph/model-builder.ts";
 import type { ModelDirectory } from "../model/open-model-directory.ts";
+import { Reopened } from "./reopened.ts";
+import type { EngineOptions } from "./session.ts";
 import type { TextEncoder } from "./text-encoder.ts";
 import { openTextEncoder } from "./text-encoder.ts";
-import type { LoraOptions, Transformer } from "./transformer.ts";
+import type { LoraOptions, RunOptions, Transformer } from "./transformer.ts";
 import { openTransformer } from "./transformer.ts";
 import type { VaeDecoder } from "./vae-decoder.ts";
 import { openVaeDecoder } from "./vae-decoder.ts";
@@ -11,27 +17,110 @@ export interface Networks {
   readonly textEncoder: TextEncoder;
   readonly transformer: Transformer;
   readonly vaeDecoder: VaeDecoder;
+  /** Frees the text encoder's memory; the next prompt opens it again. */
+  releaseTextEncoder(): Promise<void>;
   close(): Promise<void>;
 }
 
-export interface NetworkOptions extends LoraOptions {
-  readonly threads?: number;
+export interface NetworkOptions extends EngineOptions, WeightOptions, LoraOptions, RunOptions {
+  /** `in turn`: opening the text encoder closes the transformer, and the reverse. */
+  readonly residency?: "together" | "in turn";
 }
 
-/** Creates the sessions one after the other: each reads weights, and two at once would compete. */
+/**
+ * Opens what may be open at once, so that a broken file shows here and not at the first picture.
+ * Sessions are created one after the other: each reads weights, and two would compete.
+ */
 export async function openNetworks(
   model: ModelDirectory,
   options: NetworkOptions,
 ): Promise<Networks> {
-  await using opened = new AsyncDisposableStack();
-  const { textEncoder: text, transformer: denoiser, vae } = model;
-  const textEncoder = await openTextEncoder(text.config, text.tensors, options);
-  opened.defer(() => textEncoder.close());
-  const transformer = await openTransformer(denoiser.config, denoiser.tensors, options);
-  opened.defer(() => transformer.close());
-  const vaeDecoder = await openVaeDecoder(vae.config, vae.tensors, options);
-  opened.defer(() => vaeDecoder.close());
-  // From here on the caller closes; until here a failure closed what had been opened.
-  const all = opened.move();
-  return { textEncoder, transformer, vaeDecoder, close: () => all.disposeAsync() };
+  const networks = new ResidentNetworks(model, options);
+  try {
+    await networks.open();
+  } catch (error) {
+    await networks.close();
+    throw error;
+  }
+  return networks;
+}
+
+class ResidentNetworks implements Networks {
+  readonly textEncoder: TextEncoder;
+  readonly transformer: Transformer;
+  readonly vaeDecoder: VaeDecoder;
+  readonly #residency: "together" | "in turn";
+  readonly #encoder: Reopened<TextEncoder>;
+  readonly #denoiser: Reopened<Transformer>;
+  readonly #decoder: Reopened<VaeDecoder>;
+  /** The last use of any network: one at a time, so that none is closed under a run. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(model: ModelDirectory, options: NetworkOptions) {
+    const { textEncoder, transformer, vae } = model;
+    const { residency = "together", ...rest } = options;
+    this.#residency = residency;
+    // Pictures show what narrower decoders lose, and it is small.
+    const { compute: _, ...decoding } = rest;
+    this.#encoder = new Reopened(() =>
+      openTextEncoder(textEncoder.config, textEncoder.tensors, rest),
+    );
+    this.#denoiser = new Reopened(() =>
+      openTransformer(transformer.config, transformer.tensors, rest),
+    );
+    this.#decoder = new Reopened(() => openVaeDecoder(vae.config, vae.tensors, decoding));
+    const close = (): Promise<void> => this.close();
+    this.textEncoder = {
+      encode: (ids) => this.#use(this.#encoder, (one) => one.encode(ids)),
+      close,
+    };
+    this.transformer = {
+      predict: (batch) => this.#use(this.#denoiser, (one) => one.predict(batch)),
+      close,
+    };
+    this.vaeDecoder = {
+      decode: (batch) => this.#use(this.#decoder, (one) => one.decode(batch)),
+      close,
+    };
+  }
+
+  async open(): Promise<void> {
+    await this.#decoder.get();
+    await this.#encoder.get();
+    if (this.#residency === "together") await this.#denoiser.get();
+  }
+
+  async releaseTextEncoder(): Promise<void> {
+    if (this.#encoder.isOpen) await this.#after(() => this.#encoder.release());
+  }
+
+  async close(): Promise<void> {
+    await this.#after(async () => {
+      for (const network of [this.#encoder, this.#denoiser, this.#decoder]) {
+        await network.release();
+      }
+    });
+  }
+
+  #use<Network extends { close(): Promise<void> }, Result>(
+    network: Reopened<Network>,
+    work: (network: Network) => Promise<Result>,
+  ): Promise<Result> {
+    return this.#after(async () => {
+      if (this.#residency === "in turn") await this.#makeRoomFor(network);
+      return await work(await network.get());
+    });
+  }
+
+  async #makeRoomFor(network: object): Promise<void> {
+    if (network === this.#encoder) await this.#denoiser.release();
+    if (network === this.#denoiser) await this.#encoder.release();
+  }
+
+  /** Runs block the thread anyway, so waiting for the one before costs nothing. */
+  #after<Result>(work: () => Promise<Result>): Promise<Result> {
+    const turn = this.#turn.then(work, work);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
 }

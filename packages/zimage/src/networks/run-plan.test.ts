@@ -33,3 +33,10 @@ test("an adapter counts once however many samples use it", () => {
 test("a stack over 128 ranks runs alone, also beside its own like", () => {
   expect(planRuns([sample(1, 129), sample(1, 129), sample(1)])).toEqual([[0], [1], [2]]);
 });
+
+test("a run has no more rows than memory allows, and one sample at least", () => {
+  const samples = [sample(1), sample(1), sample(1)];
+
+  expect(planRuns(samples, { imageRows: 96, rowsMax: 256 })).toEqual([[0, 1], [2]]);
+  expect(planRuns(samples, { imageRows: 96, rowsMax: 1 })).toEqual([[0], [1], [2]]);
+});

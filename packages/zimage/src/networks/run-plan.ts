@@ -17,20 +17,33 @@ export interface Candidate {
   readonly stack: LoraStack;
 }
 
+export interface RunBounds {
+  /** Of one sample, pads included. */
+  readonly imageRows: number;
+  /** Of all samples of one run, as memory allows; one sample alone may have more. */
+  readonly rowsMax: number;
+}
+
 /**
  * Groups samples, given by their positions in `samples`. Captions of different padded lengths go
  * into different runs: masking the surplus rows would change the order in which a softmax is
  * summed, and a mask would cost the tiled attention kernel. On CPU a run of two takes as long as
  * two runs, so nothing is lost; most prompts fit into the same 32 or 64 rows anyway.
  */
-export function planRuns(samples: readonly Candidate[]): number[][] {
+export function planRuns(
+  samples: readonly Candidate[],
+  { imageRows, rowsMax }: RunBounds = { imageRows: 0, rowsMax: Number.POSITIVE_INFINITY },
+): number[][] {
   const runs: { readonly rows: number; readonly members: number[]; ranks: Map<string, number> }[] =
     [];
   for (const [index, { caption, stack }] of samples.entries()) {
     const rows = padRows(caption.length);
     const own = new Map(stack.map(({ adapter }) => [adapter.id, ranksTaken(adapter)]));
     const run = runs.find(
-      (candidate) => candidate.rows === rows && total(union(candidate.ranks, own)) <= ranksMax,
+      ({ members, ranks, ...candidate }) =>
+        candidate.rows === rows &&
+        total(union(ranks, own)) <= ranksMax &&
+        (members.length + 1) * (imageRows + rows) <= rowsMax,
     );
     if (run === undefined) {
       runs.push({ rows, members: [index], ranks: own });

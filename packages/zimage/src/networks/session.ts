@@ -26,7 +26,7 @@ export interface Feed {
 export interface Session {
   /**
    * Runs the graph and gives its only output. The call blocks the JavaScript thread while it
-   * computes and cannot be interrupted. Throws ENGINE_FAILED.
+   * computes and cannot be interrupted. Throws ENGINE_FAILED, or MEMORY_EXCEEDED.
    */
   run(feeds: Feeds): Promise<Float32Array>;
   close(): Promise<void>;
@@ -89,14 +89,16 @@ function toTensor({ data, dims }: Feed): Tensor {
   return new Tensor("bool", data, dims);
 }
 
+/** What the runtime, its allocators and JavaScript say when there is no memory left. */
+const outOfMemory = /out of memory|failed to allocate|bad.?alloc|allocation failed/i;
+
 async function guard<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ModelError("ENGINE_FAILED", `the engine could not ${what} a model: ${reason}`, {
-      cause,
-    });
+    const code = outOfMemory.test(reason) ? "MEMORY_EXCEEDED" : "ENGINE_FAILED";
+    throw new ModelError(code, `the engine could not ${what} a model: ${reason}`, { cause });
   }
 }
 

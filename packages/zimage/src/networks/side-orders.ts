@@ -1,12 +1,13 @@
 /** What a pipeline and the thread beside it say to each other. */
 import { ModelError, type ModelErrorCode } from "../errors.ts";
+import type { WeightOptions } from "../graph/model-builder.ts";
 import type { EngineOptions } from "./session.ts";
 import type { LatentBatch } from "./vae-decoder.ts";
 
 /** What the thread opens: its text encoder and its decoder. */
 export interface SideModel {
   readonly modelDirectory: string;
-  readonly options: EngineOptions;
+  readonly options: EngineOptions & WeightOptions;
 }
 
 export type SideOrder =

@@ -9,8 +9,8 @@ import { buildTransformerGraph, type TransformerGraphOptions } from "../graph/tr
 import type { TensorIndex } from "../weights/tensor-index.ts";
 import { checkInput, checkLength, checkWhole } from "./check-input.ts";
 import { checkAdapter, LoraFeeder, type LoraStack } from "./lora-batch.ts";
-import { rowMultiple } from "./rope.ts";
-import { planRuns } from "./run-plan.ts";
+import { padRows, rowMultiple } from "./rope.ts";
+import { planRuns, type RunBounds } from "./run-plan.ts";
 import { type EngineOptions, openSession, type Session } from "./session.ts";
 import { type Caption, type RunSample, transformerFeeds } from "./transformer-feeds.ts";
 
@@ -50,16 +50,22 @@ export interface LoraOptions {
 /** Two adapters of rank 16 on every Linear of the released model, joined once. */
 const loraJoinBytesDefault = 512 * 1024 * 1024;
 
+export interface RunOptions {
+  /** Rows of all samples that may share one run, as memory allows; a sample alone may have more. */
+  readonly rowsMax?: number;
+}
+
 /** Throws MODEL_INVALID when the weights do not fit the configuration. */
 export async function openTransformer(
   config: TransformerConfig,
   index: TensorIndex,
-  options: EngineOptions & TransformerGraphOptions & LoraOptions = {},
+  options: EngineOptions & TransformerGraphOptions & LoraOptions & RunOptions = {},
 ): Promise<Transformer> {
   const { model, loraTargets } = buildTransformerGraph(config, index, options);
   const session = await openSession(model, index.folder, options);
   const loras = new LoraFeeder(loraTargets, options.loraJoinBytes ?? loraJoinBytesDefault);
-  return new OnnxTransformer({ config, session, loraTargets, loras });
+  const { rowsMax = Number.POSITIVE_INFINITY } = options;
+  return new OnnxTransformer({ config, session, loraTargets, loras, rowsMax });
 }
 
 interface Needs {
@@ -67,6 +73,7 @@ interface Needs {
   readonly session: Session;
   readonly loraTargets: readonly LinearSpec[];
   readonly loras: LoraFeeder;
+  readonly rowsMax: number;
 }
 
 interface Sample extends RunSample {
@@ -78,18 +85,20 @@ class OnnxTransformer implements Transformer {
   readonly #session: Session;
   readonly #targets: ReadonlyMap<string, LinearSpec>;
   readonly #loras: LoraFeeder;
+  readonly #rowsMax: number;
 
-  constructor({ config, session, loraTargets, loras }: Needs) {
+  constructor({ config, session, loraTargets, loras, rowsMax }: Needs) {
     this.#config = config;
     this.#session = session;
     this.#targets = new Map(loraTargets.map((target) => [target.name, target]));
     this.#loras = loras;
+    this.#rowsMax = rowsMax;
   }
 
   async predict(batch: TransformerBatch): Promise<Float32Array[]> {
     const samples = this.#check(batch);
     const outputs = new Map<number, Float32Array>();
-    for (const run of planRuns(samples)) {
+    for (const run of planRuns(samples, this.#bounds(batch))) {
       const members = samples.filter((_, index) => run.includes(index));
       const joined = await this.#run(members, batch);
       const size = joined.length / members.length;
@@ -102,6 +111,11 @@ class OnnxTransformer implements Transformer {
 
   async close(): Promise<void> {
     await this.#session.close();
+  }
+
+  #bounds({ height, width }: TransformerBatch): RunBounds {
+    const tokens = (height * width) / this.#config.patchSize ** 2;
+    return { imageRows: padRows(tokens), rowsMax: this.#rowsMax };
   }
 
   #run(samples: readonly Sample[], { height, width }: TransformerBatch): Promise<Float32Array> {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectRecorded, expectSameBits } from "../../test/expect-tensor.ts";
 import { type Checkpoint, writeVae } from "../../test/filled-checkpoint.ts";
 import { fillInput } from "../../test/hash-filler.ts";
+import { relativeError } from "../../test/relative-error.ts";
 import { tinyVae } from "../../test/tiny-networks.ts";
 import { openVaeDecoder, type VaeDecoder } from "./vae-decoder.ts";
 
@@ -60,4 +61,16 @@ test.each([
   const batch = { latents: [latent], height: 4, width: 6, ...change };
 
   await expect(decoder.decode(batch)).rejects.toMatchObject({ code: "INPUT_INVALID", field });
+});
+
+test("tiles are near the whole picture, at any size, and whole where one covers it", async () => {
+  const [height, width] = [20, 13];
+  const latents = [fillInput("large", 16 * height * width)];
+  const [whole] = await decoder.decode({ latents, height, width });
+  const [tiled] = await decoder.decode({ latents, height, width, tileSide: 12 });
+  const [covered] = await decoder.decode({ latents, height, width, tileSide: 20 });
+
+  expectSameBits(covered, whole);
+  expect(relativeError(tiled, whole)).toBeGreaterThan(0);
+  expect(relativeError(tiled, whole)).toBeLessThan(0.2);
 });

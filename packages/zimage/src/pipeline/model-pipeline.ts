@@ -4,13 +4,17 @@ import { vaeFactor } from "../config.ts";
 import type { Pixels } from "../image/pixels.ts";
 import { toPixels } from "../image/pixels.ts";
 import { invariant } from "../invariant.ts";
+import type { MemoryKeeper } from "../memory/memory-keeper.ts";
+import type { MemoryPlan } from "../memory/memory-plan.ts";
 import type { ModelDirectory } from "../model/open-model-directory.ts";
 import { checkLength, checkWhole } from "../networks/check-input.ts";
 import type { Networks } from "../networks/open-networks.ts";
 import { padRows } from "../networks/rope.ts";
+import { tileSideMin } from "../networks/vae-decoder.ts";
 import { type ColourMap, drawFitLatent, fitColours, noiseSide } from "../preview/colour-map.ts";
 import { previewPixels } from "../preview/preview-pixels.ts";
 import type { PromptEncoder } from "../prompt/prompt-encoder.ts";
+import { checkPicture } from "../sampler/check-output.ts";
 import type { GuidanceAway } from "../sampler/denoise.ts";
 import { denoiseStep, haveOneSize, isDone } from "../sampler/denoise.ts";
 import { drawNoise } from "../sampler/noise.ts";
@@ -32,6 +36,7 @@ export interface PipelineParts {
   readonly info: ModelInfo;
   readonly promptEncoder: PromptEncoder;
   readonly networks: Networks;
+  readonly memory: MemoryKeeper;
 }
 
 /** See `Pipeline` for what each member promises. */
@@ -49,9 +54,11 @@ export class ModelPipeline implements Pipeline {
   check(spec: RenderSpec): void {
     checkSpec(spec, this.info);
     // Encoding counts the tokens and refuses too many.
-    const [prompt, negative] = promptsOf(spec);
-    if (prompt !== undefined) this.#parts.promptEncoder.encode(prompt);
-    if (negative !== undefined) this.#parts.promptEncoder.encode(negative, negativeField);
+    const [prompt = "", negative] = promptsOf(spec);
+    const ids = this.#parts.promptEncoder.encode(prompt);
+    const away =
+      negative === undefined ? ids : this.#parts.promptEncoder.encode(negative, negativeField);
+    this.#parts.memory.plan({ ...spec, tokens: Math.max(ids.length, away.length) });
   }
 
   countTokens(prompt: string): number {
@@ -90,7 +97,7 @@ export class ModelPipeline implements Pipeline {
     if (prompts.length === 0) return [];
     const { promptEncoder, networks } = this.#parts;
     const ids = prompts.map((prompt) => promptEncoder.encode(prompt));
-    const states = await networks.textEncoder.encode(ids);
+    const states = await this.#parts.memory.watch(() => networks.textEncoder.encode(ids));
     return prompts.map((prompt, at) => {
       const data = states[at];
       invariant(data !== undefined, "the text encoder answers every prompt");
@@ -127,7 +134,9 @@ export class ModelPipeline implements Pipeline {
   }
 
   async step(batch: readonly ActiveRender[]): Promise<void> {
-    await denoiseStep(this.#parts.networks.transformer, batch);
+    const { memory, networks } = this.#parts;
+    if (batch.some((one) => this.#planOf(one).releaseEncoder)) await networks.releaseTextEncoder();
+    await memory.watch(() => denoiseStep(networks.transformer, batch));
   }
 
   async decode(batch: readonly ActiveRender[]): Promise<Pixels[]> {
@@ -135,12 +144,21 @@ export class ModelPipeline implements Pipeline {
     if (first === undefined) return [];
     invariant(haveOneSize(batch), "pictures decoded together have one latent size");
     invariant(batch.every(isDone), "pictures have no step left when they are decoded");
-    const images = await this.#parts.networks.vaeDecoder.decode({
-      latents: batch.map((one) => one.latents),
-      height: first.latentHeight,
-      width: first.latentWidth,
-    });
-    return images.map((image) => toPixels(image, first.spec));
+    const { memory, networks, model } = this.#parts;
+    const { tilePixels } = this.#planOf(first);
+    const images = await memory.watch(() =>
+      networks.vaeDecoder.decode({
+        latents: batch.map((one) => one.latents),
+        height: first.latentHeight,
+        width: first.latentWidth,
+        tileSide: tilePixels && Math.max(tileSideMin, tilePixels / vaeFactor(model.vae.config)),
+      }),
+    );
+    return images.map((image) => checkPicture(toPixels(image, first.spec), image, first.stepsDone));
+  }
+
+  #planOf({ spec, caption }: ActiveRender): MemoryPlan & { readonly fits: true } {
+    return this.#parts.memory.plan({ ...spec, tokens: caption.length });
   }
 
   async preview(render: ActiveRender): Promise<Pixels> {

@@ -1,32 +1,72 @@
 /** The library's door: a model directory in, an open model that draws pictures out. */
+import { ModelError } from "../errors.ts";
+import { holdWeights } from "../memory/hold-weights.ts";
+import { machineMemoryBytes } from "../memory/machine-memory.ts";
+import { MemoryKeeper } from "../memory/memory-keeper.ts";
+import { networkBytes, rowsOf } from "../memory/network-bytes.ts";
 import { type ModelDirectory, openModelDirectory } from "../model/open-model-directory.ts";
 import { openBesideNetworks } from "../networks/beside-networks.ts";
-import { type Networks, openNetworks } from "../networks/open-networks.ts";
+import { openNetworks } from "../networks/open-networks.ts";
 import { openPromptEncoder } from "../prompt/prompt-encoder.ts";
-import { describeModel } from "./model-info.ts";
+import { describeModel, type ModelInfo } from "./model-info.ts";
 import { ModelPipeline } from "./model-pipeline.ts";
 import type { Pipeline, PipelineOptions } from "./pipeline.ts";
 
 /**
  * Opens the model in a directory of diffusers' layout and creates its sessions.
- * Throws MODEL_INVALID, naming the file, when the directory is not a model this code can run.
+ * Throws MODEL_INVALID, naming the file, when the directory is not a model this code can run, and
+ * MEMORY_EXCEEDED with the numbers when memory has no room for it.
  */
 export async function openPipeline(
   modelDirectory: string,
   options: PipelineOptions = {},
 ): Promise<Pipeline> {
   const model = await openModelDirectory(modelDirectory);
-  const info = describeModel(model);
+  const { memoryBytes = machineMemoryBytes(), weights, sideThreads, ...rest } = options;
+  const { mode, residency } = holdWeights(model, { device: "cpu", memoryBytes, mode: weights });
+  const memory = new MemoryKeeper(model, {
+    bytes: memoryBytes,
+    networks: networkBytes(model, mode),
+    inTurn: residency === "in turn",
+  });
+  const info = boundByMemory(describeModel(model), memory, memoryBytes);
   const promptEncoder = await openPromptEncoder(model.tokenizerFolder, info.tokensMax);
-  const networks = await open(modelDirectory, model, options);
-  return new ModelPipeline({ model, info, promptEncoder, networks });
+  const holding = {
+    ...rest,
+    residency,
+    conversion: mode === "fp32" ? "load" : "run",
+    rowsMax: rowsMaxOf(model, info),
+  } as const;
+  // Networks that take turns in memory cannot run beside each other.
+  const networks =
+    sideThreads === undefined || residency === "in turn"
+      ? await openNetworks(model, holding)
+      : await openBesideNetworks(model, { ...holding, modelDirectory, sideThreads });
+  return new ModelPipeline({ model, info, promptEncoder, networks, memory });
 }
 
-async function open(
-  modelDirectory: string,
-  model: ModelDirectory,
-  { sideThreads, ...options }: PipelineOptions,
-): Promise<Networks> {
-  if (sideThreads === undefined) return await openNetworks(model, options);
-  return await openBesideNetworks(model, { modelDirectory, sideThreads, ...options });
+/** What the largest picture takes is there, so runs of smaller ones may share as much. */
+function rowsMaxOf(model: ModelDirectory, info: ModelInfo): number {
+  const side = Math.floor(Math.sqrt(info.pixelsMax));
+  return rowsOf(model, { width: side, height: side }, info.tokensMax);
+}
+
+/** Larger pictures than memory has room for are not announced. */
+function boundByMemory(info: ModelInfo, memory: MemoryKeeper, memoryBytes: number): ModelInfo {
+  const multiple = info.sizeMultiple;
+  const whole = Math.min(info.sideMax, Math.floor(Math.sqrt(info.pixelsMax)));
+  const side = whole - (whole % multiple);
+  const room = memory.pixelsMax({ side, multiple, tokens: info.tokensMax });
+  if (room === side * side) return info;
+  if (room === 0) {
+    const message = `${memoryBytes} bytes of memory have no room for any picture of ${info.name}`;
+    throw new ModelError("MEMORY_EXCEEDED", message, { field: "memoryBytes" });
+  }
+  const most = Math.sqrt(room);
+  return {
+    ...info,
+    pixelsMax: room,
+    widthDefault: Math.min(info.widthDefault, most),
+    heightDefault: Math.min(info.heightDefault, most),
+  };
 }

@@ -1,6 +1,7 @@
 /** What an open model offers: a whole picture at once, or the steps an engine mixes by itself. */
 
 import type { Pixels } from "../image/pixels.ts";
+import type { WeightMode } from "../model/weight-choice.ts";
 import type { LoraStack } from "../networks/lora-batch.ts";
 import type { Denoising } from "../sampler/denoise.ts";
 import type { Caption } from "./caption-cache.ts";
@@ -39,6 +40,12 @@ export interface RenderOptions extends Pick<StartOptions, "loras"> {
 }
 
 export interface PipelineOptions {
+  /** `cpu`, or `cuda:N` for the graphics card with that number; the processor by default. */
+  readonly device?: string;
+  /** How weights are held; by default what memory allows, as `zfarm doctor` explains. */
+  readonly weights?: WeightMode;
+  /** What the model may take, in bytes; by default seven eighths of the machine or container. */
+  readonly memoryBytes?: number;
   /** Threads of one run; the runtime's own choice by default, which is one per core. */
   readonly threads?: number;
   /**
@@ -59,7 +66,10 @@ export interface PipelineOptions {
  */
 export interface Pipeline {
   readonly info: ModelInfo;
-  /** Throws INPUT_INVALID with field, value and bound unless the model can draw this. */
+  /**
+   * Throws INPUT_INVALID with field, value and bound unless the model can draw this, and
+   * MEMORY_EXCEEDED with the numbers when there is no room for it.
+   */
   check(spec: RenderSpec): void;
   /** Tokens of a prompt with the chat template around it; `info.tokensMax` are allowed. */
   countTokens(prompt: string): number;
@@ -77,10 +87,14 @@ export interface Pipeline {
   start(spec: RenderSpec, caption: Caption, options?: StartOptions): ActiveRender;
   /**
    * One denoise step for every picture, each at its own noise level. All must have one latent size
-   * and a step left. When it throws, no picture has changed.
+   * and a step left. When it throws, no picture has changed: OUTPUT_INVALID names the step whose
+   * numbers were not finite; MEMORY_EXCEEDED makes the plan ask for more from then on.
    */
   step(batch: readonly ActiveRender[]): Promise<void>;
-  /** Pixels of pictures of one latent size whose steps are done. */
+  /**
+   * Pixels of pictures of one latent size whose steps are done. OUTPUT_INVALID for a picture that
+   * is not finite or has one colour.
+   */
   decode(batch: readonly ActiveRender[]): Promise<Pixels[]>;
   /**
    * A small picture of where a render is heading, one pixel a latent cell; cheap, but for the

@@ -5,6 +5,7 @@
 import { invariant } from "../invariant.ts";
 import type { LoraStack } from "../networks/lora-batch.ts";
 import type { Transformer } from "../networks/transformer.ts";
+import { checkPrediction } from "./check-output.ts";
 import { stepLatents } from "./euler.ts";
 import { type Guidance, guide, isGuided } from "./guidance.ts";
 import { modelTime } from "./sigmas.ts";
@@ -78,6 +79,10 @@ export async function denoiseStep(
     times: runs.map(timeOf),
   });
   invariant(outputs.length === runs.length, "the transformer answers every sample");
+  // Before any sample changes, so that a bad one can be tried again from where it was.
+  for (const [at, one] of runs.entries()) {
+    checkPrediction(outputs[at] ?? new Float32Array(), one.stepsDone + 1);
+  }
   for (const [at, one] of batch.entries()) {
     const [sigma, sigmaNext] = one.sigmas.subarray(one.stepsDone);
     const plain = outputs[at];

@@ -13,9 +13,17 @@ const promptFields: ReadonlySet<unknown> = new Set(["prompt", "guidance.negative
 /** The failure of one task from what the model threw. */
 export function failureOf(thrown: unknown): TaskFailure {
   const message = messageOf(thrown);
-  if (!isInputInvalid(thrown)) return describeFailure("ENGINE_FAILED", message);
-  if (promptFields.has(thrown.field)) return describeFailure("PROMPT_TOO_LONG", message);
-  return failureOfInput(message);
+  switch (codeOf(thrown)) {
+    case "INPUT_INVALID":
+      if (promptFields.has(fieldOf(thrown))) return describeFailure("PROMPT_TOO_LONG", message);
+      return failureOfInput(message);
+    case "MEMORY_EXCEEDED":
+      return describeFailure("OUT_OF_MEMORY", message);
+    case "OUTPUT_INVALID":
+      return describeFailure("NAN_OUTPUT", message);
+    default:
+      return describeFailure("ENGINE_FAILED", message);
+  }
 }
 
 /** NaN or infinity in a latent decodes to a plain picture that looks valid and is not. */
@@ -58,8 +66,8 @@ export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
-function isInputInvalid(thrown: unknown): thrown is Error & { field?: unknown } {
-  return thrown instanceof Error && codeOf(thrown) === "INPUT_INVALID";
+function fieldOf(thrown: unknown): unknown {
+  return thrown instanceof Error && "field" in thrown ? thrown.field : undefined;
 }
 
 function codeOf(thrown: unknown): unknown {

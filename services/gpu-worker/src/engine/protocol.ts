@@ -3,6 +3,7 @@
  * the structured clone of Node's "advanced" serialization: bigint and bytes travel as they are.
  */
 import type { Guidance, LoraArchitecture, TaskFailure } from "@zfarm/contract";
+import type { WeightMode } from "@zfarm/zimage";
 
 /** What the engine opens; passed as its only argument, as JSON. */
 export interface EngineSettings {
@@ -16,6 +17,10 @@ export interface EngineSettings {
    * they run between the steps.
    */
   readonly sideThreads?: number;
+  /** How weights are held; absent: what memory allows. */
+  readonly weights?: WeightMode;
+  /** What the model may take of memory; absent: what the machine has. */
+  readonly memoryBytes?: number;
   /** Tasks that may be between their prompt and their last denoise step at once. */
   readonly batchMax: number;
   /** Bytes that adapters laid side by side for a batch may take beside the adapters themselves. */

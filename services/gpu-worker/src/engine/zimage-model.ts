@@ -26,10 +26,12 @@ export async function openZImageModel(
   if (settings.device !== "cpu") {
     throw new FarmError("INTERNAL", `device ${settings.device} is not one this engine can use`);
   }
-  const { threads, sideThreads, loraJoinBytes } = settings;
+  const { threads, sideThreads, loraJoinBytes, weights, memoryBytes } = settings;
   const pipeline = await openPipeline(settings.modelDir, {
     ...(threads === undefined ? {} : { threads }),
     ...(sideThreads === undefined ? {} : { sideThreads }),
+    ...(weights === undefined ? {} : { weights }),
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
     ...(loraJoinBytes === undefined ? {} : { loraJoinBytes }),
   });
   const loras = new Map<string, LoraAdapter>();

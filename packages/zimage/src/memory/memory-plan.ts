@@ -1,0 +1,89 @@
+/**
+ * Decides before a picture begins whether and how it fits into memory. Pure.
+ *
+ *     need = base + transformer + vae + [text encoder + perToken · tokens]
+ *          + learned · (perRow · rows + perPixel · pixels decoded at once)
+ *
+ * The runtime keeps what a network has once used for the next run, so the parts add up although
+ * they are not used at the same time. The bracket is there while the text encoder stays.
+ */
+import type { NetworkBytes } from "./network-bytes.ts";
+
+export interface MemoryBudget {
+  /** What this process may take. */
+  readonly bytes: number;
+  readonly networks: NetworkBytes;
+  /** Whether encoder and transformer are never open at once. */
+  readonly inTurn: boolean;
+  /** Grows after a run that ran out of memory; see `learn`. */
+  readonly learned: number;
+}
+
+export interface PictureSize {
+  readonly width: number;
+  readonly height: number;
+  /** Rows of the transformer for this picture, its caption included. */
+  readonly rows: number;
+  /** Tokens of the longest prompt. */
+  readonly tokens: number;
+}
+
+export type MemoryPlan =
+  | {
+      readonly fits: true;
+      readonly needBytes: number;
+      /** Whether the text encoder has to go before the first step. */
+      readonly releaseEncoder: boolean;
+      /** Side of the decoder's tiles in pixels; absent: the whole picture at once. */
+      readonly tilePixels: number | undefined;
+    }
+  | { readonly fits: false; readonly needBytes: number; readonly bytes: number };
+
+/** The process, its runtime and its libraries before any weight is loaded; measured: 120 MB. */
+export const baseBytes = 160 * 1024 * 1024;
+/** Sides of tiles that are tried, the largest first: larger ones are nearer to the whole. */
+const tileSides = [1024, 768, 512, 384, 256] as const;
+/** An estimate that was wrong by more than this is not one that can be learned from. */
+const learnedMax = 2;
+const learnedStep = 1.25;
+
+/** The first way that fits: whole with everything open, then in tiles, then without the encoder. */
+export function planMemory(budget: MemoryBudget, picture: PictureSize): MemoryPlan {
+  const ways = [budget.inTurn, true].flatMap((releaseEncoder) =>
+    [undefined, ...tileSides].map((tilePixels) => ({ releaseEncoder, tilePixels })),
+  );
+  let least = Number.POSITIVE_INFINITY;
+  for (const way of ways) {
+    const needBytes = needOf(budget, picture, way);
+    if (needBytes <= budget.bytes) return { fits: true, needBytes, ...way };
+    least = Math.min(least, needBytes);
+  }
+  return { fits: false, needBytes: least, bytes: budget.bytes };
+}
+
+interface Way {
+  readonly releaseEncoder: boolean;
+  readonly tilePixels: number | undefined;
+}
+
+function needOf(
+  { networks, learned }: MemoryBudget,
+  { width, height, rows, tokens }: PictureSize,
+  { releaseEncoder, tilePixels }: Way,
+): number {
+  const side = tilePixels ?? Math.max(width, height);
+  const atOnce = Math.min(width, side) * Math.min(height, side);
+  const encoder = networks.textEncoder + networks.perToken * tokens;
+  const runs = networks.perRow * rows + networks.perPixel * atOnce;
+  const open = networks.transformer + networks.vae + (releaseEncoder ? 0 : encoder);
+  return Math.ceil(baseBytes + open + learned * runs);
+}
+
+/**
+ * The factor after one more picture ran out of memory that the plan had let through: runs are
+ * taken for a quarter larger, up to twice. Undefined: it has learned all that it may.
+ */
+export function learn(learned: number): number | undefined {
+  const next = learned * learnedStep;
+  return next <= learnedMax ? next : undefined;
+}
