@@ -1,0 +1,69 @@
+/**
+ * Our step beside diffusers' on this machine, in one run: int4 and int8 against PyTorch in bf16,
+ * 256 × 256 pixels, the whole released transformer with made-up weights. The reference takes 13 GB.
+ */
+import { execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { expectedTransformerTensors, type PreparedMode, releasedTransformer } from "@zfarm/zimage";
+import { installReference } from "../../../tools/certify/reference.ts";
+import type { EngineBench } from "../engine.ts";
+import { writeMadeUpWeights } from "./made-up-weights.ts";
+import type { StepsAnswer, StepsRequest } from "./steps-process.ts";
+import { median, round } from "./stopwatch.ts";
+import { runWatched } from "./watched-process.ts";
+
+const steps = 4;
+
+interface ReferenceAnswer {
+  readonly torch: string;
+  readonly seconds: readonly number[];
+  readonly coreSeconds: readonly number[];
+}
+
+export async function benchReference({ threads }: EngineBench): Promise<object> {
+  const python = await installReference((text) => process.stderr.write(`  ${text}\n`));
+  const int4 = await stepsOf("int4", threads);
+  const script = fileURLToPath(new URL("./reference-step.py", import.meta.url));
+  const args = [script, `${threads}`, `${steps}`, `${releasedTransformer.layers}`];
+  const { stdout } = await promisify(execFile)(python, args);
+  const reference = JSON.parse(stdout.trim().split("\n").at(-1) ?? "{}") as ReferenceAnswer;
+  const int8 = await stepsOf("int8", threads);
+  const [theirs, theirCores] = [steady(reference.seconds), steady(reference.coreSeconds)];
+  return {
+    torch: reference.torch,
+    secondsPerStep: { torchBf16: theirs, int4: int4.seconds, int8: int8.seconds },
+    coreSecondsPerStep: { torchBf16: theirCores, int4: int4.cores, int8: int8.cores },
+    int4OverTorch: round(int4.seconds / theirs),
+    int8OverTorch: round(int8.seconds / theirs),
+    int4OverTorchInCores: round(int4.cores / theirCores),
+    int8OverTorchInCores: round(int8.cores / theirCores),
+  };
+}
+
+/** The first step fills caches and arenas. */
+function steady(values: readonly number[]): number {
+  return median(values.slice(1));
+}
+
+async function stepsOf(
+  mode: PreparedMode,
+  threads: number,
+): Promise<{ readonly seconds: number; readonly cores: number }> {
+  const folder = await mkdtemp(join(tmpdir(), "zfarm-bench-"));
+  try {
+    const shapes = expectedTransformerTensors(releasedTransformer).required;
+    await writeMadeUpWeights(folder, shapes, mode);
+    const request: StepsRequest = { folder, config: releasedTransformer, threads, steps };
+    const { answer } = await runWatched<StepsAnswer>("./steps-process.ts", request);
+    return {
+      seconds: steady(answer.steps.map(({ seconds }) => seconds)),
+      cores: steady(answer.steps.map(({ coreSeconds }) => coreSeconds)),
+    };
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
