@@ -87,12 +87,15 @@ export class AttemptRunner implements RenderHandlers {
     this.#end(held, "canceled");
   }
 
-  /** Gives the task back unharmed, with what was done of it; it spends no attempt. */
-  handBack(held: HeldTask): void {
+  /**
+   * Gives the task back unharmed, with what was done of it where the engine lets it go in time,
+   * which it can only between two steps. It spends no attempt.
+   */
+  handBack(held: HeldTask, releaseMs: number = limits.releaseMs): void {
     if (this.#releasing.has(held.name)) return;
     const isRunning = held.phase === "rendering" && this.#needs.engine.release(held.name);
     if (isRunning) {
-      this.#track(this.#release(held));
+      this.#track(this.#release(held, releaseMs));
       return;
     }
     this.#needs.engine.cancel(held.name);
@@ -101,11 +104,11 @@ export class AttemptRunner implements RenderHandlers {
   }
 
   /** Until the leader knows, heartbeats still list the lease: the task must not look lost. */
-  async #release(held: HeldTask): Promise<void> {
+  async #release(held: HeldTask, releaseMs: number): Promise<void> {
     const { promise: released, resolve } = Promise.withResolvers<EngineEnd | undefined>();
     this.#releasing.set(held.name, resolve);
     const done = new AbortController();
-    void this.#needs.clock.sleep(limits.releaseMs, done.signal).then(() => resolve(undefined));
+    void this.#needs.clock.sleep(releaseMs, done.signal).then(() => resolve(undefined));
     const end = await released;
     done.abort();
     this.#releasing.delete(held.name);

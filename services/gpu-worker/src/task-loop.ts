@@ -143,7 +143,9 @@ async function drain(needs: TaskLoopNeeds): Promise<void> {
   const bounds = { graceMs, stepMs: needs.lastStepMs() };
   const handBacks = chooseHandBacks(state.held.all(), bounds);
   log.info({ held: state.held.size, handed_back: handBacks.length }, "worker drains");
-  for (const held of handBacks) runner.handBack(held);
+  // A step of a large picture takes long; there is time for it as long as the grace lasts.
+  const releaseMs = Math.max(graceMs, limits.releaseMs);
+  for (const held of handBacks) runner.handBack(held, releaseMs);
   await waitUntilEmpty(state, clock, graceMs);
   for (const held of state.held.all()) runner.handBack(held);
   await runner.settle();
