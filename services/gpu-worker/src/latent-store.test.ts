@@ -64,6 +64,12 @@ describe("the store of latents", () => {
     expect(await openStore().load(hold(values), kept)).toBeUndefined();
   });
 
+  test("gives it to a device of the same class, whatever its number", async () => {
+    const made = await openStore({ device: "cuda:0" }).keep(hold(), done);
+
+    expect(await openStore({ device: "cuda:1" }).load(hold(), made ?? kept)).toEqual(done);
+  });
+
   test("keeps nothing where the store fails, and fails nobody", async () => {
     const put = async (): Promise<void> => {
       throw new FarmError("STORE_UNAVAILABLE", "the store is away");

@@ -21,7 +21,7 @@ import type { ResumeResult, WorkerMetrics } from "./metrics.ts";
 export interface LatentStoreNeeds {
   readonly blobs: Pick<BlobStore, "put" | "get">;
   readonly modelDigest: string;
-  /** Device class: only the same one goes on with the same bits. */
+  /** As the worker is told, for example "cpu" or "cuda:1". */
   readonly device: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -32,14 +32,17 @@ const bytesPerValue = 4;
 
 export class LatentStore {
   readonly #needs: LatentStoreNeeds;
+  readonly #deviceClass: string;
 
   constructor(needs: LatentStoreNeeds) {
     this.#needs = needs;
+    // Only a device of the same class goes on with the same bits; its number does not matter.
+    this.#deviceClass = needs.device.replace(/:\d+$/, "");
   }
 
   /** Stores it; undefined where the store does not take it in time. */
   async keep(held: HeldTask, { step, latents }: Resume): Promise<LatentCheckpoint | undefined> {
-    const { blobs, modelDigest, device } = this.#needs;
+    const { blobs, modelDigest } = this.#needs;
     const bytes = toBytes(latents);
     if (bytes.byteLength > limits.latentBytesMax) return undefined;
     const key = latentsKey(held.id, held.fence);
@@ -55,7 +58,7 @@ export class LatentStore {
       sizeBytes: bytes.byteLength,
       step,
       modelDigest,
-      device,
+      device: this.#deviceClass,
       specDigest: specDigestOf(held),
     };
   }
@@ -74,8 +77,8 @@ export class LatentStore {
     held: HeldTask,
     { key, sha256, sizeBytes, step, ...made }: LatentCheckpoint,
   ): Promise<[ResumeResult, Resume?]> {
-    const { blobs, modelDigest, device } = this.#needs;
-    const isSame = made.modelDigest === modelDigest && made.device === device;
+    const { blobs, modelDigest } = this.#needs;
+    const isSame = made.modelDigest === modelDigest && made.device === this.#deviceClass;
     if (!isSame || made.specDigest !== specDigestOf(held)) return ["mismatch"];
     if (step < 1 || step >= held.image.steps) return ["mismatch"];
     if (sizeBytes > limits.latentBytesMax) return ["mismatch"];
