@@ -41,6 +41,13 @@ describe("the predicted cost of a task", () => {
     expect(taught(70_000, {}, 1).predict(keyOf())).toBeCloseTo(70_000);
   });
 
+  test("takes a guided picture for twice the work of another", () => {
+    const model = new CostModel();
+    model.learn(keyOf(), 1_000);
+
+    expect(model.predict(keyOf({ shape: "1000x1000x8x2" }))).toBeCloseTo(2_000);
+  });
+
   test("tells the states of adapters apart, and knows their ratio for other shapes", () => {
     const model = taught(1_000);
     for (let time = 0; time < 30; time += 1) model.learn(keyOf({ lora: "cold" }), 3_000);

@@ -111,10 +111,13 @@ function ratioOf(unit: Estimates, wanted: LoraState, known: LoraState): number {
   return above === undefined || below === undefined ? 1 : above / below;
 }
 
-/** Millions of pixels times steps. A shape of another form counts like a picture of a megapixel. */
+/**
+ * Millions of pixels times runs of the model. A shape of another form counts like a picture of a
+ * megapixel.
+ */
 function workOf(shape: string): number {
-  const [width, height, steps] = shape.split("x").map(Number);
-  const work = ((width ?? 0) * (height ?? 0) * (steps ?? 0)) / 1e6;
+  const [width, height, steps, runs = 1] = shape.split("x").map(Number);
+  const work = ((width ?? 0) * (height ?? 0) * (steps ?? 0) * runs) / 1e6;
   return work > 0 ? work : 1;
 }
 
