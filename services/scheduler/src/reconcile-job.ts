@@ -26,7 +26,7 @@ import { planManifest } from "./reconcile-plan.ts";
 import type { StoreMetrics } from "./store-metrics.ts";
 
 export interface ReconcileNeeds {
-  readonly broker: Pick<Broker, "queue" | "outcomes" | "controls" | "jobs" | "farm">;
+  readonly broker: Pick<Broker, "queue" | "outcomes" | "controls" | "jobs" | "loras" | "farm">;
   readonly blobs: Pick<BlobStore, "get" | "list" | "remove">;
   /** Whether a project lies in the leader's shard. */
   readonly isOwn: (project: string) => boolean;

@@ -1,8 +1,9 @@
-/** One comparison of all manifests with the streams; the farm is restored once it came through. */
+/** One comparison of manifests and copies with the streams; then the farm is restored. */
 
 import { limits, manifestPrefix, parseManifestKey } from "@zfarm/contract";
 import { forEachBounded } from "@zfarm/runtime";
 import { type ReconcileNeeds, reconcileJob } from "./reconcile-job.ts";
+import { restoreLoras } from "./restore-loras.ts";
 
 /** Throws what made it stop short; what was done until then need not be done again. */
 export async function reconcileRound(
@@ -25,6 +26,7 @@ export async function reconcileRound(
       endedBefore.delete(found.key);
     }
   });
+  await restoreLoras(needs, ended);
   if (await broker.farm.isRestored()) return;
   await broker.farm.markRestored(new Date(clock.now()));
   needs.log.info({}, "farm is restored: every manifest was compared with the streams");
