@@ -185,7 +185,10 @@ export interface StoredLora {
   readonly revision: Revision;
 }
 
-/** The adapters of projects; records stay when they are deleted, so what is missing was lost. */
+/**
+ * The adapters of projects. Records stay when adapters are deleted, until nobody can need them any
+ * more, so that what is missing was lost.
+ */
 export interface LoraRecords {
   find(name: LoraName): Promise<StoredLora | undefined>;
   /** All of a project by name, deleted ones too. */
@@ -194,6 +197,8 @@ export interface LoraRecords {
   listAll(): Promise<StoredLora[]>;
   /** Replaces the record at `expected`, 0n for none yet. QUEUE_FULL where there is no room. */
   put(record: LoraRecord, expected: Revision): Promise<Revision | "conflict">;
+  /** Removes the record at `revision`; harmless when it is gone or was replaced. */
+  remove(revision: Revision): Promise<void>;
 }
 
 /** Whether what the object store knows was put back; lost with the streams that it is about. */

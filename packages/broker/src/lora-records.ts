@@ -43,6 +43,10 @@ export class LogLoraRecords implements LoraRecords {
     return put.kind === "stored" ? put.revision : "conflict";
   }
 
+  async remove(revision: Revision): Promise<void> {
+    await this.#log.remove(revision);
+  }
+
   async #readAll(filter: string): Promise<StoredLora[]> {
     const found: StoredLora[] = [];
     const done = new AbortController();

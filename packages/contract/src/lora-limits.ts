@@ -31,6 +31,8 @@ export const loraLimits = {
   loraGateHeapMegabytes: 256,
   /** Deleted versions are remembered as long as a job that used them may be tried again. */
   loraKeepMs: 14 * 24 * 3_600_000,
+  /** How often the leader looks for files of adapters that were deleted long ago. */
+  loraSweepEveryMs: 3_600_000,
   /** Workers that one prefetch may ask for. */
   prefetchWorkersMax: 1_000,
   /** How long a gateway uses what it knows of a project's files: it must hear of changes soon. */

@@ -24,7 +24,7 @@ export interface GatewayNeeds {
   readonly manifests: JobManifests | undefined;
   readonly drain: Pick<DrainEstimate, "estimateMs">;
   readonly feed: Pick<OutcomeFeed, "open" | "outcomesOf" | "follow">;
-  readonly blobs: Pick<BlobStore, "get" | "url" | "putFile">;
+  readonly blobs: Pick<BlobStore, "get" | "url" | "stat" | "putFile">;
   readonly registry: Pick<LoraRegistry, "find" | "list" | "add" | "change">;
   readonly loras: Pick<LoraFinder, "find">;
   readonly uploads: Pick<UploadFolder, "receive">;

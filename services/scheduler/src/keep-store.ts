@@ -10,6 +10,7 @@ import type { Decider } from "./decider.ts";
 import type { ReconcileNeeds } from "./reconcile-job.ts";
 import { reconcileRound } from "./reconcile-round.ts";
 import type { StoreMetrics } from "./store-metrics.ts";
+import { sweepLoras } from "./sweep-loras.ts";
 import { sweepObjects, sweepStart } from "./sweep-objects.ts";
 
 interface StoreKeeperNeeds {
@@ -66,12 +67,17 @@ export class StoreKeeper {
     this.#isRestoring = false;
     let sweptTo = sweepStart;
     let reconciledAtMs = clock.monotonic();
+    let lorasAtMs = Number.NEGATIVE_INFINITY;
     while (!ended.aborted) {
       await clock.sleep(limits.objectSweepEveryMs, ended);
       if (ended.aborted) return;
       await this.#attempt("sweep", decider, async () => {
         sweptTo = await sweepObjects(this.#sweepNeeds(decider), sweptTo);
       });
+      if (clock.monotonic() - lorasAtMs >= limits.loraSweepEveryMs) {
+        lorasAtMs = clock.monotonic();
+        await this.#attempt("sweep", decider, () => sweepLoras(this.#sweepNeeds(decider)));
+      }
       if (clock.monotonic() - reconciledAtMs < limits.reconcileEveryMs) continue;
       reconciledAtMs = clock.monotonic();
       await reconcile();

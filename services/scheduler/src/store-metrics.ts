@@ -18,7 +18,7 @@ export function createStoreMetrics(registry: Registry): StoreMetrics {
     }),
     swept: new Counter({
       name: "zfarm_objects_swept_total",
-      help: "Objects removed because their task's outcome names another attempt.",
+      help: "Objects removed: outcomes name another attempt, or their adapter was deleted long ago.",
       registers,
     }),
     roundsFailed: new Counter({

@@ -57,6 +57,21 @@ export function defineLoraContract(open: OpenFarm): void {
       expect(all).toEqual(["default/ink", "default/oil", "other/a"]);
     });
 
+    test("are removed at a revision, which leaves a newer record alone", async () => {
+      const { loras } = await (await start()).connect();
+      const first = (await loras.put(someLora(), 0n)) as bigint;
+      const second = (await loras.put(someLora({ pinned: true }), first)) as bigint;
+
+      await loras.remove(first);
+      expect((await loras.find(ink))?.revision).toBe(second);
+      await loras.remove(second);
+      await loras.remove(second);
+
+      expect(await loras.find(ink)).toBeUndefined();
+      expect(await loras.list(defaultProject)).toEqual([]);
+      expect(await loras.put(someLora(), 0n)).not.toBe("conflict");
+    });
+
     test("are refused beyond their bound, while those that stand can still change", async () => {
       const { loras } = await (await start({ lorasMax: 1 })).connect();
       const revision = await loras.put(someLora(), 0n);

@@ -33,6 +33,8 @@ export const uploadLora: UploadMethod<UploadLoraRequest, UploadLoraResponse> = {
   },
 };
 
+const mediaType = "application/octet-stream";
+
 /** The file first: a record never names what is not there. */
 async function store(
   { blobs, registry }: GatewayNeeds,
@@ -40,7 +42,8 @@ async function store(
   file: GoodFile,
 ): Promise<UploadLoraResponse> {
   const digest = file.digest as LoraDigest;
-  await blobs.putFile(loraKey(digest), file.path, "application/octet-stream");
+  const key = loraKey(digest);
+  await blobs.putFile(key, file.path, mediaType);
   const { stored, version } = await registry.add({
     name: order.name,
     version: order.version,
@@ -48,6 +51,8 @@ async function store(
     architecture: file.architecture,
     about: order.about,
   });
+  // The same file may have been swept as a deleted one's in between.
+  if ((await blobs.stat(key)) === undefined) await blobs.putFile(key, file.path, mediaType);
   return { lora: loraView(stored.record, stored.revision), version };
 }
 
