@@ -59,6 +59,7 @@ export {
 export type { LoraAdapter, LoraFactors, LoraStack, LoraUse } from "./networks/lora-batch.ts";
 export { ranksOf } from "./networks/lora-batch.ts";
 export { layOutAdapter } from "./networks/lora-layout.ts";
+export { runRanksMax } from "./networks/run-plan.ts";
 export type { Backend, EngineOptions } from "./networks/session.ts";
 export { listBackends } from "./networks/session.ts";
 export type { TextEncoder } from "./networks/text-encoder.ts";

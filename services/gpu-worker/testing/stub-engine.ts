@@ -28,6 +28,7 @@ const info: EngineInfo = {
   heightDefault: 64,
 };
 const wordsMax = 500;
+const adaptersOfRunMax = 3;
 /** Long enough that a command from the parent arrives between two steps. */
 const stepMs = 5;
 /** Fifty of these do not fit into the grace of a drain. */
@@ -50,9 +51,9 @@ async function openStubModel(settings: EngineSettings): Promise<Model<string, St
       return lora.bytes;
     },
     dropLora: (digest) => void loras.delete(digest),
-    ranksOf: (tasks) => {
+    fitOneRun: (tasks) => {
       const digests = new Set(tasks.flatMap(({ stack = [] }) => stack.map((one) => one.digest)));
-      return 16 * digests.size;
+      return digests.size <= adaptersOfRunMax;
     },
     check: (task) => {
       if (task.width % info.sizeMultiple !== 0) refuse("width", `width is ${task.width}`);

@@ -53,7 +53,7 @@ export function createCostModel(costs: Costs, clock: BenchClock): Model<string, 
     check: () => {},
     loadLora: async () => 0,
     dropLora: () => {},
-    ranksOf: () => 0,
+    fitOneRun: () => true,
     encodePrompts: async (tasks) => {
       await spend(costs.encodePromptMs * tasks.length);
       return tasks.map(({ prompt }) => prompt);

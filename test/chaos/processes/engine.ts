@@ -42,7 +42,7 @@ async function openStub(settings: EngineSettings): Promise<Model<string, StubRen
     worksBeside: false,
     loadLora: async () => 0,
     dropLora: () => {},
-    ranksOf: () => 0,
+    fitOneRun: () => true,
     check: () => {},
     encodePrompts: async (tasks) => tasks.map(({ prompt }) => prompt),
     start: (task) => {

@@ -6,10 +6,11 @@ import { type LoraStack, ranksTaken } from "./lora-batch.ts";
 import { padRows } from "./rope.ts";
 
 /**
- * Ranks of one run. Up to here the second product of an update is one block of the matrix library,
- * summed rank by rank, where another sample's ranks add exact zeros.
+ * Ranks of one run, unless one picture alone has more. Up to here the second product of an update
+ * is one block of the matrix library, summed rank by rank, where another sample's ranks add exact
+ * zeros.
  */
-const ranksMax = 128;
+export const runRanksMax = 128;
 
 /** What of a sample decides about its company. */
 export interface Candidate {
@@ -42,7 +43,7 @@ export function planRuns(
     const run = runs.find(
       ({ members, ranks, ...candidate }) =>
         candidate.rows === rows &&
-        total(union(ranks, own)) <= ranksMax &&
+        total(union(ranks, own)) <= runRanksMax &&
         (members.length + 1) * (imageRows + rows) <= rowsMax,
     );
     if (run === undefined) {

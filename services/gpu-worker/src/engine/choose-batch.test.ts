@@ -12,31 +12,35 @@ const costs =
   (_, pictures) =>
     fixed + each * pictures;
 
+function choose(tasks: readonly Steppable[], costOf: CostOf, nowMs: number): Steppable[] {
+  return chooseBatch(tasks, { costOf, fit: () => true }, nowMs);
+}
+
 describe("chooseBatch", () => {
   test("runs all of a group together where that is cheaper for each", () => {
     const tasks = [active(), active({ stepsLeft: 3 }), active({ steps: 20, stepsLeft: 20 })];
 
-    expect(chooseBatch(tasks, costs(10, 5), 0)).toHaveLength(3);
+    expect(choose(tasks, costs(10, 5), 0)).toHaveLength(3);
   });
 
   test("runs the one with the least left by itself where a batch brings nothing", () => {
     const tasks = [active(), active({ stepsLeft: 3 }), active({ stepsLeft: 5 })];
 
-    expect(chooseBatch(tasks, costs(0, 10), 0)).toEqual([tasks[1]]);
+    expect(choose(tasks, costs(0, 10), 0)).toEqual([tasks[1]]);
   });
 
   test("takes those with the least left where only some bring something", () => {
     const tasks = [active(), active({ stepsLeft: 3 }), active({ stepsLeft: 5 })];
     const costOf: CostOf = (_, pictures) => [10, 14, 28][pictures - 1];
 
-    expect(chooseBatch(tasks, costOf, 0)).toEqual([tasks[1], tasks[2]]);
+    expect(choose(tasks, costOf, 0)).toEqual([tasks[1], tasks[2]]);
   });
 
   test("prefers the group whose first task is done sooner", () => {
     const big = active({ group: "big", stepsLeft: 2 });
     const costOf: CostOf = (group) => (group === "big" ? 100 : 10);
 
-    expect(chooseBatch([big, active()], costOf, 0)).toEqual([expect.objectContaining(active())]);
+    expect(choose([big, active()], costOf, 0)).toEqual([expect.objectContaining(active())]);
   });
 
   test("lets nobody wait for more than a multiple of what it takes alone", () => {
@@ -44,23 +48,39 @@ describe("chooseBatch", () => {
     const short = (): Steppable => active({ stepsLeft: 1, arrivedMs: 10 * 50 * stretchMax });
     const costOf = costs(0, 10);
 
-    expect(chooseBatch([short(), long], costOf, 10 * 50 * stretchMax)).not.toContain(long);
-    expect(chooseBatch([short(), long], costOf, 10 * 50 * stretchMax + 1)).toEqual([long]);
+    expect(choose([short(), long], costOf, 10 * 50 * stretchMax)).not.toContain(long);
+    expect(choose([short(), long], costOf, 10 * 50 * stretchMax + 1)).toEqual([long]);
   });
 
   test("lets nobody share with a suspect", () => {
     const suspect = active({ alone: true, stepsLeft: 1 });
 
-    expect(chooseBatch([suspect, active()], costs(10, 1), 0)).toEqual([suspect]);
-    expect(chooseBatch([active({ stepsLeft: 1 }), suspect], costs(10, 1), 0)).toHaveLength(1);
+    expect(choose([suspect, active()], costs(10, 1), 0)).toEqual([suspect]);
+    expect(choose([active({ stepsLeft: 1 }), suspect], costs(10, 1), 0)).toHaveLength(1);
   });
 
   test("tries what it does not know: one alone, then all", () => {
     const tasks = [active(), active(), active()];
     const oneKnown: CostOf = (_, pictures) => (pictures === 1 ? 10 : undefined);
 
-    expect(chooseBatch(tasks, () => undefined, 0)).toHaveLength(1);
-    expect(chooseBatch(tasks, oneKnown, 0)).toHaveLength(3);
+    expect(choose(tasks, () => undefined, 0)).toHaveLength(1);
+    expect(choose(tasks, oneKnown, 0)).toHaveLength(3);
+  });
+
+  test("leaves out those whose adapters do not fit beside the others, and never the first", () => {
+    const tasks = [4, 4, 4, 2].map((ranks, at) => ({ ...active({ stepsLeft: 1 + at }), ranks }));
+    const sumOf = (some: readonly { ranks: number }[]): number =>
+      some.reduce((sum, { ranks }) => sum + ranks, 0);
+    const ranksWithin = (max: number): number[] => {
+      const runs = {
+        costOf: costs(10, 1),
+        fit: (some: readonly { ranks: number }[]) => sumOf(some) <= max,
+      };
+      return chooseBatch(tasks, runs, 0).map(({ ranks }) => ranks);
+    };
+
+    expect(ranksWithin(10)).toEqual([4, 4, 2]);
+    expect(ranksWithin(3)).toEqual([4]);
   });
 
   test("a batch is never empty and never mixes groups", () => {
@@ -77,7 +97,7 @@ describe("chooseBatch", () => {
     const known = fc.func(fc.option(fc.integer({ min: 1, max: 100 }), { nil: undefined }));
     fc.assert(
       fc.property(tasks, known, (some, costOf) => {
-        const batch = chooseBatch(some, costOf, 1_000);
+        const batch = choose(some, costOf, 1_000);
 
         expect(batch.length).toBeGreaterThan(0);
         expect(new Set(batch).size).toBe(batch.length);

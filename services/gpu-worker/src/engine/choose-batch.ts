@@ -20,6 +20,13 @@ export interface Steppable {
 /** Milliseconds of a run of so many pictures of a group; undefined: not known. */
 export type CostOf = (group: string, pictures: number) => number | undefined;
 
+/** What is known of runs. */
+export interface Runs<Task> {
+  readonly costOf: CostOf;
+  /** Whether one run takes the adapters of all these; of a single task it always does. */
+  readonly fit: (tasks: readonly Task[]) => boolean;
+}
+
 /**
  * A task that has been here for so many times what it takes alone goes before shorter ones, the
  * oldest first: nobody starves, and under too much load it is first come, first served.
@@ -35,15 +42,25 @@ export const batchSlack = 0.03;
 /** The tasks of the next run, at least one of `active`, which must not be empty. */
 export function chooseBatch<Task extends Steppable>(
   active: readonly Task[],
-  costOf: CostOf,
+  { costOf, fit }: Runs<Task>,
   nowMs: number,
 ): Task[] {
   const ranked = rank(active, costOf, nowMs);
   const [first] = ranked;
   if (first === undefined) return [];
-  const group = ranked.filter((task) => task === first || canShare(first, task));
+  const sharing = ranked.filter((task) => task === first || canShare(first, task));
+  const group = keepFitting(sharing, fit);
   const size = chooseSize(group.length, (count) => costOf(first.group, count));
   return group.slice(0, size);
+}
+
+/** Those of a group, from the first on, that fit into one run; the others step later. */
+function keepFitting<Task>(group: readonly Task[], fit: Runs<Task>["fit"]): Task[] {
+  const kept: Task[] = [];
+  for (const task of group) {
+    if (kept.length === 0 || fit([...kept, task])) kept.push(task);
+  }
+  return kept;
 }
 
 function canShare(first: Steppable, other: Steppable): boolean {

@@ -6,9 +6,11 @@ import { createStubLora, writeStubLora } from "../../testing/stub-lora.ts";
 import type { EngineProcess } from "../engine-process.ts";
 
 let engine: EngineProcess;
+/** Tasks in each denoise run. */
+const runs: number[] = [];
 
 beforeEach(async () => {
-  engine = createEngine(stubEngine);
+  engine = createEngine(stubEngine, { onRun: ({ batchTasks }) => runs.push(batchTasks) });
   await engine.start(new AbortController().signal);
 });
 afterEach(() => engine.close());
@@ -30,6 +32,24 @@ describe("an engine", () => {
     expect(load).toMatchObject({ kind: "loaded", bytes: 77 });
     expect(png).not.toEqual(plain);
     expect(readPngMetadata(png ?? new Uint8Array())?.loras).toEqual(stack);
+  });
+
+  test("steps no more adapters together than fit into a run, and draws all the same", async () => {
+    await using one = await writeStubLora({ shift: 1 });
+    await using two = await writeStubLora({ shift: 2 });
+    await using three = await writeStubLora({ shift: 3 });
+    await using four = await writeStubLora({ shift: 4 });
+    const loras = [one, two, three, four];
+    for (const { digest, path } of loras) await engine.loadLora(digest, path);
+    const tasks = loras.map(({ digest }) =>
+      createTask(digest, { stack: [{ digest, weight: 1 }], steps: 8 }),
+    );
+    runs.length = 0;
+
+    const ends = await render(engine, tasks).ends;
+
+    expect([...ends.values()].map(({ kind }) => kind)).toEqual(tasks.map(() => "finished"));
+    expect(Math.max(...runs)).toBe(3);
   });
 
   test("takes no other file for the one that the digest names", async () => {

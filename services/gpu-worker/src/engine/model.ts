@@ -28,8 +28,8 @@ export interface Model<Caption, Render> {
    */
   loadLora(digest: string, path: string): Promise<number>;
   dropLora(digest: string): void;
-  /** Ranks that the adapters of these tasks take together in one run; all are loaded. */
-  ranksOf(tasks: readonly RenderTask[]): number;
+  /** Whether the adapters of these tasks, all of them loaded, fit into one run together. */
+  fitOneRun(tasks: readonly RenderTask[]): boolean;
   /**
    * Tasks of one group can share a run, and a run of them costs about the same every time. Only
    * for tasks that passed the check.

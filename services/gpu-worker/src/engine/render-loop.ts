@@ -148,7 +148,9 @@ export class RenderLoop<Caption, Render> {
     }));
     const costOf = (group: string, pictures: number) => this.#costs.msOf(group, pictures);
     const nowMs = this.#needs.clock.monotonic();
-    return chooseBatch(steppable, costOf, nowMs).map(({ member }) => member);
+    const fit = (tasks: readonly { member: Member<Caption, Render> }[]): boolean =>
+      this.#needs.model.fitOneRun(tasks.map(({ member }) => member.task));
+    return chooseBatch(steppable, { costOf, fit }, nowMs).map(({ member }) => member);
   }
 
   /**

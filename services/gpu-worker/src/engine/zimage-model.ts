@@ -14,6 +14,7 @@ import {
   type Pipeline,
   promptsOf,
   ranksOf,
+  runRanksMax,
 } from "@zfarm/zimage";
 import { LoraReader } from "./lora-reader.ts";
 import type { Model } from "./model.ts";
@@ -47,7 +48,7 @@ export async function openZImageModel(
       return bytes;
     },
     dropLora: (digest) => void loras.delete(digest),
-    ranksOf: (tasks) => ranksOf(tasks.map((task) => stackOf(task, loras))),
+    fitOneRun: (tasks) => ranksOf(tasks.map((task) => stackOf(task, loras))) <= runRanksMax,
     groupOf: (task) => pipeline.runGroup(task),
     encodePrompts: (tasks) => encodePrompts(pipeline, tasks),
     start: (task, { prompt, negative }) =>
