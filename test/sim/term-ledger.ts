@@ -153,6 +153,7 @@ export class TermLedger {
         return;
       case "task-rewritten":
       case "lease-renewed":
+      case "prefetch-asked":
       case "listening":
       case "tick":
         return;

@@ -18,7 +18,7 @@ export function createStoreMetrics(registry: Registry): StoreMetrics {
     }),
     swept: new Counter({
       name: "zfarm_objects_swept_total",
-      help: "Objects removed: outcomes name another attempt, or their adapter was deleted long ago.",
+      help: "Objects removed: an outcome names another attempt, or their adapter is long deleted.",
       registers,
     }),
     roundsFailed: new Counter({

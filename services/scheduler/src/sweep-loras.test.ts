@@ -83,7 +83,7 @@ describe("the sweep of adapters", () => {
     expect(await blobs.stat(loraCopyKey(oil))).toBeDefined();
   });
 
-  test("leaves a record that was revived meanwhile, and what other leaders answer for", async () => {
+  test("leaves what was revived meanwhile, and what other leaders answer for", async () => {
     const deleted = recordOf(ink, [[first, now]], now);
     const revision = (await broker.loras.put(deleted, 0n)) as bigint;
     const { loras } = broker;
