@@ -8,4 +8,9 @@ export interface FoundRedis {
 
 export declare function findRedis(): Promise<FoundRedis | undefined>;
 
-export declare function openBullMqSide(redis: FoundRedis, concurrency: number): Promise<JobSide>;
+/** `readCpuSeconds` gives what a process has used. */
+export declare function openBullMqSide(
+  redis: FoundRedis,
+  concurrency: number,
+  readCpuSeconds: (pid: number) => Promise<number>,
+): Promise<JobSide>;

@@ -34,9 +34,10 @@ export async function findRedis() {
 /**
  * @param {{ path: string }} redis
  * @param {number} concurrency
+ * @param {(pid: number) => Promise<number>} readCpuSeconds
  * @returns {Promise<import("./job-side.ts").JobSide>}
  */
-export async function openBullMqSide(redis, concurrency) {
+export async function openBullMqSide(redis, concurrency, readCpuSeconds) {
   const home = await installPackages();
   const load = createRequire(join(home, "package.json"));
   const { Queue, QueueEvents } = load("bullmq");
@@ -62,6 +63,10 @@ export async function openBullMqSide(redis, concurrency) {
       });
       await queue.addBulk(jobs);
     },
+    cpuSeconds: async () => ({
+      workers: await readCpuSeconds(worker.pid),
+      redis: await readCpuSeconds(server.pid),
+    }),
     stop: async () => {
       const exited = once(worker, "exit");
       worker.disconnect();
@@ -103,6 +108,7 @@ async function startRedis(path) {
   process.once("exit", () => child.kill("SIGKILL"));
   return {
     port,
+    pid: child.pid,
     stop: async () => {
       const exited = once(child, "exit");
       child.kill("SIGTERM");

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { connectFarm, type FarmClient } from "@zfarm/client";
 import { repositoryRoot } from "../repository.ts";
-import { type BenchFarm, openBenchFarm } from "./bench-farm.ts";
+import { type BenchFarm, openBenchFarm, readCpuSeconds } from "./bench-farm.ts";
 import type { JobSide } from "./job-side.ts";
 
 export async function openFarmSide(concurrency: number): Promise<JobSide> {
@@ -17,6 +17,12 @@ export async function openFarmSide(concurrency: number): Promise<JobSide> {
   const client = connectFarm({ address: `127.0.0.1:${String(port)}` });
   return {
     submit: (prompts, onDone) => submit(client, prompts, onDone),
+    cpuSeconds: async () => ({
+      gateway: await gateway.cpuSeconds(),
+      scheduler: await scheduler.cpuSeconds(),
+      workers: await readCpuSeconds(fleet.pid ?? 0),
+      nats: await readCpuSeconds(farm.nats.pid ?? 0),
+    }),
     stop: async () => {
       client.close();
       await stopFleetProcess(fleet);
@@ -42,9 +48,9 @@ async function watch(client: FarmClient, name: string, onDone: () => void): Prom
   }
 }
 
-/** Workers of two slots, as many as it takes. */
+/** Workers of five slots, about what a worker has that is told nothing, as many as it takes. */
 async function startFleetProcess(farm: BenchFarm, concurrency: number): Promise<ChildProcess> {
-  const slots = 2;
+  const slots = 5;
   const args = [farm.nats.url, String(concurrency / slots), String(slots)];
   const child = fork(join(repositoryRoot, "test/bench/fleet-process.ts"), args);
   await once(child, "message");

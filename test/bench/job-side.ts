@@ -6,12 +6,16 @@ import { type Percentiles, percentiles } from "./percentiles.ts";
 export interface JobSide {
   /** Submits pictures; `onDone` is called once for each whose stored result its client can see. */
   submit(prompts: readonly string[], onDone: () => void): Promise<void>;
+  /** Processor seconds that each of its processes has used so far; the client is not its own. */
+  cpuSeconds(): Promise<Readonly<Record<string, number>>>;
   stop(): Promise<void>;
 }
 
 /** One round of one side. */
 export interface RoundFigures {
   readonly drainPerSecond: number;
+  /** Processor time of each process for one picture of the drain, microseconds. */
+  readonly drainCpuUs: Readonly<Record<string, number>>;
   readonly pacedPerSecond: number;
   readonly submitToOutcomeMs: Percentiles;
 }
@@ -32,8 +36,21 @@ export async function warmUp(side: JobSide, load: Load): Promise<void> {
 }
 
 export async function measureRound(side: JobSide, load: Load): Promise<RoundFigures> {
+  const cpuBefore = await cpuOf(side);
   const drainPerSecond = await drain(side, load);
-  return { drainPerSecond, ...(await pace(side, load)) };
+  const cpuAfter = await cpuOf(side);
+  const total = load.drainBatches * load.drainBatchSize;
+  const drainCpuUs = Object.fromEntries(
+    Object.entries(cpuAfter).map(([name, seconds]) => {
+      return [name, Math.round(((seconds - (cpuBefore[name] ?? 0)) / total) * 1e6)];
+    }),
+  );
+  return { drainPerSecond, drainCpuUs, ...(await pace(side, load)) };
+}
+
+async function cpuOf(side: JobSide): Promise<Readonly<Record<string, number>>> {
+  const { user, system } = process.cpuUsage();
+  return { client: (user + system) / 1e6, ...(await side.cpuSeconds()) };
 }
 
 /** From the first submit to the last outcome. */
@@ -54,7 +71,10 @@ async function drain(side: JobSide, load: Load): Promise<number> {
 }
 
 /** A batch now and then, whatever became of the ones before it. */
-async function pace(side: JobSide, load: Load): Promise<Omit<RoundFigures, "drainPerSecond">> {
+async function pace(
+  side: JobSide,
+  load: Load,
+): Promise<Omit<RoundFigures, "drainPerSecond" | "drainCpuUs">> {
   const batches = Math.round(load.pacedMs / load.pacedEveryMs);
   const done = countDone(batches * load.pacedBatchSize);
   const times: number[] = [];

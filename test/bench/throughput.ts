@@ -6,6 +6,7 @@
  * same payload, the same concurrency and a worker process of their own.
  */
 import { parseArgs } from "node:util";
+import { readCpuSeconds } from "./bench-farm.ts";
 import { findRedis, openBullMqSide } from "./bullmq-side.mjs";
 import { openFarmSide } from "./farm-side.ts";
 import { type JobSide, type Load, measureRound, type RoundFigures, warmUp } from "./job-side.ts";
@@ -57,7 +58,8 @@ async function openSides(only: string | undefined): Promise<Measured[]> {
   const sides: Measured[] = [];
   const redis = only === "farm" ? undefined : await findRedis();
   if (redis !== undefined) {
-    sides.push({ name: "bullmq", side: await openBullMqSide(redis, concurrency), rounds: [] });
+    const side = await openBullMqSide(redis, concurrency, readCpuSeconds);
+    sides.push({ name: "bullmq", side, rounds: [] });
   }
   if (only !== "bullmq") {
     sides.push({ name: "farm", side: await openFarmSide(concurrency), rounds: [] });
@@ -71,7 +73,15 @@ function summary(rounds: readonly RoundFigures[]) {
     pacedPerSecond: median(rounds.map(({ pacedPerSecond }) => pacedPerSecond)),
     p50Ms: median(rounds.map(({ submitToOutcomeMs }) => submitToOutcomeMs.p50)),
     p99Ms: median(rounds.map(({ submitToOutcomeMs }) => submitToOutcomeMs.p99)),
+    drainCpuUs: medianCpu(rounds),
   };
+}
+
+function medianCpu(rounds: readonly RoundFigures[]): Record<string, number> {
+  const names = Object.keys(rounds[0]?.drainCpuUs ?? {});
+  const cpuOf = (name: string): number =>
+    median(rounds.map(({ drainCpuUs }) => drainCpuUs[name] ?? Number.NaN));
+  return Object.fromEntries(names.map((name) => [name, cpuOf(name)]));
 }
 
 function median(values: readonly number[]): number {

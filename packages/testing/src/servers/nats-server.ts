@@ -14,6 +14,8 @@ export interface NatsServer {
   /** nats://127.0.0.1:port, the same after a restart. */
   readonly url: string;
   readonly version: string;
+  /** Of the process that runs now; undefined where none does. */
+  readonly pid: number | undefined;
   /** SIGKILL; resolves when the process is gone. */
   kill(): Promise<void>;
   /** SIGSTOP: connections stay open and nothing answers; resolves when that is so. */
@@ -97,12 +99,16 @@ class RunningNatsServer {
     process.once("exit", this.#onExit);
   }
 
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   async kill(): Promise<void> {
     await this.#end("SIGKILL");
   }
 
   async freeze(): Promise<void> {
-    const pid = this.#child?.pid;
+    const { pid } = this;
     invariant(pid !== undefined, "only a running server can be frozen");
     process.kill(pid, "SIGSTOP");
     const late = AbortSignal.timeout(startWithinMs);
