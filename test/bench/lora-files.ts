@@ -1,25 +1,8 @@
-/** Adapters at the released model's width, with made-up factors: in memory, and as files. */
+/** Files of adapters at the released model's width, with made-up factors. */
 import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
-import { encodeSafetensorsHeader, type LoraAdapter, layOutAdapter } from "@zfarm/zimage";
+import { encodeSafetensorsHeader } from "@zfarm/zimage";
 import { type LoraArchitecture, loraTargetsOf } from "@zfarm/zimage/lora";
-
-/** Small, and never the same twice in a row. */
-const valueOf = (at: number, salt: number): number => (((at * 7_919 + salt) % 256) - 128) * 1e-5;
-
-/** An adapter of every module of the architecture, ready for runs. */
-export function createAdapter(
-  architecture: LoraArchitecture,
-  { rank, salt }: { readonly rank: number; readonly salt: number },
-): LoraAdapter {
-  const fill = (length: number): Float32Array =>
-    Float32Array.from({ length }, (_, at) => valueOf(at, salt));
-  const modules = loraTargetsOf(architecture).map((target) => {
-    const factors = { rank, scale: 1, down: fill(rank * target.in), up: fill(rank * target.out) };
-    return [target.name, factors] as const;
-  });
-  return layOutAdapter({ id: `adapter ${salt}`, modules: new Map(modules) });
-}
 
 export interface LoraFile {
   readonly path: string;
@@ -45,13 +28,19 @@ export async function writeLoraFile(
   const hash = createHash("sha256").update(header.bytes);
   await using file = await open(path, "w");
   await file.write(header.bytes);
+  const pool = createPool(salt);
   for (const { shape } of tensors) {
     const count = shape.reduce((product, side) => product * side, 1);
-    const floats = Float32Array.from({ length: count }, (_, at) => valueOf(at, salt));
-    const bits = new Uint32Array(floats.buffer);
-    const bytes = new Uint8Array(Uint16Array.from(bits, (word) => word >>> 16).buffer);
+    const bytes = pool.subarray(0, 2 * count);
     hash.update(bytes);
     await file.write(bytes);
   }
   return { path, digest: hash.digest("hex"), bytes: header.fileLength };
+}
+
+/** Small numbers in bfloat16, as many as the largest tensor has. */
+function createPool(salt: number): Uint8Array {
+  const bits = new Uint16Array(1_000_000);
+  for (let at = 0; at < bits.length; at += 1) bits[at] = 0x3a00 + ((at * 7_919 + salt) % 256);
+  return new Uint8Array(bits.buffer);
 }
