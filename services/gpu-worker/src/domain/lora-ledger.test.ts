@@ -45,6 +45,21 @@ describe("room in the engine's memory", () => {
     expect(ledger.pin([lora("c", 20)])).toEqual({ kind: "pinned", victims: ["a", "b"] });
   });
 
+  test("is made last by those whose owners want them kept, until a task says otherwise", () => {
+    const ledger = new LoraLedger({ ram: 20, device: 20 });
+    use(ledger, { ...lora("a"), pinned: true });
+    use(ledger, lora("b"));
+
+    ledger.want([lora("c")]);
+    expect(ledger.pin([lora("c")])).toEqual({ kind: "pinned", victims: ["b"] });
+    ledger.unpin([lora("c")]);
+
+    use(ledger, lora("a"));
+    use(ledger, lora("d"));
+    ledger.want([lora("e")]);
+    expect(ledger.pin([lora("e")])).toEqual({ kind: "pinned", victims: ["a"] });
+  });
+
   test("is there at once for what is there already", () => {
     const ledger = new LoraLedger({ ram: 20, device: 20 });
     use(ledger, lora("a"), lora("b"));

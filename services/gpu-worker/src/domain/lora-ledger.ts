@@ -1,10 +1,10 @@
 /**
  * Which adapters the engine holds and which it is about to, how near each is, and who leaves when
- * another one needs the room: whatever was used longest ago, and never one that a task is drawn
- * with. Tiers follow the leader's own rule, so that the two believe the same. Keeps account, does
+ * another one needs the room: whatever was used longest ago, those that their owners want kept
+ * last, and never one that a task is drawn with. Tiers follow the leader's own rule, so that the two believe the same. Keeps account, does
  * nothing.
  */
-import type { LoraRef } from "@zfarm/contract";
+import { type LoraRef, limits } from "@zfarm/contract";
 
 export interface LedgerBytes {
   /** What adapters may take in the engine's memory. */
@@ -42,6 +42,8 @@ export class LoraLedger {
   readonly #max: LedgerBytes;
   /** In the order of use, oldest first. */
   readonly #entries = new Map<string, Entry>();
+  /** Digests that tasks said are to be kept before others, as far as that is remembered. */
+  readonly #kept = new Set<string>();
 
   constructor(max: LedgerBytes) {
     this.#max = max;
@@ -55,6 +57,11 @@ export class LoraLedger {
   isNeeded(digest: string): boolean {
     const entry = this.#entries.get(digest);
     return entry !== undefined && entry.pins + entry.wanted > 0;
+  }
+
+  /** Whether its owner wants it at hand before others. */
+  isKept(digest: string): boolean {
+    return this.#kept.has(digest);
   }
 
   tierOf(digest: string): "device" | "ram" | "none" {
@@ -83,7 +90,10 @@ export class LoraLedger {
 
   /** A task waits for room for its stack. */
   want(stack: readonly LoraRef[]): void {
-    for (const ref of stack) this.#open(ref).wanted += 1;
+    for (const ref of stack) {
+      this.#open(ref).wanted += 1;
+      this.#hearWish(ref);
+    }
   }
 
   giveUp(stack: readonly LoraRef[]): void {
@@ -99,7 +109,7 @@ export class LoraLedger {
     const others = inRam.filter(({ digest }) => !kept.has(digest));
     let bytes = needsBytes + total(others);
     const victims: Entry[] = [];
-    for (const entry of others) {
+    for (const entry of this.#asTheyLeave(others)) {
       if (bytes <= this.#max.ram) break;
       if (entry.pins > 0) continue;
       victims.push(entry);
@@ -132,7 +142,7 @@ export class LoraLedger {
     const inRam = [...this.#entries.values()].filter(isInRam);
     let sum = total(inRam);
     const victims: string[] = [];
-    for (const victim of inRam) {
+    for (const victim of this.#asTheyLeave(inRam)) {
       if (sum <= this.#max.ram) break;
       if (victim.pins > 0) continue;
       victims.push(victim.digest);
@@ -157,6 +167,20 @@ export class LoraLedger {
   bytesIn(tier: LedgerItem["tier"]): number {
     const entries = [...this.#entries.values()].filter(({ isLoaded }) => isLoaded);
     return total(entries.filter(({ isOnDevice }) => isOnDevice === (tier === "device")));
+  }
+
+  /** Those to be kept last, else as they are: the ones used longest ago first. */
+  #asTheyLeave(entries: readonly Entry[]): Entry[] {
+    const isKept = ({ digest }: Entry): number => Number(this.#kept.has(digest));
+    return entries.toSorted((one, other) => isKept(one) - isKept(other));
+  }
+
+  /** The newest task knows best. */
+  #hearWish({ digest, pinned }: LoraRef): void {
+    this.#kept.delete(digest);
+    if (pinned === true) this.#kept.add(digest);
+    const [oldest] = this.#kept;
+    if (this.#kept.size > limits.shelfItemsMax && oldest !== undefined) this.#kept.delete(oldest);
   }
 
   #open({ digest, sizeBytes }: Pick<LoraRef, "digest" | "sizeBytes">): Entry {

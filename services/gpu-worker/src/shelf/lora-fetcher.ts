@@ -9,17 +9,15 @@ import type { BlobStore } from "@zfarm/blobs";
 import { FarmError, type LoraDigest, limits, loraKey, parseLoraDigest } from "@zfarm/contract";
 import type { Clock } from "@zfarm/runtime";
 import { retry } from "../retry.ts";
-import type { LoraFolder } from "./lora-folder.ts";
+import type { FileNeeds, LoraFolder } from "./lora-folder.ts";
 import { Turns } from "./turns.ts";
 
-export interface LoraFetcherNeeds {
+export interface LoraFetcherNeeds extends FileNeeds {
   readonly folder: LoraFolder;
   readonly blobs: Pick<BlobStore, "stat" | "getRange">;
   readonly clock: Clock;
   /** Aborts when the worker ends: what did not work is not tried again. */
   readonly stop: AbortSignal;
-  /** Whether some task needs the adapter now: it must not leave the disk for another one. */
-  readonly isNeeded: (digest: string) => boolean;
 }
 
 export type LoraFetch =
@@ -68,7 +66,7 @@ export class LoraFetcher {
   }
 
   async #download(digest: LoraDigest): Promise<LoraFetch> {
-    const { folder, blobs, isNeeded } = this.#needs;
+    const { folder, blobs, isNeeded, isKept } = this.#needs;
     const key = loraKey(digest);
     const info = await this.#retry(() => blobs.stat(key));
     if (info === undefined) return missing(key);
@@ -76,7 +74,7 @@ export class LoraFetcher {
     let got = "";
     for (let count = 0; count < fetchesMax; count += 1) {
       const write = (draft: string): Promise<Written> => this.#write(draft, file);
-      const written = await folder.add(file, { isNeeded, write });
+      const written = await folder.add(file, { isNeeded, isKept, write });
       if (written === undefined) {
         const message = `${file.bytes} bytes do not fit on the disk of this worker`;
         return { kind: "not-held", message };

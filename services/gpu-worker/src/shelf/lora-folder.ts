@@ -20,6 +20,14 @@ export interface LoraFolderOptions {
   readonly onEvict?: () => void;
 }
 
+/** What is known of the adapters that might leave. */
+export interface FileNeeds {
+  /** Whether some task needs it now: it stays. */
+  readonly isNeeded: (digest: string) => boolean;
+  /** Whether it is wanted at hand before others: it leaves last. */
+  readonly isKept: (digest: string) => boolean;
+}
+
 interface HeldFile {
   readonly digest: string;
   readonly path: string;
@@ -97,12 +105,9 @@ export class LoraFolder {
    */
   async add<T extends { readonly isWhole: boolean }>(
     file: { readonly digest: string; readonly bytes: number },
-    needs: {
-      readonly isNeeded: (digest: string) => boolean;
-      readonly write: (draft: string) => Promise<T>;
-    },
+    needs: FileNeeds & { readonly write: (draft: string) => Promise<T> },
   ): Promise<T | undefined> {
-    if (!(await this.#makeRoom(file.bytes, needs.isNeeded))) return undefined;
+    if (!(await this.#makeRoom(file.bytes, needs))) return undefined;
     const draft = `${this.path(file.digest)}.${randomBytes(6).toString("hex")}${draftSuffix}`;
     this.#drafts += file.bytes;
     try {
@@ -118,12 +123,14 @@ export class LoraFolder {
     }
   }
 
-  async #makeRoom(needed: number, isNeeded: (digest: string) => boolean): Promise<boolean> {
+  async #makeRoom(needed: number, { isNeeded, isKept }: FileNeeds): Promise<boolean> {
     const files = await this.#list();
     const { bytesMax, onEvict } = this.#options;
     let over = files.reduce((sum, { bytes }) => sum + bytes, this.#drafts + needed) - bytesMax;
     const leaving: HeldFile[] = [];
-    for (const file of files.toSorted((one, other) => one.usedMs - other.usedMs)) {
+    const order = ({ digest }: HeldFile): number => Number(isKept(digest));
+    const byUse = files.toSorted((one, other) => one.usedMs - other.usedMs);
+    for (const file of byUse.toSorted((one, other) => order(one) - order(other))) {
       if (over <= 0) break;
       if (isNeeded(file.digest)) continue;
       leaving.push(file);

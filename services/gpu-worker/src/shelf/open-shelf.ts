@@ -29,7 +29,8 @@ export async function openShelf(needs: {
     onEvict: () => metrics.evictionsTotal.inc({ tier: "disk" }),
   });
   const isNeeded = (digest: string): boolean => ledger.isNeeded(digest);
-  const fetcher = new LoraFetcher({ folder, blobs, clock, stop, isNeeded });
+  const isKept = (digest: string): boolean => ledger.isKept(digest);
+  const fetcher = new LoraFetcher({ folder, blobs, clock, stop, isNeeded, isKept });
   const rankBudget = config.ranks;
   const parts = { ledger, folder, fetcher, engine, deviceBytes, rankBudget, log, metrics };
   return new LoraShelf(parts);
