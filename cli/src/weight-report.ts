@@ -42,6 +42,9 @@ function needOf({ fits, togetherBytes, inTurnBytes }: WeightRow): string {
     : `${gibibytes(inTurnBytes)} with the text encoder released in between,`;
 }
 
+/** Over the rows of `describeRows`; "in turn": with the text encoder released in between. */
+export const weightHeadings = ["weights", "together", "in turn", "on this machine", "stored"];
+
 /** The rows of the table for one device: mode, need, verdict. */
 export function describeRows({ rows }: WeightChoice): string[][] {
   return rows.map(({ mode, togetherBytes, inTurnBytes, fits, isStored }) => [

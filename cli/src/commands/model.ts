@@ -18,7 +18,13 @@ import type { CommandContext } from "../command.ts";
 import { modelMemoryBytes } from "../machine-memory.ts";
 import { formatTable } from "../terminal.ts";
 import { UsageError } from "../usage-error.ts";
-import { chooseForCpu, describeRows, explainChoice, parametersOf } from "../weight-report.ts";
+import {
+  chooseForCpu,
+  describeRows,
+  explainChoice,
+  parametersOf,
+  weightHeadings,
+} from "../weight-report.ts";
 
 export async function runModel(context: CommandContext): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -62,9 +68,8 @@ async function checkModel(context: CommandContext, { directory, deep }: CheckCal
   }
   const memoryBytes = modelMemoryBytes();
   const choice = chooseForCpu(model, memoryBytes);
-  const headings = [["weights", "together", "in turn", "on this machine", ""]];
   terminal.print("\non cpu:");
-  for (const line of formatTable([...headings, ...describeRows(choice)])) terminal.print(line);
+  for (const line of formatTable([weightHeadings, ...describeRows(choice)])) terminal.print(line);
   terminal.print(`runs as ${explainChoice(choice, memoryBytes, { ...model, directory })}`);
   terminal.print(`on cuda: ${describeCards(model)}`);
 }
