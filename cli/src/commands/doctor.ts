@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import {
   chooseWeights,
   listBackends,
+  machineMemoryBytes,
   openModelDirectory,
   releasedParameters,
   type WeightChoice,
@@ -11,7 +12,6 @@ import {
 import { findNatsServer } from "../../../tools/servers/nats-server.mjs";
 import type { CommandContext } from "../command.ts";
 import { shippedModelDir } from "../farm/local-farm.ts";
-import { modelMemoryBytes } from "../machine-memory.ts";
 import { formatTable } from "../terminal.ts";
 import { chooseForCpu, describeRows, explainChoice, weightHeadings } from "../weight-report.ts";
 
@@ -38,7 +38,7 @@ export async function runDoctor(context: CommandContext): Promise<void> {
 
 /** How the released models would be held here, if they were prepared in every way. */
 function chooseForReleased(): WeightChoice {
-  const memoryBytes = modelMemoryBytes();
+  const memoryBytes = machineMemoryBytes();
   const parameters = releasedParameters;
   return chooseWeights({ device: "cpu", memoryBytes, parameters, stored: ["fp32", "bf16"] });
 }
@@ -66,7 +66,7 @@ function findStore({ env }: CommandContext): Finding {
 
 /** The model, and how its weights are held here. */
 async function findModel(directory: string): Promise<Finding[]> {
-  const memoryBytes = modelMemoryBytes();
+  const memoryBytes = machineMemoryBytes();
   try {
     const model = await openModelDirectory(directory);
     const choice = chooseForCpu(model, memoryBytes);

@@ -7,6 +7,7 @@ import {
   countParameters,
   describeModel,
   examineWeights,
+  machineMemoryBytes,
   memberOfShift,
   modesOf,
   openModelDirectory,
@@ -15,7 +16,6 @@ import {
   releasedParameterCount,
 } from "@zfarm/zimage";
 import type { CommandContext } from "../command.ts";
-import { modelMemoryBytes } from "../machine-memory.ts";
 import { formatTable } from "../terminal.ts";
 import { UsageError } from "../usage-error.ts";
 import {
@@ -66,7 +66,7 @@ async function checkModel(context: CommandContext, { directory, deep }: CheckCal
       terminal.print(`${sha256}  ${name}${confirmedBy ? `, as ${confirmedBy} says` : ""}`);
     }
   }
-  const memoryBytes = modelMemoryBytes();
+  const memoryBytes = machineMemoryBytes();
   const choice = chooseForCpu(model, memoryBytes);
   terminal.print("\non cpu:");
   for (const line of formatTable([weightHeadings, ...describeRows(choice)])) terminal.print(line);

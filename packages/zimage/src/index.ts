@@ -13,6 +13,7 @@ export type { Pixels } from "./image/pixels.ts";
 export { toPixels, toUnit } from "./image/pixels.ts";
 export type { GuidanceMetadata, RenderMetadata } from "./image/png.ts";
 export { encodePng, readPngMetadata } from "./image/png.ts";
+export { machineMemoryBytes } from "./memory/machine-memory.ts";
 export type { SchedulerConfig, VaeFile } from "./model/config-files.ts";
 export {
   parseTextEncoderConfig,

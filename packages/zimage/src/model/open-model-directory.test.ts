@@ -1,4 +1,14 @@
-import { appendFile, cp, mkdir, mkdtemp, open, rename, rm, symlink } from "node:fs/promises";
+import {
+  appendFile,
+  cp,
+  mkdir,
+  mkdtemp,
+  open,
+  readFile,
+  rename,
+  rm,
+  symlink,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -307,5 +317,21 @@ describe("describeModel", () => {
       sideMax: 2048,
       tokensMax: 512,
     });
+  });
+});
+
+describe("members of the family", () => {
+  it.each([
+    [3, 8, undefined],
+    [6, 50, 4],
+    [4, 8, undefined],
+  ])("of shift %d draw in %d steps with a guidance of %s", async (shift, steps, guidance) => {
+    const file = "scheduler/scheduler_config.json";
+    const settings = JSON.parse(await readFile(join(model, file), "utf8")) as object;
+    await writeJson(model, file, { ...settings, shift });
+
+    const { stepsDefault, guidanceDefault } = describeModel(await openModelDirectory(model));
+
+    expect([stepsDefault, guidanceDefault]).toEqual([steps, guidance]);
   });
 });
