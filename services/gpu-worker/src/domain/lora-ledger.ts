@@ -1,8 +1,8 @@
 /**
  * Which adapters the engine holds and which it is about to, how near each is, and who leaves when
  * another one needs the room: whatever was used longest ago, those that their owners want kept
- * last, and never one that a task is drawn with. Tiers follow the leader's own rule, so that the two believe the same. Keeps account, does
- * nothing.
+ * last, and never one that a task is drawn with. Tiers follow the leader's own rule, so that the
+ * two believe the same. Keeps account, does nothing.
  */
 import { type LoraRef, limits } from "@zfarm/contract";
 
