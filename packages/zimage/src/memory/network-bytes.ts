@@ -5,6 +5,7 @@ import { lateElementsMin } from "../graph/weight-product.ts";
 import { feedForwardSize } from "../model/expected-tensors.ts";
 import type { ModelDirectory } from "../model/open-model-directory.ts";
 import type { WeightMode } from "../model/weight-choice.ts";
+import type { Device } from "../networks/device.ts";
 import { padRows } from "../networks/rope.ts";
 import type { TensorIndex, TensorRef } from "../weights/tensor-index.ts";
 
@@ -22,6 +23,7 @@ export interface NetworkBytes {
 }
 
 const floatBytes = 4;
+const bfloatBytes = 2;
 /**
  * Values of one row that are alive at once, in widths of the feed-forward part and of the rows.
  * Measured at the released widths with 288, 1056 and 4128 rows: 265 to 325 KB a row.
@@ -39,17 +41,23 @@ const tokenValues = 6;
 const widenedWeights = 2;
 
 /** @param mode how the Linears run; the decoder is float32 in every mode. */
-export function networkBytes(model: ModelDirectory, mode: WeightMode): NetworkBytes {
+export function networkBytes(
+  model: ModelDirectory,
+  mode: WeightMode,
+  { kind }: Device = { kind: "cpu" },
+): NetworkBytes {
   const { transformer, textEncoder, vae } = model;
   const { dim } = transformer.config;
-  const late = mode !== "fp32";
+  const late = kind === "cpu" && mode !== "fp32";
+  // A card holds what is not packed in the type that it computes in.
+  const held = kind === "cpu" || mode === "fp32" ? floatBytes : bfloatBytes;
   const decoder = [...vae.tensors.tensors.values()].filter(
     ({ name }) => !name.startsWith("encoder."),
   );
   const widest = vae.config.blockChannels[1] ?? vae.config.blockChannels[0] ?? 0;
   return {
-    transformer: weightBytes(transformer.tensors, late && dim >= lateDimMin),
-    textEncoder: weightBytes(textEncoder.tensors, late),
+    transformer: weightBytes(transformer.tensors, { late: late && dim >= lateDimMin, held }),
+    textEncoder: weightBytes(textEncoder.tensors, { late, held }),
     vae: decoder.reduce((sum, tensor) => sum + elementsOf(tensor) * floatBytes, 0),
     perRow: floatBytes * (wideValues * feedForwardSize(dim) + rowValues * dim),
     perPixel: floatBytes * decoderCopies * widest,
@@ -70,8 +78,15 @@ export function rowsOf(
   return padRows(tokens) + padRows(captionTokens);
 }
 
-function weightBytes({ tensors }: TensorIndex, late: boolean): number {
-  let held = 0;
+interface Holding {
+  /** Whether large weights stay in the file and are widened in each run. */
+  readonly late: boolean;
+  /** Bytes of an element of the others, unless it is packed. */
+  readonly held: number;
+}
+
+function weightBytes({ tensors }: TensorIndex, { late, held }: Holding): number {
+  let bytes = 0;
   let largest = 0;
   for (const tensor of tensors.values()) {
     const isWidened = tensor.dtype === "BF16" || tensor.dtype === "F16";
@@ -79,10 +94,10 @@ function weightBytes({ tensors }: TensorIndex, late: boolean): number {
     if (isWidened && late && elementsOf(tensor) >= lateElementsMin) {
       largest = Math.max(largest, elementsOf(tensor));
     } else {
-      held += tensor.dtype === "U8" ? tensor.length : elementsOf(tensor) * floatBytes;
+      bytes += tensor.dtype === "U8" ? tensor.length : elementsOf(tensor) * held;
     }
   }
-  return held + widenedWeights * largest * floatBytes;
+  return bytes + widenedWeights * largest * floatBytes;
 }
 
 /** Looked up in the file, never multiplied with; what no graph reads takes nothing either. */

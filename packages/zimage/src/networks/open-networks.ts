@@ -61,7 +61,7 @@ class ResidentNetworks implements Networks {
     const { residency = "together", ...rest } = options;
     this.#residency = residency;
     // Pictures show what narrower decoders lose, and it is small.
-    const { compute: _, ...decoding } = rest;
+    const decoding = { ...rest, compute: "float32" } as const;
     this.#encoder = new Reopened(() =>
       openTextEncoder(textEncoder.config, textEncoder.tensors, rest),
     );

@@ -1,8 +1,12 @@
 /** The engine behind the three networks: the only importer of onnxruntime-node. */
+import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
+import { dirname, join } from "node:path";
+import { arch, platform } from "node:process";
 import { InferenceSession, listSupportedBackends, Tensor } from "onnxruntime-node";
 import { ModelError } from "../errors.ts";
 import { invariant } from "../invariant.ts";
+import type { Device } from "./device.ts";
 
 /**
  * More threads would cut products of 32 rows into single rows, for which the matrix library has
@@ -13,6 +17,10 @@ const threadsMax = 16;
 export interface EngineOptions {
   /** Threads of one run; as many as the machine has cores when absent, and never over 16. */
   readonly threads?: number;
+  /** The processor when absent. */
+  readonly target?: Device;
+  /** Whether nodes that the device has no kernel for may run on the processor; true when absent. */
+  readonly fallback?: boolean;
 }
 
 /** What a run is fed with, by input name. The data is read in place during the run. */
@@ -44,7 +52,7 @@ export async function openSession(
   const threads = Math.min(options.threads ?? availableParallelism(), threadsMax);
   const session = await guard("load", () =>
     InferenceSession.create(model, {
-      executionProviders: ["cpu"],
+      executionProviders: [providerOf(options.target)],
       graphOptimizationLevel: "all",
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
@@ -53,6 +61,7 @@ export async function openSession(
       extra: {
         session: {
           model_external_initializers_file_folder_path: folder,
+          ...(options.fallback === false ? { disable_cpu_ep_fallback: "1" } : {}),
           // Idle threads must not burn the cores that the rest of the worker needs.
           intra_op: { allow_spinning: "0" },
         },
@@ -60,6 +69,16 @@ export async function openSession(
     }),
   );
   return new OnnxSession(session);
+}
+
+function providerOf(device: Device = { kind: "cpu" }): InferenceSession.ExecutionProviderConfig {
+  return device.kind === "cpu" ? "cpu" : { name: "cuda", deviceId: device.id };
+}
+
+/** The folder of the runtime's libraries, where those of graphics cards belong too. */
+export function engineFolder(): string {
+  const entry = createRequire(import.meta.url).resolve("onnxruntime-node");
+  return join(dirname(dirname(entry)), "bin/napi-v6", platform, arch);
 }
 
 class OnnxSession implements Session {

@@ -1,12 +1,16 @@
 /** The library's door: a model directory in, an open model that draws pictures out. */
 import { ModelError } from "../errors.ts";
+import type { WeightOptions } from "../graph/model-builder.ts";
 import { holdWeights } from "../memory/hold-weights.ts";
 import { machineMemoryBytes } from "../memory/machine-memory.ts";
 import { MemoryKeeper } from "../memory/memory-keeper.ts";
 import { networkBytes, rowsOf } from "../memory/network-bytes.ts";
 import { type ModelDirectory, openModelDirectory } from "../model/open-model-directory.ts";
+import type { WeightMode } from "../model/weight-choice.ts";
 import { openBesideNetworks } from "../networks/beside-networks.ts";
+import { type Device, parseDevice } from "../networks/device.ts";
 import { openNetworks } from "../networks/open-networks.ts";
+import { probeDevice } from "../networks/probe-device.ts";
 import { openPromptEncoder } from "../prompt/prompt-encoder.ts";
 import { describeModel, type ModelInfo } from "./model-info.ts";
 import { ModelPipeline } from "./model-pipeline.ts";
@@ -15,34 +19,54 @@ import type { Pipeline, PipelineOptions } from "./pipeline.ts";
 /**
  * Opens the model in a directory of diffusers' layout and creates its sessions.
  * Throws MODEL_INVALID, naming the file, when the directory is not a model this code can run, and
- * MEMORY_EXCEEDED with the numbers when memory has no room for it.
+ * MEMORY_EXCEEDED with the numbers when memory has no room for it. ENGINE_FAILED names the library
+ * that a graphics card misses: the processor never takes its place unasked.
  */
 export async function openPipeline(
   modelDirectory: string,
   options: PipelineOptions = {},
 ): Promise<Pipeline> {
   const model = await openModelDirectory(modelDirectory);
-  const { memoryBytes = machineMemoryBytes(), weights, sideThreads, ...rest } = options;
-  const { mode, residency } = holdWeights(model, { device: "cpu", memoryBytes, mode: weights });
+  const { weights, device: deviceName, sideThreads, ...rest } = options;
+  const device = parseDevice(deviceName);
+  const memoryBytes = memoryOf(device, options.memoryBytes);
+  await probeDevice(device);
+  const hold = { device: device.kind, memoryBytes, mode: weights };
+  const { mode, residency } = holdWeights(model, hold);
   const memory = new MemoryKeeper(model, {
     bytes: memoryBytes,
-    networks: networkBytes(model, mode),
+    networks: networkBytes(model, mode, device),
     inTurn: residency === "in turn",
   });
   const info = boundByMemory(describeModel(model), memory, memoryBytes);
   const promptEncoder = await openPromptEncoder(model.tokenizerFolder, info.tokensMax);
   const holding = {
     ...rest,
+    target: device,
     residency,
-    conversion: mode === "fp32" ? "load" : "run",
+    ...weightOptions(device, mode),
     rowsMax: rowsMaxOf(model, info),
   } as const;
-  // Networks that take turns in memory cannot run beside each other.
+  // Networks that take turns in memory cannot run beside each other; those on a card need not.
   const networks =
-    sideThreads === undefined || residency === "in turn"
+    sideThreads === undefined || residency === "in turn" || device.kind !== "cpu"
       ? await openNetworks(model, holding)
       : await openBesideNetworks(model, { ...holding, modelDirectory, sideThreads });
   return new ModelPipeline({ model, info, promptEncoder, networks, memory });
+}
+
+/** Nothing here can ask a graphics card how much memory it has. */
+function memoryOf({ kind }: Device, given: number | undefined): number {
+  if (given !== undefined) return given;
+  if (kind === "cpu") return machineMemoryBytes();
+  const message = "memoryBytes is absent; it must say what a graphics card has for the model";
+  throw new ModelError("INPUT_INVALID", message, { field: "memoryBytes" });
+}
+
+/** Cards compute in bfloat16 and hold it; a processor computes in float32 and widens as it goes. */
+function weightOptions({ kind }: Device, mode: WeightMode): WeightOptions {
+  if (kind === "cuda") return { compute: mode === "fp32" ? "float32" : "bfloat16" };
+  return { conversion: mode === "fp32" ? "load" : "run" };
 }
 
 /** What the largest picture takes is there, so runs of smaller ones may share as much. */

@@ -24,11 +24,9 @@ import type { EngineSettings, RenderTask } from "./protocol.ts";
 export async function openZImageModel(
   settings: EngineSettings,
 ): Promise<Model<TaskCaptions, ActiveRender>> {
-  if (settings.device !== "cpu") {
-    throw new FarmError("INTERNAL", `device ${settings.device} is not one this engine can use`);
-  }
   const { threads, sideThreads, loraJoinBytes, weights, memoryBytes } = settings;
   const pipeline = await openPipeline(settings.modelDir, {
+    device: settings.device,
     ...(threads === undefined ? {} : { threads }),
     ...(sideThreads === undefined ? {} : { sideThreads }),
     ...(weights === undefined ? {} : { weights }),
