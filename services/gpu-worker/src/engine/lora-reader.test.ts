@@ -94,3 +94,31 @@ test("an engine draws with an adapter what the library draws, byte for byte", as
   expect(pngOf("without").byteLength).toBeGreaterThan(1_000);
   expect(expected.equals(pngOf("without"))).toBe(false);
 }, 60_000);
+
+test("an engine goes on with an adapter where another one left, byte for byte", async () => {
+  const engines = [createEngine({ name: "nano", modelDir: nanoDir })];
+  engines.push(createEngine({ name: "nano", modelDir: nanoDir }));
+  const [one, other] = engines;
+  if (one === undefined || other === undefined) throw new RangeError("two engines were made");
+  for (const engine of engines) {
+    await engine.start(new AbortController().signal);
+    await engine.loadLora(lora.digest, path);
+  }
+  const task = createTask("a", { stack: [{ digest: lora.digest, weight: 1 }], steps: 30 });
+  const whole = (await render(one, [task]).ends).get("a");
+
+  const left = render(one, [task]);
+  await left.stepped;
+  one.release("a");
+  const end = (await left.ends).get("a");
+  const done = end?.kind === "released" ? end.done : undefined;
+  const finished = (await render(other, [{ ...task, ...(done && { resume: done }) }]).ends).get(
+    "a",
+  );
+  await Promise.all(engines.map((engine) => engine.close()));
+
+  expect(done?.step).toBeGreaterThan(0);
+  const pngOf = (how: typeof whole) => (how?.kind === "finished" ? how.png : new Uint8Array());
+  expect(pngOf(whole).byteLength).toBeGreaterThan(1_000);
+  expect(Buffer.from(pngOf(finished)).equals(pngOf(whole))).toBe(true);
+}, 60_000);
