@@ -1,4 +1,4 @@
-import { tmpdir } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { limits } from "@zfarm/contract";
 import { describe, expect, test } from "vitest";
@@ -12,7 +12,7 @@ describe("readGatewayConfig", () => {
       reflection: true,
       drainMs: limits.drainMs,
       durability: "stream",
-      uploadDir: join(tmpdir(), "zfarm-uploads"),
+      uploadDir: join(tmpdir(), `zfarm-uploads-${userInfo().uid}`),
     });
   });
 

@@ -7,9 +7,12 @@ import {
   loraKey,
   type UploadLoraResponse,
 } from "@zfarm/contract";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { inPieces, loraFile, sha256 } from "../test/lora-file.ts";
 import { openTestFarm, type TestFarm, testArchitecture } from "../test/test-farm.ts";
+
+// Every upload starts a thread, which is slow where many processes share few cores.
+vi.setConfig({ testTimeout: 120_000 });
 
 const name = "projects/default/loras/ink";
 

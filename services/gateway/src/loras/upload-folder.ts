@@ -35,10 +35,14 @@ export class UploadFolder {
     this.#bounds = bounds;
   }
 
-  /** Makes the folder, and clears it of what a gateway that died has left. */
+  /**
+   * Makes the folder, its user's alone, and clears it of what a gateway that died has left.
+   * STORE_UNAVAILABLE where others could change files between the gate and the store.
+   */
   static async open(folder: string, bounds: UploadBounds = defaultBounds): Promise<UploadFolder> {
     await guard(async () => {
-      await mkdir(folder, { recursive: true });
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await requireOwn(folder);
       for (const name of await readdir(folder)) await removeIfOld(join(folder, name));
     });
     return new UploadFolder(folder, bounds);
@@ -99,6 +103,14 @@ async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
   }
 }
 
+/** Undefined uids are of systems that have none. */
+async function requireOwn(folder: string): Promise<void> {
+  const { uid, mode } = await stat(folder);
+  const own = process.getuid?.();
+  if (own === undefined || (uid === own && (mode & 0o022) === 0)) return;
+  throw new FarmError("STORE_UNAVAILABLE", `others may write to the folder of uploads ${folder}`);
+}
+
 /** Older than any upload may take: its gateway died. */
 async function removeIfOld(path: string): Promise<void> {
   const found = await stat(path).catch(() => undefined);
@@ -111,6 +123,7 @@ async function guard<T>(run: () => Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (cause) {
+    if (cause instanceof FarmError) throw cause;
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "?";
     const message = `the gateway's disk does not take uploads: ${code}`;
     throw new FarmError("STORE_UNAVAILABLE", message, { cause });

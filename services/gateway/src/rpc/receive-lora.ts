@@ -67,8 +67,9 @@ export async function receiveLora<T>(
     requireDigest(file, order.digest);
     const done = needs.metrics.loraGate.startTimer();
     const inspected = await needs.gate(file.path, architecture, scope.signal).finally(done);
+    requireUnchanged(file, inspected);
     scope.note({ dialect: inspected.report.dialect, ranks: inspected.report.ranksTaken });
-    return await use({ ...inspected, digest: file.digest, path: file.path, architecture });
+    return await use({ ...inspected, path: file.path, architecture });
   });
 }
 
@@ -91,4 +92,13 @@ function requireDigest(file: ReceivedFile, wanted: LoraDigest | undefined): void
   if (wanted === undefined || wanted === file.digest) return;
   const description = `the ${file.sizeBytes} bytes that came have SHA-256 ${file.digest}`;
   throw invalidField("header.sha256", { reason: "DIGEST_MISMATCH", description });
+}
+
+/** The gate reads what lies on the disk; it must be what came. */
+function requireUnchanged(file: ReceivedFile, { digest }: Inspected): void {
+  if (digest === file.digest) return;
+  throw new FarmError(
+    "STORE_UNAVAILABLE",
+    "the upload changed on the gateway's disk; send it again",
+  );
 }
