@@ -41,9 +41,12 @@ export async function openDirectoryBlobStore(root: string): Promise<BlobStore> {
 class DirectoryBlobStore implements BlobStore {
   readonly kind = "directory";
   readonly #root: string;
+  /** No character of a key needs an escape, so the URL of a blob is this and its key. */
+  readonly #rootUrl: string;
 
   constructor(root: string) {
     this.#root = root;
+    this.#rootUrl = pathToFileURL(root).href;
   }
 
   async prepare(): Promise<void> {
@@ -123,7 +126,8 @@ class DirectoryBlobStore implements BlobStore {
 
   async url(key: string, ttlSeconds: number): Promise<string> {
     assertUrlSeconds(ttlSeconds);
-    return pathToFileURL(this.#path(key)).href;
+    assertBlobKey(key);
+    return `${this.#rootUrl}/${key}`;
   }
 
   async problem(): Promise<string | undefined> {

@@ -14,6 +14,7 @@ export interface BrokerBounds {
   readonly askTimeoutMs: number;
   readonly brokerRequestMs: number;
   readonly brokerCheckMs: number;
+  readonly followUnreadMax: number;
 }
 
 export function boundsWith(overrides: Partial<BrokerBounds> = {}): BrokerBounds {

@@ -78,9 +78,12 @@ export interface StoredOutcome {
   readonly revision: Revision;
 }
 
-/** What following a log yields: its entries, and once the sign that all older ones were seen. */
+/**
+ * What following a log yields: its entries, at least one and as many as have come, and once the
+ * sign that all older ones were seen.
+ */
 export type Followed<Entry> =
-  | { readonly kind: "entry"; readonly entry: Entry }
+  | { readonly kind: "entries"; readonly entries: readonly Entry[] }
   | { readonly kind: "caught-up" };
 
 /** The live tasks: one message each, from acceptance until its outcome exists. */

@@ -2,6 +2,7 @@
 import { JobControl, type JobRef, subjects, taskIdOf } from "@zfarm/contract";
 import type { Followed, JobControls, Revision, StoredControl } from "./broker.ts";
 import { decodeStored, encode } from "./codec.ts";
+import { mapFollowed } from "./map-followed.ts";
 import type { LogMessage, SubjectLog } from "./ports.ts";
 import { type ShardView, showsProject } from "./shard-view.ts";
 
@@ -25,15 +26,12 @@ export class LogJobControls implements JobControls {
     return put.kind === "stored" ? put.revision : "conflict";
   }
 
-  async *follow(stop: AbortSignal): AsyncIterable<Followed<StoredControl>> {
+  follow(stop: AbortSignal): AsyncIterable<Followed<StoredControl>> {
     const filter = subjects.jobControlsAll;
-    for await (const followed of this.#log.follow({ filter, after: 0n, stop })) {
-      if (followed.kind === "caught-up") yield followed;
-      else {
-        const entry = storedControl(followed.entry);
-        if (showsProject(this.#view, entry.control.project)) yield { kind: "entry", entry };
-      }
-    }
+    return mapFollowed(this.#log.follow({ filter, after: 0n, stop }), (message) => {
+      const entry = storedControl(message);
+      return showsProject(this.#view, entry.control.project) ? entry : undefined;
+    });
   }
 }
 

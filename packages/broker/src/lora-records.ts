@@ -54,7 +54,7 @@ export class LogLoraRecords implements LoraRecords {
     try {
       for await (const followed of this.#log.follow({ filter, after: 0n, stop: done.signal })) {
         if (followed.kind === "caught-up") return found.toSorted(byName);
-        found.push(storedLora(followed.entry));
+        for (const message of followed.entries) found.push(storedLora(message));
       }
     } finally {
       done.abort();

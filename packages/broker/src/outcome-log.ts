@@ -12,6 +12,7 @@ import {
 import { type Clock, invariant } from "@zfarm/runtime";
 import type { Followed, FollowOutcomes, OutcomeLog, Revision, StoredOutcome } from "./broker.ts";
 import { decodeStored, encode } from "./codec.ts";
+import { mapFollowed } from "./map-followed.ts";
 import type { LogMessage, SubjectLog } from "./ports.ts";
 import { type ShardView, showsProject } from "./shard-view.ts";
 
@@ -65,8 +66,8 @@ export class LogOutcomes implements OutcomeLog {
     try {
       for await (const followed of this.follow({ ...whose, after: 0n, stop: done.signal })) {
         if (followed.kind === "caught-up") return found;
-        if (found.length === max) return undefined;
-        found.push(followed.entry);
+        for (const entry of followed.entries) found.push(entry);
+        if (found.length > max) return undefined;
       }
     } finally {
       done.abort();
@@ -80,15 +81,16 @@ export class LogOutcomes implements OutcomeLog {
     return this.#log.lastRevision();
   }
 
-  async *follow(options: FollowOutcomes): AsyncIterable<Followed<StoredOutcome>> {
+  follow(options: FollowOutcomes): AsyncIterable<Followed<StoredOutcome>> {
     const { after, stop } = options;
     const filter = filterOf(options);
-    for await (const followed of this.#log.follow({ filter, after, stop })) {
-      if (followed.kind === "caught-up") yield followed;
-      else if (showsProject(this.#view, projectOf(followed.entry))) {
-        yield { kind: "entry", entry: storedOutcome(followed.entry) };
-      }
-    }
+    return mapFollowed(this.#log.follow({ filter, after, stop }), (message) => {
+      return this.#isShown(message) ? storedOutcome(message) : undefined;
+    });
+  }
+
+  #isShown(message: LogMessage): boolean {
+    return this.#view.only === undefined || showsProject(this.#view, projectOf(message));
   }
 }
 

@@ -10,6 +10,7 @@ import {
 } from "@zfarm/contract";
 import type { Followed, Policies, PolicyRecords, Revision, StoredPolicy } from "./broker.ts";
 import { type Codec, decodeStored, encode } from "./codec.ts";
+import { mapFollowed } from "./map-followed.ts";
 import type { LogMessage, SubjectLog } from "./ports.ts";
 
 export class LogPolicies implements Policies {
@@ -37,16 +38,9 @@ export class LogPolicies implements Policies {
     });
   }
 
-  async *follow(stop: AbortSignal): AsyncIterable<Followed<StoredPolicy>> {
+  follow(stop: AbortSignal): AsyncIterable<Followed<StoredPolicy>> {
     const filter = subjects.policiesAll;
-    for await (const followed of this.#log.follow({ filter, after: 0n, stop })) {
-      if (followed.kind === "caught-up") {
-        yield followed;
-        continue;
-      }
-      const entry = storedPolicy(followed.entry);
-      if (entry !== undefined) yield { kind: "entry", entry };
-    }
+    return mapFollowed(this.#log.follow({ filter, after: 0n, stop }), storedPolicy);
   }
 }
 

@@ -3,6 +3,7 @@ import { type PoolId, QueuedTask, shardOf, subjects, type TaskId, taskIdOf } fro
 import { invariant } from "@zfarm/runtime";
 import type { Followed, Revision, StoredTask, TaskQueue } from "./broker.ts";
 import { decodeStored, encode } from "./codec.ts";
+import { mapFollowed } from "./map-followed.ts";
 import type { LogMessage, SubjectLog } from "./ports.ts";
 import type { ShardView } from "./shard-view.ts";
 
@@ -44,13 +45,10 @@ export class LogTaskQueue implements TaskQueue {
     return message === undefined ? undefined : storedTask(message);
   }
 
-  async *follow(stop: AbortSignal): AsyncIterable<Followed<StoredTask>> {
+  follow(stop: AbortSignal): AsyncIterable<Followed<StoredTask>> {
     const { only } = this.#view;
     const filter = only === undefined ? subjects.queueAll : subjects.queueOfShard(only);
-    for await (const followed of this.#log.follow({ filter, after: 0n, stop })) {
-      if (followed.kind === "caught-up") yield followed;
-      else yield { kind: "entry", entry: storedTask(followed.entry) };
-    }
+    return mapFollowed(this.#log.follow({ filter, after: 0n, stop }), storedTask);
   }
 
   #subjectOf(task: QueuedTask): string {

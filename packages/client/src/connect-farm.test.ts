@@ -223,6 +223,26 @@ describe("connectFarm", () => {
     ]);
   });
 
+  test("events that come in one answer are told one by one, each with its token", async () => {
+    gateway.watch = ({ resumeToken, takeSeveral }, call) => {
+      expect(takeSeveral).toBe(true);
+      if (resumeToken === "") {
+        call.write({ ...ended(0), more: { events: [ended(1), ended(2)] } });
+        call.emit("error", { code: status.UNAVAILABLE, details: "gone" });
+        return;
+      }
+      call.write(jobEnded);
+      call.end();
+    };
+
+    const events = await Array.fromAsync(client.watchJob("projects/default/jobs/x"));
+
+    expect(gateway.tokens).toEqual(["", "after-2"]);
+    const tokens = events.map(({ resumeToken }) => resumeToken);
+    expect(tokens).toEqual(["after-0", "after-1", "after-2", ""]);
+    expect(events.every(({ more }) => more === undefined)).toBe(true);
+  });
+
   test("a connection that breaks after the job ended ends the watch quietly", async () => {
     gateway.watch = (_request, call) => {
       call.write(jobEnded);

@@ -194,13 +194,14 @@ class GrpcFarmClient implements FarmClient {
     let resumeToken = options.resumeToken ?? "";
     let ended = false;
     for (;;) {
-      const request = { name, resumeToken, previews: options.previews };
+      const { previews } = options;
+      const request = { name, resumeToken, previews, takeSeveral: true };
       try {
-        const events = callStream(
+        const answers = callStream(
           (metadata, grpc) => job.watchJob(request, metadata, grpc),
           bounds,
         );
-        for await (const event of events) {
+        for await (const event of eventsOf(answers)) {
           retry.reset();
           resumeToken = event.resumeToken || resumeToken;
           ended = event.event?.$case === "jobEnded";
@@ -366,5 +367,15 @@ class GrpcFarmClient implements FarmClient {
 
   close(): void {
     for (const client of Object.values(this.#services)) client.close();
+  }
+}
+
+/** One by one, as they came. */
+async function* eventsOf(
+  answers: AsyncIterable<WatchJobResponse>,
+): AsyncGenerator<WatchJobResponse, void> {
+  for await (const { more, ...first } of answers) {
+    yield first;
+    if (more !== undefined) yield* more.events;
   }
 }

@@ -216,6 +216,8 @@ export const limits = {
   leaderRetryMs: 250,
   /** Messages of a log on their way to one follower. */
   followMessagesMax: 500,
+  /** Messages that a slow follower leaves unread before it lets go; it begins again behind them. */
+  followUnreadMax: 4_000,
   /**
    * A follower that still catches up and hears nothing this long looks where it stands; it doubles
    * each time, because a broker far away takes longer to say anything at all.
@@ -223,6 +225,8 @@ export const limits = {
   followStallMs: 250,
   /** The broker forgets a follower that died after this long. */
   followForgetMs: 30_000,
+  /** Events in one answer of a watch: with the longest prompts they stay below 4 MiB. */
+  watchEventsMax: 100,
   /** A watch ends after this long and is resumed by its client. */
   watchMs: 30 * 60_000,
   /** A render call without a deadline gets this one. */
@@ -372,6 +376,10 @@ const relations: readonly (readonly [boolean, string])[] = [
   ],
   [limits.loraRanksDefault <= limits.loraRanksMax, "the default ranks must be allowed ones"],
   [limits.loraPieceBytes <= limits.loraDiskBytesDefault, "a piece must fit the disk's budget"],
+  [
+    limits.watchEventsMax * limits.promptBytesMax * 4 < limits.requestBytesMax,
+    "events of one answer must fit what gRPC clients take by default, each with two prompts, twice",
+  ],
   [limits.promptBytesMax * 4 < limits.messageBytesMax, "a task must fit a message"],
   [limits.sidePixelsMax ** 2 <= limits.areaPixelsMax, "the largest square must be allowed"],
   [limits.callMsMax < limits.connectionGraceMs, "a connection must outlive its longest call"],

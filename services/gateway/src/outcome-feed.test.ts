@@ -44,7 +44,7 @@ const newJob = (): JobRef => ({ project: defaultProject, job: createJobId() });
 async function take(feed: OutcomeFeed, job: JobRef, count: number): Promise<number[]> {
   const found: StoredOutcome[] = [];
   for await (const followed of feed.follow(job, never)) {
-    if (followed.kind === "entry") found.push(followed.entry);
+    if (followed.kind === "entries") found.push(...followed.entries);
     if (found.length === count) break;
   }
   return found.map(({ outcome }) => outcome.spec?.index ?? -1);

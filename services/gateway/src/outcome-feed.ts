@@ -73,14 +73,11 @@ export class OutcomeFeed {
     feed.watchers += 1;
     try {
       for (let next = 0; !stop.aborted; ) {
-        const entry = feed.entries[next];
-        if (entry !== undefined) {
-          next += 1;
-          yield { kind: "entry", entry };
-          continue;
-        }
-        if (this.#hasEnded()) return;
-        await untilTold(feed, stop);
+        const entries = feed.entries.slice(next);
+        next += entries.length;
+        if (entries.length > 0) yield { kind: "entries", entries };
+        else if (this.#hasEnded()) return;
+        else await untilTold(feed, stop);
       }
     } finally {
       feed.watchers -= 1;
@@ -101,7 +98,7 @@ export class OutcomeFeed {
       const after = await outcomes.lastRevision();
       for await (const followed of outcomes.follow({ after, stop: this.#closing.signal })) {
         if (followed.kind === "caught-up") this.#ended ??= null;
-        else this.#take(followed.entry);
+        else this.#take(followed.entries);
       }
       this.#end(undefined);
     } catch (error) {
@@ -110,12 +107,16 @@ export class OutcomeFeed {
     }
   }
 
-  #take(stored: StoredOutcome): void {
-    const { spec } = stored.outcome;
-    const feed = spec === undefined ? undefined : this.#feeds.get(keyOf(taskIdOf(spec)));
-    if (feed === undefined) return;
-    feed.entries.push(stored);
-    tell(feed);
+  #take(entries: readonly StoredOutcome[]): void {
+    const grown = new Set<Feed>();
+    for (const stored of entries) {
+      const { spec } = stored.outcome;
+      const feed = spec === undefined ? undefined : this.#feeds.get(keyOf(taskIdOf(spec)));
+      if (feed === undefined) continue;
+      feed.entries.push(stored);
+      grown.add(feed);
+    }
+    for (const feed of grown) tell(feed);
   }
 
   #end(error: unknown): void {

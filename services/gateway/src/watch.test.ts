@@ -1,5 +1,13 @@
+import { credentials } from "@grpc/grpc-js";
 import { connectFarm } from "@zfarm/client";
-import { parseJobName, TaskState, type WatchJobResponse } from "@zfarm/contract";
+import {
+  JobServiceClient,
+  limits,
+  parseJobName,
+  TaskState,
+  type WatchJobRequest,
+  type WatchJobResponse,
+} from "@zfarm/contract";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openTestFarm, type TestFarm } from "../test/test-farm.ts";
 import { encodeResumeToken } from "./domain/tokens.ts";
@@ -49,6 +57,29 @@ describe("WatchJob", () => {
       expect(rest).toEqual(whole.slice(at + 1));
     }
     expect(whole).toHaveLength(7);
+  });
+
+  test("puts several events into one answer only for who says that it takes them", async () => {
+    const count = limits.watchEventsMax + 2;
+    const job = await farm.client.createJob({ images: images(count) });
+    for (const task of await farm.take(count)) await farm.succeed(task);
+    const grpc = new JobServiceClient(farm.address, credentials.createInsecure());
+    const watch = (request: Partial<WatchJobRequest>): Promise<WatchJobResponse[]> =>
+      Array.fromAsync(grpc.watchJob({ name: job.name, resumeToken: "", ...request }));
+
+    const single = await watch({});
+    const several = await watch({ takeSeveral: true });
+    grpc.close();
+
+    expect(single).toHaveLength(count + 1);
+    expect(single.every(({ more }) => more === undefined)).toBe(true);
+    expect(several.map(({ more }) => more?.events.length)).toEqual([
+      limits.watchEventsMax - 1,
+      1,
+      undefined,
+    ]);
+    const unrolled = several.flatMap(({ more, ...first }) => [first, ...(more?.events ?? [])]);
+    expect(unrolled).toEqual(single);
   });
 
   test("survives a gateway that is replaced while the watch is open", async () => {

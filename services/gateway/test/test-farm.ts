@@ -155,7 +155,7 @@ export class TestFarm {
     const stop = new AbortController();
     for await (const followed of this.broker.queue.follow(stop.signal)) {
       if (followed.kind === "caught-up") break;
-      tasks.push(followed.entry);
+      tasks.push(...followed.entries);
     }
     stop.abort();
     return tasks;
@@ -166,13 +166,12 @@ export class TestFarm {
     const tasks: TaskSpec[] = [];
     const stop = new AbortController();
     for await (const followed of this.broker.queue.follow(stop.signal)) {
-      if (followed.kind === "entry" && followed.entry.task.spec !== undefined) {
-        tasks.push(followed.entry.task.spec);
-      }
-      if (tasks.length === count) break;
+      const entries = followed.kind === "entries" ? followed.entries : [];
+      for (const { task } of entries) if (task.spec !== undefined) tasks.push(task.spec);
+      if (tasks.length >= count) break;
     }
     stop.abort();
-    return tasks;
+    return tasks.slice(0, count);
   }
 
   /** Draws the task as a worker would. */

@@ -3,7 +3,7 @@
  * the term is stopped, lost, or fails. Rebuilding first and serving after is what keeps a task
  * from being granted although its outcome exists, or although its job was paused.
  */
-import type { LeaderTerm, StoredTask } from "@zfarm/broker";
+import type { LeaderTerm, StoredOutcome, StoredTask } from "@zfarm/broker";
 import { FarmError, limits } from "@zfarm/contract";
 import { isPlaceable, taskOf } from "./check-message.ts";
 import { Decider, type TermNeeds } from "./decider.ts";
@@ -50,7 +50,7 @@ async function guard(decider: Decider, run: () => Promise<void>): Promise<void> 
 
 /** What QUEUE holds until it is caught up is the index to rebuild; the rest comes as it comes. */
 async function followQueue(decider: Decider, wishes: Wishes): Promise<void> {
-  const { broker, log, clock } = decider.needs;
+  const { broker, clock } = decider.needs;
   const startedAt = clock.monotonic();
   const outcomesBefore = await broker.outcomes.lastRevision();
   let found: StoredTask[] | undefined = [];
@@ -64,16 +64,20 @@ async function followQueue(decider: Decider, wishes: Wishes): Promise<void> {
       serving = guard(decider, () => followOutcomes(decider, { outcomesBefore, startedAt }));
       continue;
     }
-    decider.writer.sawMessage(followed.entry.revision);
-    if (!isPlaceable(followed.entry.task)) {
-      log.error({ revision: String(followed.entry.revision) }, "unusable message in queue");
-    } else if (found === undefined) {
-      decider.decide({ kind: "task-stored", ...followed.entry });
-    } else {
-      found.push(followed.entry);
+    for (const stored of followed.entries) {
+      if (!isUsable(stored, decider)) continue;
+      if (found === undefined) decider.decide({ kind: "task-stored", ...stored });
+      else found.push(stored);
     }
   }
   await serving;
+}
+
+function isUsable({ task, revision }: StoredTask, { writer, needs }: Decider): boolean {
+  writer.sawMessage(revision);
+  if (isPlaceable(task)) return true;
+  needs.log.error({ revision: String(revision) }, "unusable message in queue");
+  return false;
 }
 
 /** Outcomes of before the rebuild were looked up by it; once the newer ones are seen, serve. */
@@ -81,7 +85,7 @@ async function followOutcomes(
   decider: Decider,
   start: { outcomesBefore: bigint; startedAt: number },
 ): Promise<void> {
-  const { broker, log } = decider.needs;
+  const { broker } = decider.needs;
   const options = { after: start.outcomesBefore, stop: decider.ended };
   let stopServing: (() => void) | undefined;
   let keeping: Promise<void> | undefined;
@@ -92,16 +96,20 @@ async function followOutcomes(
         keeping = keepStore(decider);
         continue;
       }
-      const { outcome, revision } = followed.entry;
-      const id = taskOf(outcome);
-      if (id === undefined)
-        log.error({ revision: String(revision) }, "unusable message in outcomes");
-      else decider.decide({ kind: "outcome-seen", id, outcome });
+      for (const stored of followed.entries) takeOutcome(decider, stored);
     }
   } finally {
     stopServing?.();
     await finishTerm(decider);
     await keeping;
+  }
+}
+
+function takeOutcome(decider: Decider, { outcome, revision }: StoredOutcome): void {
+  const id = taskOf(outcome);
+  if (id !== undefined) decider.decide({ kind: "outcome-seen", id, outcome });
+  else {
+    decider.needs.log.error({ revision: String(revision) }, "unusable message in outcomes");
   }
 }
 

@@ -113,7 +113,7 @@ describe("comparing a manifest with the streams", () => {
     const tasks: StoredTask[] = [];
     for await (const followed of broker.queue.follow(new AbortController().signal)) {
       if (followed.kind === "caught-up") break;
-      tasks.push(followed.entry);
+      tasks.push(...followed.entries);
     }
     return tasks;
   }

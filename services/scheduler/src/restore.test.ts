@@ -169,13 +169,13 @@ describe.skipIf(!hasServer)("a farm with manifests that lost its broker's state"
 
   test("ends every process that was running, so that new ones find what was restored", async () => {
     const broker = await farm.connect();
-    const lost = broker.untilLost(never);
+    const told = expect(broker.untilLost(never)).rejects.toMatchObject({ code: "STATE_LOST" });
     const scheduler = startScheduler({});
     await expect.poll(() => scheduler.lines.join(), { timeout: 20_000 }).toContain("leading");
 
     await farm.deleteStream("QUEUE");
 
     expect(await scheduler.exitCode()).toBe(1);
-    await expect(lost).rejects.toMatchObject({ code: "STATE_LOST" });
+    await told;
   }, 60_000);
 });

@@ -130,7 +130,7 @@ async function queued() {
   const found = [];
   for await (const followed of broker.queue.follow(new AbortController().signal)) {
     if (followed.kind === "caught-up") break;
-    found.push(followed.entry);
+    found.push(...followed.entries);
   }
   return found;
 }

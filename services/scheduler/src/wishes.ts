@@ -44,7 +44,7 @@ export class Wishes {
     const { needs, ended } = this.#decider;
     for await (const followed of needs.broker.controls.follow(ended)) {
       if (followed.kind === "caught-up") this.#controlsTold.resolve();
-      else await this.#tellControl(followed.entry.control);
+      else for (const { control } of followed.entries) await this.#tellControl(control);
     }
   }
 
@@ -52,7 +52,7 @@ export class Wishes {
     const { needs, ended } = this.#decider;
     for await (const followed of needs.broker.policies.follow(ended)) {
       if (followed.kind === "caught-up") this.#policiesTold.resolve();
-      else this.#decider.decide(policyEvent(followed.entry));
+      else for (const stored of followed.entries) this.#decider.decide(policyEvent(stored));
     }
   }
 

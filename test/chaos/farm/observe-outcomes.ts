@@ -10,8 +10,10 @@ export async function observeOutcomes(farm: ChaosFarm): Promise<() => Promise<vo
   const following = (async () => {
     for await (const followed of broker.outcomes.follow({ after: 0n, stop: stop.signal })) {
       if (followed.kind === "caught-up") continue;
-      const { job = "", index = -1 } = followed.entry.outcome.spec ?? {};
-      history.events.push({ atMs: history.now(), kind: "outcome", job, index });
+      for (const { outcome } of followed.entries) {
+        const { job = "", index = -1 } = outcome.spec ?? {};
+        history.events.push({ atMs: history.now(), kind: "outcome", job, index });
+      }
     }
   })();
   return async () => {

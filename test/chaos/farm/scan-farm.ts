@@ -49,7 +49,7 @@ export async function readOutcomes(broker: Broker): Promise<StoredOutcome[]> {
   const stop = AbortSignal.timeout(scanWithinMs);
   for await (const followed of broker.outcomes.follow({ after: 0n, stop })) {
     if (followed.kind === "caught-up") return found;
-    found.push(followed.entry);
+    found.push(...followed.entries);
   }
   throw new Error("OUTCOMES could not be read in time");
 }
@@ -59,8 +59,9 @@ export async function readQueue(broker: Broker): Promise<StoredTaskFact[]> {
   const stop = AbortSignal.timeout(scanWithinMs);
   for await (const followed of broker.queue.follow(stop)) {
     if (followed.kind === "caught-up") return found;
-    const { spec } = followed.entry.task;
-    found.push({ job: spec?.job ?? "", index: spec?.index ?? -1 });
+    for (const { task } of followed.entries) {
+      found.push({ job: task.spec?.job ?? "", index: task.spec?.index ?? -1 });
+    }
   }
   throw new Error("QUEUE could not be read in time");
 }

@@ -186,7 +186,7 @@ async function queueLength(): Promise<number> {
   let length = 0;
   for await (const followed of broker.queue.follow(stop.signal)) {
     if (followed.kind === "caught-up") break;
-    length += 1;
+    length += followed.entries.length;
   }
   stop.abort();
   return length;

@@ -45,17 +45,16 @@ export class MemoryLog implements SubjectLog {
     let cursor = after;
     let caughtUp = false;
     while (!ended.aborted) {
-      const entry = store.next(cursor, matches);
-      if (!caughtUp && (entry === undefined || entry.revision > target)) {
+      const entries = store.after(cursor, { matches, until: caughtUp ? undefined : target });
+      cursor = entries.at(-1)?.revision ?? cursor;
+      if (entries.length > 0) yield { kind: "entries", entries };
+      else if (!caughtUp) {
         caughtUp = true;
         yield { kind: "caught-up" };
-      } else if (entry === undefined) {
+      } else {
         // Everything there is was looked at, so the next look starts behind it.
         if (store.lastRevision > cursor) cursor = store.lastRevision;
         await store.written(ended);
-      } else {
-        cursor = entry.revision;
-        yield { kind: "entry", entry };
       }
     }
   }

@@ -30,7 +30,7 @@ describe("MemoryStore", () => {
       }
     }
 
-    expect(store.next(0n, all)?.subject).toBe("a");
+    expect(readAll(store)[0]?.[0]).toBe("a");
     expect(() => store.put({ subject: "d", bytes })).toThrow("S holds 3 messages, its bound");
   });
 
@@ -58,11 +58,6 @@ describe("MemoryStore", () => {
 });
 
 function readAll(store: MemoryStore): [string, bigint][] {
-  const found: [string, bigint][] = [];
-  for (let after = 0n; ; ) {
-    const message = store.next(after, all);
-    if (message === undefined) return found;
-    found.push([message.subject, message.revision]);
-    after = message.revision;
-  }
+  const messages = store.after(0n, { matches: all, until: undefined });
+  return messages.map(({ subject, revision }) => [subject, revision]);
 }

@@ -78,14 +78,15 @@ export class MemoryStore {
     }
   }
 
-  /** The oldest live message after a revision whose subject matches. */
-  next(after: Revision, matches: (subject: string) => boolean): LogMessage | undefined {
+  /** The live messages after a revision whose subjects match, oldest first. */
+  after(
+    revision: Revision,
+    { matches, until }: { matches: (subject: string) => boolean; until: Revision | undefined },
+  ): LogMessage[] {
     this.#expire();
-    for (let index = this.#indexAfter(after); index < this.#entries.length; index += 1) {
-      const entry = this.#entries[index];
-      if (entry?.live === true && matches(entry.subject)) return entry;
-    }
-    return undefined;
+    const end = until === undefined ? this.#entries.length : this.#indexAfter(until);
+    const newer = this.#entries.slice(this.#indexAfter(revision), end);
+    return newer.filter((entry) => entry.live && matches(entry.subject));
   }
 
   /** Resolves at the next write, or when `stop` aborts. */

@@ -17,6 +17,7 @@ import { FarmError, limits } from "@zfarm/contract";
 import { backoffMs } from "@zfarm/runtime";
 import type { Followed, Revision } from "../broker.ts";
 import type { FollowRequest, LogMessage } from "../ports.ts";
+import { Arrivals } from "./arrivals.ts";
 import type { NatsLink } from "./nats-link.ts";
 import type { NatsLogNeeds } from "./nats-log.ts";
 
@@ -29,9 +30,10 @@ interface Position {
 interface Window {
   readonly consumer: Consumer;
   readonly messages: ConsumerMessages;
+  readonly arrivals: Arrivals<JsMsg>;
   /** Nothing matched when it was opened. */
   readonly isEmpty: boolean;
-  /** Messages handed on so far; the client's own count of waiting ones is wrong. */
+  /** Messages handed on so far. */
   delivered: number;
 }
 
@@ -96,12 +98,22 @@ async function openWindow(
       }),
     );
     const consumer = client.consumers.getConsumerFromInfo(info);
+    const full = new AbortController();
+    const arrivals = new Arrivals<JsMsg>(link.bounds.followUnreadMax, () => full.abort());
     const messages = await consumer.consume({
       max_messages: limits.followMessagesMax,
       expires: pullMs,
       abort_on_missing_resource: true,
+      callback: (message) => arrivals.add(message),
     });
-    return { consumer, messages, isEmpty: info.num_pending === 0, delivered: 0 };
+    // What is unread is still handed on; the next window starts behind it.
+    full.signal.addEventListener("abort", () => messages.stop());
+    if (full.signal.aborted) messages.stop();
+    void messages.closed().then((error) => {
+      if (error) link.log.debug({ error, stream: name }, "window on stream closed");
+      arrivals.close();
+    });
+    return { consumer, messages, arrivals, isEmpty: info.num_pending === 0, delivered: 0 };
   } catch (error) {
     if (error instanceof FarmError && error.code === "BROKER_UNAVAILABLE") return undefined;
     throw error;
@@ -129,7 +141,7 @@ async function* readWindow(
   window: Window,
   { needs, position, ended, idle }: ReadOptions,
 ): AsyncIterable<Followed<LogMessage>> {
-  const { messages, isEmpty } = window;
+  const { messages, arrivals, isEmpty } = window;
   // A broker far away needs longer for its first answer than any fixed bound.
   const stallMs = Math.min(limits.followStallMs * 2 ** idle, limits.brokerRequestMs);
   const close = (): void => messages.stop();
@@ -144,9 +156,12 @@ async function* readWindow(
       void closeWhenStalled(window, { link: needs.link, read: read.signal, stallMs });
     }
     void closeWhenUnserved(messages);
-    for await (const message of messagesInOrder(window, needs)) {
+    for (;;) {
+      const arrived = await arrivals.take();
       if (ended.aborted) return;
-      yield* deliver(message, { needs, position });
+      const inOrder = takeInOrder(window, arrived);
+      yield* deliver(inOrder, { needs, position });
+      if (inOrder.length === 0 || inOrder.length < arrived.length) return;
       if (position.target === toldRevision && !read.signal.aborted) read.abort();
     }
   } finally {
@@ -156,36 +171,36 @@ async function* readWindow(
   }
 }
 
-/** Ends at a gap and swallows what closed the window: the next one starts where this ended. */
-async function* messagesInOrder(
-  window: Window,
-  { link, name }: NatsLogNeeds,
-): AsyncIterable<JsMsg> {
-  try {
-    for await (const message of window.messages) {
-      window.delivered += 1;
-      if (message.info.deliverySequence !== window.delivered) return;
-      yield message;
-    }
-  } catch (error) {
-    link.log.debug({ error, stream: name }, "window on stream closed");
-  }
+/** Those before a gap; at one the window ends, and the next one starts where this ended. */
+function takeInOrder(window: Window, arrived: readonly JsMsg[]): readonly JsMsg[] {
+  const gap = arrived.findIndex((message) => {
+    if (message.info.deliverySequence !== window.delivered + 1) return true;
+    window.delivered += 1;
+    return false;
+  });
+  return gap < 0 ? arrived : arrived.slice(0, gap);
 }
 
 function* deliver(
-  message: JsMsg,
+  messages: readonly JsMsg[],
   { needs, position }: { needs: NatsLogNeeds; position: Position },
 ): Iterable<Followed<LogMessage>> {
-  const revision = BigInt(message.seq);
-  if (revision <= position.cursor) return;
-  if (revision > position.target) yield* tellCaughtUp(position);
-  position.cursor = revision;
-  needs.guard.saw(needs.name, revision);
-  yield {
-    kind: "entry",
-    entry: { subject: message.subject, bytes: message.data, revision },
-  };
-  if (revision >= position.target || message.info.pending === 0) yield* tellCaughtUp(position);
+  const newest = messages.at(-1);
+  if (newest !== undefined) needs.guard.saw(needs.name, BigInt(newest.seq));
+  let entries: LogMessage[] = [];
+  for (const message of messages) {
+    const revision = BigInt(message.seq);
+    if (revision <= position.cursor) continue;
+    if (revision > position.target) yield* tellCaughtUp(position);
+    position.cursor = revision;
+    entries.push({ subject: message.subject, bytes: message.data, revision });
+    const isLast = revision >= position.target || message.info.pending === 0;
+    if (position.target === toldRevision || !isLast) continue;
+    yield { kind: "entries", entries };
+    entries = [];
+    yield* tellCaughtUp(position);
+  }
+  if (entries.length > 0) yield { kind: "entries", entries };
 }
 
 /** Says so once. */
@@ -204,8 +219,8 @@ async function closeWhenStalled(
   options: { readonly link: NatsLink; readonly read: AbortSignal; readonly stallMs: number },
 ): Promise<void> {
   const { link, read, stallMs } = options;
-  const { messages } = window;
-  for (let received = -1; received !== messages.getReceived() || received > window.delivered; ) {
+  const { messages, arrivals } = window;
+  for (let received = -1; received !== messages.getReceived() || arrivals.unread > 0; ) {
     received = messages.getReceived();
     await link.clock.sleep(stallMs, read);
     if (read.aborted) return;

@@ -150,7 +150,7 @@ async function persist<T>(call: () => Promise<T>): Promise<T> {
 function collect<Entry>(followed: AsyncIterable<Followed<Entry>>): Entry[] {
   const entries: Entry[] = [];
   void (async () => {
-    for await (const each of followed) if (each.kind === "entry") entries.push(each.entry);
+    for await (const each of followed) if (each.kind === "entries") entries.push(...each.entries);
   })();
   return entries;
 }

@@ -3,6 +3,7 @@
 import { limits } from "@zfarm/contract";
 import {
   type FaultProxy,
+  FollowReader,
   findServerForTests,
   type NatsFarm,
   never,
@@ -32,13 +33,22 @@ describe.runIf(hasServer)("while the broker is slow", () => {
     for (let index = 0; index < 3; index += 1) await near.outcomes.publish(someOutcome({ index }));
     const far = await farm.connect({ servers: [`nats://127.0.0.1:${proxy.port}`] });
     proxy.set({ delayMs: limits.followStallMs });
-    const seen: string[] = [];
+    const follow = new FollowReader(far.outcomes.follow({ after: 0n, stop: never }));
 
-    for await (const followed of far.outcomes.follow({ after: 0n, stop: never })) {
-      seen.push(followed.kind);
-      if (followed.kind === "caught-up") break;
-    }
+    expect(await follow.untilCaughtUp()).toHaveLength(3);
+  });
 
-    expect(seen).toEqual(["entry", "entry", "entry", "caught-up"]);
+  test("a follower that reads too slowly lets go and goes on behind what it read", async () => {
+    const near = await farm.connect();
+    const slow = await farm.connect({ bounds: { followUnreadMax: 5 } });
+    const follow = new FollowReader(slow.outcomes.follow({ after: 0n, stop: never }));
+    await follow.untilCaughtUp();
+    const indexes = [...Array(100).keys()];
+
+    // Nothing is read while these come.
+    for (const index of indexes) await near.outcomes.publish(someOutcome({ index }));
+
+    const seen = await follow.take(indexes.length);
+    expect(seen.map(({ outcome }) => outcome.spec?.index)).toEqual(indexes);
   });
 });

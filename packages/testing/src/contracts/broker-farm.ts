@@ -35,18 +35,28 @@ export async function settle(broker: Broker): Promise<void> {
   unsubscribe();
 }
 
+/** One entry, or the sign that all older ones were seen. */
+type FollowStep<Entry> =
+  | { readonly kind: "entry"; readonly entry: Entry }
+  | { readonly kind: "caught-up" };
+
 /** Reads a followed log step by step. */
 export class FollowReader<Entry> {
   readonly #iterator: AsyncIterator<Followed<Entry>>;
+  /** Read, and not given yet. */
+  readonly #ready: FollowStep<Entry>[] = [];
 
   constructor(followed: AsyncIterable<Followed<Entry>>) {
     this.#iterator = followed[Symbol.asyncIterator]();
   }
 
   /** The next item, or undefined when following has ended. */
-  async next(): Promise<Followed<Entry> | undefined> {
-    const step = await this.#iterator.next();
-    return step.done === true ? undefined : step.value;
+  async next(): Promise<FollowStep<Entry> | undefined> {
+    if (this.#ready.length === 0) {
+      const step = await this.#iterator.next();
+      if (step.done !== true) this.#ready.push(...stepsOf(step.value));
+    }
+    return this.#ready.shift();
   }
 
   /** Resolves when following has ended. */
@@ -76,6 +86,11 @@ export class FollowReader<Entry> {
     }
     return entries;
   }
+}
+
+function stepsOf<Entry>(followed: Followed<Entry>): FollowStep<Entry>[] {
+  if (followed.kind === "caught-up") return [followed];
+  return followed.entries.map((entry) => ({ kind: "entry", entry }));
 }
 
 /** The code of the FarmError that a promise rejects with. */

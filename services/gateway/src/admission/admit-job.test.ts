@@ -87,7 +87,7 @@ async function liveTasks(broker: Broker) {
   const tasks = [];
   for await (const followed of broker.queue.follow(new AbortController().signal)) {
     if (followed.kind === "caught-up") break;
-    if (followed.entry.task.spec !== undefined) tasks.push(followed.entry.task.spec);
+    for (const { task } of followed.entries) if (task.spec !== undefined) tasks.push(task.spec);
   }
   return tasks;
 }

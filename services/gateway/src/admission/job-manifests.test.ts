@@ -66,7 +66,7 @@ describe("a farm that keeps manifests", () => {
     const specs: TaskSpec[] = [];
     for await (const followed of broker.queue.follow(new AbortController().signal)) {
       if (followed.kind === "caught-up") break;
-      if (followed.entry.task.spec !== undefined) specs.push(followed.entry.task.spec);
+      for (const { task } of followed.entries) if (task.spec !== undefined) specs.push(task.spec);
     }
     return specs.toSorted((a, b) => a.index - b.index);
   };

@@ -4,7 +4,7 @@
  * come at once through several gateways may together exceed the bound by what they store at once.
  * While nobody leads, nobody can count, and tasks are admitted.
  */
-import type { Broker } from "@zfarm/broker";
+import type { Broker, StoredPolicy } from "@zfarm/broker";
 import { FarmError, limits, type ProjectId, projectName } from "@zfarm/contract";
 import type { Log } from "@zfarm/runtime";
 
@@ -43,12 +43,15 @@ export class ProjectQuotas {
   async follow(stop: AbortSignal): Promise<void> {
     for await (const followed of this.#needs.broker.policies.follow(stop)) {
       if (followed.kind === "caught-up") this.#caughtUp = true;
-      else if (followed.entry.kind === "project") {
-        const { project, queuedTasksMax } = followed.entry.policy;
-        if (queuedTasksMax > 0) this.#max.set(project, queuedTasksMax);
-        else this.#max.delete(project);
-      }
+      else for (const stored of followed.entries) this.#heed(stored);
     }
+  }
+
+  #heed(stored: StoredPolicy): void {
+    if (stored.kind !== "project") return;
+    const { project, queuedTasksMax } = stored.policy;
+    if (queuedTasksMax > 0) this.#max.set(project, queuedTasksMax);
+    else this.#max.delete(project);
   }
 
   isBounded(project: ProjectId): boolean {

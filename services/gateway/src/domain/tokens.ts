@@ -49,12 +49,23 @@ function decode(kind: TokenKind, job: JobRef, token: string): bigint | undefined
   return value <= valueMax ? value : undefined;
 }
 
-/** FNV-1a over 64 bits, http://www.isthe.com/chongo/tech/comp/fnv/ (ASCII in, 16 digits out). */
+/**
+ * FNV-1a over 64 bits, http://www.isthe.com/chongo/tech/comp/fnv/ (ASCII in, 16 digits out). In two
+ * halves, as every event of every watch has one: the factor is 2^40 + 435.
+ */
 function checksum(text: string): string {
-  let hash = 0xcbf29ce484222325n;
-  for (const character of text) {
-    hash ^= BigInt(character.charCodeAt(0));
-    hash = (hash * 0x100000001b3n) & valueMax;
+  let high = 0xcbf29ce4;
+  let low = 0x84222325;
+  for (let index = 0; index < text.length; index += 1) {
+    const mixed = (low ^ text.charCodeAt(index)) >>> 0;
+    const product = mixed * 435;
+    const carry = Math.floor(product / 2 ** 32);
+    high = (Math.imul(high, 435) + carry + (mixed << 8)) >>> 0;
+    low = product >>> 0;
   }
-  return hash.toString(16).padStart(16, "0");
+  return digitsOf(high) + digitsOf(low);
+}
+
+function digitsOf(half: number): string {
+  return half.toString(16).padStart(8, "0");
 }

@@ -100,9 +100,9 @@ async function firstOutcome(
   for (;;) {
     const next = await followed.next();
     if (next.done === true) return undefined;
-    if (next.value.kind !== "entry") continue;
+    if (next.value.kind !== "entries") continue;
     void followed.return?.().catch((error: unknown) => log.debug({ error }, "follower not ended"));
-    return next.value.entry.outcome;
+    return next.value.entries[0]?.outcome;
   }
 }
 

@@ -31,6 +31,8 @@ interface Watch {
   readonly after: bigint;
   readonly scope: CallScope;
   readonly events: EventWriter<WatchJobResponse>;
+  /** Events that one answer may hold. */
+  readonly eventsMax: number;
   /** Indexes of the tasks that ended, delivered or not. */
   readonly ended: Set<number>;
   readonly previews: boolean;
@@ -46,7 +48,8 @@ export const watchJob: StreamMethod<WatchJobRequest, WatchJobResponse> = {
     scope.note({ job_id: found.ref.job, resumed: request.resumeToken !== "" });
     const after = await resumePoint(needs, found, request.resumeToken);
     const previews = request.previews === true;
-    const watch: Watch = { found, after, scope, events, ended: new Set(), previews };
+    const eventsMax = request.takeSeveral === true ? limits.watchEventsMax : 1;
+    const watch: Watch = { found, after, scope, events, eventsMax, ended: new Set(), previews };
     const over = new AbortController();
     if (previews) void wishPreviews(needs, found.ref, over.signal);
     // Outcomes do not wait for it: progress may be dropped.
@@ -55,7 +58,7 @@ export const watchJob: StreamMethod<WatchJobRequest, WatchJobResponse> = {
     });
     needs.metrics.watchers.inc();
     try {
-      await Promise.all([subscribing, sendOutcomes(needs, watch)]);
+      await Promise.all([subscribing, sendJob(needs, watch)]);
     } finally {
       over.abort();
       needs.metrics.watchers.dec();
@@ -85,19 +88,20 @@ async function resumePoint(
   return revision;
 }
 
-async function sendOutcomes(needs: GatewayNeeds, watch: Watch): Promise<void> {
+async function sendJob(needs: GatewayNeeds, watch: Watch): Promise<void> {
   const { found, scope, ended } = watch;
   const stored: StoredOutcome[] = [];
   if (found.record.taskCount === 0) return;
   // From the start even when resuming: how many have ended is what says when the job has.
   for await (const followed of needs.feed.follow(found.ref, scope.signal)) {
     if (followed.kind === "caught-up") continue;
-    const { outcome, revision } = followed.entry;
-    const index = outcome.spec?.index ?? -1;
-    if (ended.has(index)) continue;
-    ended.add(index);
-    stored.push(followed.entry);
-    if (revision > watch.after) await sendOutcome(needs, watch, followed.entry);
+    const news = followed.entries.filter((entry) => isNews(entry, ended));
+    for (const entry of news) stored.push(entry);
+    await sendOutcomes(
+      needs,
+      watch,
+      news.filter(({ revision }) => revision > watch.after),
+    );
     if (ended.size < found.record.taskCount) continue;
     const value = await viewJob(needs, found, { outcomes: stored });
     await watch.events.send({ resumeToken: "", event: { $case: "jobEnded", value } });
@@ -106,15 +110,35 @@ async function sendOutcomes(needs: GatewayNeeds, watch: Watch): Promise<void> {
   throw endOf(scope);
 }
 
-async function sendOutcome(
+/** Whether this is the task's first outcome here; notes that the task has ended. */
+function isNews({ outcome }: StoredOutcome, ended: Set<number>): boolean {
+  const index = outcome.spec?.index ?? -1;
+  if (ended.has(index)) return false;
+  ended.add(index);
+  return true;
+}
+
+/** In as few answers as the client takes: each costs more than one event in it. */
+async function sendOutcomes(
   needs: GatewayNeeds,
-  { found, events }: Watch,
-  { outcome, revision }: StoredOutcome,
+  { found, events, eventsMax }: Watch,
+  outcomes: readonly StoredOutcome[],
 ): Promise<void> {
-  await events.send({
-    resumeToken: encodeResumeToken(found.ref, revision),
-    event: { $case: "taskEnded", value: await endedTask(needs, outcome) },
-  });
+  for (let next = 0; next < outcomes.length; next += eventsMax) {
+    const some = outcomes.slice(next, next + eventsMax);
+    const [first, ...more] = await Promise.all(some.map((each) => taskEnded(needs, found, each)));
+    if (first === undefined) return;
+    await events.send(more.length === 0 ? first : { ...first, more: { events: more } });
+  }
+}
+
+async function taskEnded(
+  needs: GatewayNeeds,
+  { ref }: FoundJob,
+  { outcome, revision }: StoredOutcome,
+): Promise<WatchJobResponse> {
+  const value = await endedTask(needs, outcome);
+  return { resumeToken: encodeResumeToken(ref, revision), event: { $case: "taskEnded", value } };
 }
 
 function offerProgress({ events, ended, previews }: Watch, progress: Progress): void {

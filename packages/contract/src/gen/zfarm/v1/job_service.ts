@@ -164,7 +164,11 @@ export interface WatchJobRequest {
   /** From the last event received; empty starts with the job's first outcome. */
   resumeToken: string;
   /** Send small pictures of where its tasks are heading between the steps, as they come. */
-  previews?: boolean | undefined;
+  previews?:
+    | boolean
+    | undefined;
+  /** Whether an answer may hold several events; absent: one event each. */
+  takeSeveral?: boolean | undefined;
 }
 
 export interface WatchJobResponse {
@@ -176,6 +180,13 @@ export interface WatchJobResponse {
     | { $case: "jobEnded"; value: Job }
     | { $case: "preview"; value: TaskPreview }
     | undefined;
+  /** Events that come after this one, in order; only where the request takes several. */
+  more?: WatchEvents | undefined;
+}
+
+/** Each with a resume_token of its own, and without more of its own. */
+export interface WatchEvents {
+  events: WatchJobResponse[];
 }
 
 /** Best effort: progress may be dropped, outcomes never. */
@@ -1171,7 +1182,7 @@ export const ListTasksResponse: MessageFns<ListTasksResponse> = {
 };
 
 function createBaseWatchJobRequest(): WatchJobRequest {
-  return { name: "", resumeToken: "", previews: undefined };
+  return { name: "", resumeToken: "", previews: undefined, takeSeveral: undefined };
 }
 
 export const WatchJobRequest: MessageFns<WatchJobRequest> = {
@@ -1184,6 +1195,9 @@ export const WatchJobRequest: MessageFns<WatchJobRequest> = {
     }
     if (message.previews !== undefined) {
       writer.uint32(24).bool(message.previews);
+    }
+    if (message.takeSeveral !== undefined) {
+      writer.uint32(32).bool(message.takeSeveral);
     }
     return writer;
   },
@@ -1225,6 +1239,14 @@ export const WatchJobRequest: MessageFns<WatchJobRequest> = {
             message.previews = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.takeSeveral = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1245,12 +1267,13 @@ export const WatchJobRequest: MessageFns<WatchJobRequest> = {
     message.name = object.name ?? "";
     message.resumeToken = object.resumeToken ?? "";
     message.previews = object.previews ?? undefined;
+    message.takeSeveral = object.takeSeveral ?? undefined;
     return message;
   },
 };
 
 function createBaseWatchJobResponse(): WatchJobResponse {
-  return { resumeToken: "", event: undefined };
+  return { resumeToken: "", event: undefined, more: undefined };
 }
 
 export const WatchJobResponse: MessageFns<WatchJobResponse> = {
@@ -1271,6 +1294,9 @@ export const WatchJobResponse: MessageFns<WatchJobResponse> = {
       case "preview":
         TaskPreview.encode(message.event.value, writer.uint32(42).fork()).join();
         break;
+    }
+    if (message.more !== undefined) {
+      WatchEvents.encode(message.more, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -1328,6 +1354,14 @@ export const WatchJobResponse: MessageFns<WatchJobResponse> = {
             message.event = { $case: "preview", value: TaskPreview.decode(reader, reader.uint32()) };
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.more = WatchEvents.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1372,6 +1406,64 @@ export const WatchJobResponse: MessageFns<WatchJobResponse> = {
         break;
       }
     }
+    message.more = (object.more !== undefined && object.more !== null)
+      ? WatchEvents.fromPartial(object.more)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseWatchEvents(): WatchEvents {
+  return { events: [] };
+}
+
+export const WatchEvents: MessageFns<WatchEvents> = {
+  encode(message: WatchEvents, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.events) {
+      WatchJobResponse.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchEvents {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchEvents();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.events.push(WatchJobResponse.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WatchEvents>): WatchEvents {
+    return WatchEvents.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchEvents>): WatchEvents {
+    const message = createBaseWatchEvents();
+    message.events = object.events?.map((e) => WatchJobResponse.fromPartial(e)) || [];
     return message;
   },
 };
