@@ -23,7 +23,7 @@ export interface GatewayNeeds {
   /** Where DURABILITY=manifest keeps jobs; undefined where the broker alone keeps them. */
   readonly manifests: JobManifests | undefined;
   readonly drain: Pick<DrainEstimate, "estimateMs">;
-  readonly feed: Pick<OutcomeFeed, "open" | "outcomesOf" | "follow">;
+  readonly feed: Pick<OutcomeFeed, "open" | "admitted" | "recordOf" | "outcomesOf" | "follow">;
   readonly blobs: Pick<BlobStore, "get" | "url" | "stat" | "putFile">;
   readonly registry: Pick<LoraRegistry, "find" | "list" | "add" | "change">;
   readonly loras: Pick<LoraFinder, "find">;

@@ -39,6 +39,7 @@ async function openFeed() {
   return { feed, end, followed, broker };
 }
 
+const emptyRecord = { requestDigest: "d", pool: defaultPool, displayName: "" };
 const newJob = (): JobRef => ({ project: defaultProject, job: createJobId() });
 
 async function take(feed: OutcomeFeed, job: JobRef, count: number): Promise<number[]> {
@@ -61,6 +62,20 @@ test("tells every watcher all outcomes of a job that it knows from the start", a
   expect(await early).toEqual([2, 0, 1]);
   expect(await take(feed, job, 3)).toEqual([2, 0, 1]);
   expect(followed).toEqual([undefined]);
+});
+
+test("knows the record of a job once all of its tasks are stored", async () => {
+  const { feed } = await openFeed();
+  const [here, elsewhere] = [newJob(), newJob()];
+  const record = { ...emptyRecord, ...here, taskCount: 1, admitted: true };
+  feed.open(here, 1);
+  expect(feed.recordOf(here)).toBeUndefined();
+
+  feed.admitted(record);
+  feed.admitted({ ...record, ...elsewhere });
+
+  expect(feed.recordOf(here)).toEqual(record);
+  expect(feed.recordOf(elsewhere)).toBeUndefined();
 });
 
 test("follows a job of elsewhere on its own, from its first outcome", async () => {

@@ -1,11 +1,11 @@
 /**
- * The outcomes of jobs that this gateway has just taken in, for whoever waits for them here: one
- * follower of the whole log instead of one for each watch and each render, which cost the broker
- * a consumer and the caller three round trips. A job that another gateway took in, or this one
- * long ago, is followed on its own.
+ * The jobs that this gateway has just taken in, with their outcomes, for whoever asks for them
+ * here: one follower of the whole log instead of one for each watch and each render, which cost
+ * the broker a consumer and the caller four round trips. A job that another gateway took in, or
+ * this one long ago, is looked up and followed on its own.
  */
 import type { Broker, Followed, StoredOutcome } from "@zfarm/broker";
-import { type JobRef, limits, taskIdOf } from "@zfarm/contract";
+import { type JobRecord, type JobRef, limits, taskIdOf } from "@zfarm/contract";
 import type { Log } from "@zfarm/runtime";
 
 interface FeedNeeds {
@@ -19,6 +19,8 @@ interface Feed {
   readonly entries: StoredOutcome[];
   readonly waiting: Set<() => void>;
   watchers: number;
+  /** Once all of its tasks are stored; it never changes after that. */
+  record: JobRecord | undefined;
 }
 
 export class OutcomeFeed {
@@ -54,7 +56,20 @@ export class OutcomeFeed {
     this.#makeRoom(taskCount);
     if (this.#reserved + taskCount > limits.feedOutcomesMax) return;
     this.#reserved += taskCount;
-    this.#feeds.set(keyOf(job), { taskCount, entries: [], waiting: new Set(), watchers: 0 });
+    const waiting = new Set<() => void>();
+    const feed = { taskCount, entries: [], waiting, watchers: 0, record: undefined };
+    this.#feeds.set(keyOf(job), feed);
+  }
+
+  /** Keeps the record of a job whose tasks are stored, for whoever asks for it here next. */
+  admitted(record: JobRecord): void {
+    const feed = this.#feeds.get(keyOf(record));
+    if (feed !== undefined) feed.record = record;
+  }
+
+  /** The record of a job that was admitted here; undefined where it has to be looked up. */
+  recordOf(job: JobRef): JobRecord | undefined {
+    return this.#feeds.get(keyOf(job))?.record;
   }
 
   /** The outcomes so far, oldest first; undefined where the job is not followed here. */
@@ -153,6 +168,6 @@ function untilTold(feed: Feed, stop: AbortSignal): Promise<void> {
   });
 }
 
-function keyOf({ project, job }: JobRef): string {
+function keyOf({ project, job }: { readonly project: string; readonly job: string }): string {
   return `${project}.${job}`;
 }

@@ -216,6 +216,7 @@ async function markAdmitted(needs: AdmitNeeds, attempt: Attempt): Promise<JobRec
   const updated = await needs.broker.jobs.update(record, stored.revision);
   if (updated !== "conflict") {
     if (!created) await removeEnded(needs, attempt);
+    needs.feed.admitted(record);
     return record;
   }
   const current = await needs.broker.jobs.find(refOf(record));

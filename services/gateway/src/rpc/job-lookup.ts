@@ -21,7 +21,7 @@ export interface FoundJob {
 
 /** The job of a name. INVALID_REQUEST where it is no name, JOB_NOT_FOUND. */
 export async function findJob(
-  { broker }: Pick<GatewayNeeds, "broker">,
+  { broker, feed }: Pick<GatewayNeeds, "broker" | "feed">,
   name: string,
   field: "name" | "parent" | "job.name",
 ): Promise<FoundJob> {
@@ -30,11 +30,11 @@ export async function findJob(
     const description = "must be projects/{project}/jobs/{job} as a create returned it";
     throw invalidField(field, { reason: "BAD_NAME", description });
   }
-  const stored = await broker.jobs.find(ref);
-  if (stored === undefined || isVoid(stored.record)) {
+  const record = feed.recordOf(ref) ?? (await broker.jobs.find(ref))?.record;
+  if (record === undefined || isVoid(record)) {
     throw new FarmError("JOB_NOT_FOUND", `there is no job ${jobName(ref)}`);
   }
-  return { ref, record: stored.record };
+  return { ref, record };
 }
 
 /**
