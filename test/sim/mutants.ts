@@ -68,8 +68,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a late message brings an ended task back",
     file: `${domain}/task-rules.ts`,
-    find: "  state.recent.add(taskKey(id));\n",
-    replace: "",
+    find: "const isNews = state.recent.add(taskKey(id));",
+    replace: "const isNews = true;",
   },
   {
     name: "a canceled task stays in the line",

@@ -19,9 +19,12 @@ interface QueueSweeperNeeds {
 
 export class QueueSweeper {
   readonly #needs: QueueSweeperNeeds;
-  /** Messages of tasks that have not ended, oldest first: a follower sees them in order. */
-  readonly #live = new Set<Revision>();
-  readonly #ended = new Set<Revision>();
+  /**
+   * Messages of tasks that have not ended, oldest first: a follower sees them in order. Revisions
+   * are numbers here, which a set finds in half the time.
+   */
+  readonly #live = new Set<number>();
+  readonly #ended = new Set<number>();
   #newest: Revision = 0n;
   #working: Promise<void> | undefined;
   #window = { endsAt: 0, removed: 0 };
@@ -33,17 +36,17 @@ export class QueueSweeper {
   /** A message was read from the log. */
   saw(revision: Revision): void {
     if (revision > this.#newest) this.#newest = revision;
-    if (!this.#ended.has(revision)) this.#live.add(revision);
+    if (!this.#ended.has(Number(revision))) this.#live.add(Number(revision));
   }
 
   /** A newer message took the place of this one. */
   forget(revision: Revision): void {
-    this.#live.delete(revision);
+    this.#live.delete(Number(revision));
   }
 
   remove(revision: Revision): void {
-    this.#live.delete(revision);
-    this.#ended.add(revision);
+    this.#live.delete(Number(revision));
+    this.#ended.add(Number(revision));
     this.#working ??= this.#work();
   }
 
@@ -53,7 +56,7 @@ export class QueueSweeper {
    */
   async tidy(): Promise<void> {
     const { queue, write } = this.#needs;
-    const [oldestLive = this.#newest + 1n] = this.#live;
+    const oldestLive = this.#oldestLive();
     if (this.#newest > 0n) await write(() => queue.removeBefore(oldestLive));
   }
 
@@ -80,7 +83,7 @@ export class QueueSweeper {
   /** Where an old task still lives, little may lie before it: then they go one by one after all. */
   async #sweep(): Promise<void> {
     const { queue, write } = this.#needs;
-    const [oldestLive = this.#newest + 1n] = this.#live;
+    const oldestLive = this.#oldestLive();
     const before = [...this.#ended].filter((revision) => revision < oldestLive);
     if (before.length < limits.queueSweepMin / 2) {
       await this.#removeSome(limits.schedulerLanes);
@@ -91,10 +94,16 @@ export class QueueSweeper {
     this.#window.removed = limits.queueSinglesMax;
   }
 
+  /** Where none lives, what comes next. */
+  #oldestLive(): Revision {
+    const [oldest] = this.#live;
+    return oldest === undefined ? this.#newest + 1n : BigInt(oldest);
+  }
+
   async #removeSome(max: number): Promise<void> {
     const { queue, write } = this.#needs;
     const some = [...this.#ended.values().take(Math.min(max, limits.schedulerLanes))];
-    await Promise.all(some.map((revision) => write(() => queue.remove(revision))));
+    await Promise.all(some.map((revision) => write(() => queue.remove(BigInt(revision)))));
     for (const revision of some) this.#ended.delete(revision);
     if (this.#ended.size < limits.queueSweepMin) this.#window.removed += some.length;
   }

@@ -23,14 +23,18 @@ interface ApiAnswer {
 export class StreamApi {
   readonly #link: NatsLink;
   readonly #stream: string;
+  /** Of what is to be the first of its subject, as nearly everything is. */
+  readonly #expectingNone: MsgHdrs;
 
   constructor(link: NatsLink, stream: string) {
     this.#link = link;
     this.#stream = stream;
+    this.#expectingNone = this.#expect(0n);
   }
 
   async publish({ subject, bytes, expected }: PutRequest, deadline: number): Promise<Revision> {
-    const message = { subject, bytes, headers: this.#expect(expected) };
+    const expecting = expected === 0n ? this.#expectingNone : this.#expect(expected);
+    const message = { subject, bytes, headers: expecting };
     const { seq = 0 } = parseAnswer((await this.#link.ask(message, deadline)).data);
     return BigInt(seq);
   }

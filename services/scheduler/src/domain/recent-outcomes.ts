@@ -18,13 +18,14 @@ export class RecentOutcomes {
     return this.#keys.has(key);
   }
 
-  /** Remembers the key; beyond the capacity the oldest one is forgotten. */
-  add(key: TaskKey): void {
-    if (this.#keys.has(key)) return;
+  /** Remembers the key, and says whether it is new; beyond the capacity the oldest one goes. */
+  add(key: TaskKey): boolean {
+    if (this.#keys.has(key)) return false;
     const oldest = this.#ring[this.#next];
     if (oldest !== undefined) this.#keys.delete(oldest);
     this.#ring[this.#next] = key;
     this.#next = (this.#next + 1) % this.#capacity;
     this.#keys.add(key);
+    return true;
   }
 }

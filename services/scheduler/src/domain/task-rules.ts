@@ -77,8 +77,7 @@ export function finishRewrite(state: FarmState, event: EventOf<"task-rewritten">
 /** The outcome is the truth: the task leaves, and whoever still works on it is told to stop. */
 export function settleTask(state: FarmState, event: EventOf<"outcome-seen">): void {
   const { id, outcome } = event;
-  const isNews = !state.recent.has(taskKey(id));
-  state.recent.add(taskKey(id));
+  const isNews = state.recent.add(taskKey(id));
   if (isNews && outcome.kind === OutcomeKind.FAILED) state.countFailure(id);
   const entry = state.findTask(id);
   if (entry === undefined) {
