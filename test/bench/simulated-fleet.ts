@@ -1,6 +1,8 @@
 /**
  * Workers without an engine: they ask, beat and publish outcomes over the real link, and draw
- * nothing. Many of them share one connection, so that one process can be thousands of workers.
+ * nothing. As with the real ones a slot is free again once the picture is drawn, while its outcome
+ * is on its way, and no more is asked for while too many are. Many workers share one connection,
+ * so that one process can be thousands of them.
  */
 import type { Broker } from "@zfarm/broker";
 import {
@@ -66,6 +68,7 @@ class SimulatedWorker {
   readonly #name: WorkerId;
   readonly #options: FleetOptions;
   readonly #stop: AbortSignal;
+  /** What it has a lease for. Drawing takes no time, so all of it is being delivered. */
   readonly #held = new Map<bigint, LeasedTask>();
   readonly #firstAsk = Promise.withResolvers<void>();
   #epochSeen = 0n;
@@ -116,7 +119,7 @@ class SimulatedWorker {
   }
 
   get #slotsFree(): number {
-    return this.#options.slots - this.#held.size;
+    return this.#held.size < limits.deliveriesMax ? this.#options.slots : 0;
   }
 
   async #room(): Promise<void> {
