@@ -180,6 +180,8 @@ export const limits = {
   shelfStoreBytesPerMs: 100_000,
   /** Newest outcomes the leader remembers, for those that overtake their task's message. */
   outcomesRememberedMax: 100_000,
+  /** Entries of a log that the leader takes in one step, which then takes a few milliseconds. */
+  eventsTogetherMax: 256,
   /** How often the leader looks at its clock when nothing else happens. */
   schedulerTickMs: 50,
   /** Writes of the leader to the broker at one time; those of one task are in order. */

@@ -77,22 +77,29 @@ export class Decider {
   }
 
   decide(event: SchedulerEvent): void {
-    if (this.ended.aborted || this.#hasFrozen()) return;
-    this.#tellBound();
-    this.#step(event, this.#decidedAtMs);
+    this.decideAll([event]);
+  }
+
+  /** Events that came together: tasks that wait side by side are granted together. */
+  decideAll(events: readonly SchedulerEvent[]): void {
+    for (let next = 0; next < events.length; next += limits.eventsTogetherMax) {
+      if (this.ended.aborted || this.#hasFrozen()) return;
+      this.#tellBound();
+      this.#step(events.slice(next, next + limits.eventsTogetherMax), this.#decidedAtMs);
+    }
   }
 
   /** What was heard of workers before this term, since the leader before granted its last. */
   recall(): void {
     const { ears, clock } = this.needs;
     const from = Math.min(clock.monotonic(), Math.max(ears.since, this.#term.quietSince));
-    this.#step({ kind: "listening" }, from);
-    for (const { beat, heardAt } of ears.heardFrom(from)) this.#step(beat, heardAt);
+    this.#step([{ kind: "listening" }], from);
+    for (const { beat, heardAt } of ears.heardFrom(from)) this.#step([beat], heardAt);
   }
 
-  #step(event: SchedulerEvent, atMs: number): void {
+  #step(events: readonly SchedulerEvent[], atMs: number): void {
     try {
-      const effects = this.scheduler.step(event, this.#anchorMs + atMs);
+      const effects = this.scheduler.stepAll(events, this.#anchorMs + atMs);
       if (effects.length === 0) return this.#wakeInTime();
       for (const effect of effects) this.writer.apply(effect);
       this.#checkEpoch(effects);
@@ -110,7 +117,7 @@ export class Decider {
     if (untilMs === this.#grantsUntilMs) return;
     this.#grantsUntilMs = untilMs;
     const grantsUntil = this.#anchorMs + untilMs;
-    this.#step({ kind: "lease-renewed", grantsUntil }, this.#decidedAtMs);
+    this.#step([{ kind: "lease-renewed", grantsUntil }], this.#decidedAtMs);
   }
 
   /**

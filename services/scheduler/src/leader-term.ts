@@ -7,6 +7,7 @@ import type { LeaderTerm, StoredOutcome, StoredTask } from "@zfarm/broker";
 import { FarmError, limits } from "@zfarm/contract";
 import { isPlaceable, taskOf } from "./check-message.ts";
 import { Decider, type TermNeeds } from "./decider.ts";
+import type { SchedulerEvent } from "./domain/scheduler-event.ts";
 import { hideFarm } from "./metrics.ts";
 import { rebuildIndex } from "./rebuild-index.ts";
 import { hearBeats, serveFarm } from "./serve-farm.ts";
@@ -64,13 +65,15 @@ async function followQueue(decider: Decider, wishes: Wishes): Promise<void> {
       serving = guard(decider, () => followOutcomes(decider, { outcomesBefore, startedAt }));
       continue;
     }
-    for (const stored of followed.entries) {
-      if (!isUsable(stored, decider)) continue;
-      if (found === undefined) decider.decide({ kind: "task-stored", ...stored });
-      else found.push(stored);
-    }
+    const usable = followed.entries.filter((stored) => isUsable(stored, decider));
+    if (found === undefined) decider.decideAll(usable.map(taskStored));
+    else for (const stored of usable) found.push(stored);
   }
   await serving;
+}
+
+function taskStored(stored: StoredTask): SchedulerEvent {
+  return { kind: "task-stored", ...stored };
 }
 
 function isUsable({ task, revision }: StoredTask, { writer, needs }: Decider): boolean {
@@ -96,7 +99,7 @@ async function followOutcomes(
         keeping = keepStore(decider);
         continue;
       }
-      for (const stored of followed.entries) takeOutcome(decider, stored);
+      decider.decideAll(followed.entries.flatMap((stored) => outcomeSeen(stored, decider)));
     }
   } finally {
     stopServing?.();
@@ -105,12 +108,11 @@ async function followOutcomes(
   }
 }
 
-function takeOutcome(decider: Decider, { outcome, revision }: StoredOutcome): void {
+function outcomeSeen({ outcome, revision }: StoredOutcome, { needs }: Decider): SchedulerEvent[] {
   const id = taskOf(outcome);
-  if (id !== undefined) decider.decide({ kind: "outcome-seen", id, outcome });
-  else {
-    decider.needs.log.error({ revision: String(revision) }, "unusable message in outcomes");
-  }
+  if (id !== undefined) return [{ kind: "outcome-seen", id, outcome }];
+  needs.log.error({ revision: String(revision) }, "unusable message in outcomes");
+  return [];
 }
 
 /** From here on this leader is the one that workers hear; before, they found nobody. */

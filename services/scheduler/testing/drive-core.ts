@@ -182,6 +182,15 @@ export class CoreDriver {
     });
   }
 
+  /** As one step. */
+  storeTogether(...tasks: QueuedTask[]): readonly SchedulerEffect[] {
+    const events = tasks.map((task): SchedulerEvent => {
+      this.#revisions += 1n;
+      return { kind: "task-stored", task, revision: this.#revisions };
+    });
+    return this.scheduler.stepAll(events, this.now);
+  }
+
   ask(worker: string, options: AskOptions = {}): readonly SchedulerEffect[] {
     this.#asks += 1;
     return this.step({

@@ -47,6 +47,8 @@ export class FarmState {
   /** Pools in which something came since the last dispatch. */
   readonly touched = new Set<PoolEntry>();
   effects: SchedulerEffect[] = [];
+  /** Tasks that came in this step and may be told their place. */
+  arrived: TaskEntry[] = [];
   liveTasks = 0;
   /** Milliseconds; never goes back. */
   now = 0;

@@ -6,14 +6,22 @@ import type { PoolEntry } from "./pool-entry.ts";
 import type { ProjectLine } from "./project-line.ts";
 import type { TaskEntry } from "./task-entry.ts";
 
-/** Said before the grant that may follow at once, so that who watches hears of both in order. */
-export function announceArrival(state: FarmState, entry: TaskEntry): void {
-  const { pool } = entry.job;
-  // Behind a long line the place of one more costs a walk, and means nothing to anybody.
-  if (pool.line.size > limits.positionTasksMax || entry.lot.lane === undefined) return;
-  const position = positionsOf(pool).get(entry);
-  if (position === undefined) return;
-  state.emit({ kind: "announce-position", reason: "just-arrived", id: entry.id, position });
+/** Said before the grants that may follow at once, so that who watches hears of both in order. */
+export function announceArrivals(state: FarmState): void {
+  if (state.arrived.length === 0) return;
+  const { arrived } = state;
+  state.arrived = [];
+  const positions = new Map<PoolEntry, Map<TaskEntry, number>>();
+  for (const entry of arrived) {
+    const { pool } = entry.job;
+    // Behind a long line the place of one more costs a walk, and means nothing to anybody.
+    if (pool.line.size > limits.positionTasksMax || entry.lot.lane === undefined) continue;
+    const ofPool = positions.get(pool) ?? positionsOf(pool);
+    positions.set(pool, ofPool);
+    const position = ofPool.get(entry);
+    if (position === undefined) continue;
+    state.emit({ kind: "announce-position", reason: "just-arrived", id: entry.id, position });
+  }
 }
 
 /** Tells the first of each line how far they are, once in a while. */

@@ -33,6 +33,7 @@ import {
 import { dispatchTouched } from "./grant-rules.ts";
 import { endAttempt } from "./lease-rules.ts";
 import { controlJob, setPoolPolicy, setProjectPolicy, setWorkerPolicy } from "./policy-rules.ts";
+import { announceArrivals } from "./position-rules.ts";
 import { type PrefetchPlan, planPrefetch, prefetch, residencesOf } from "./residences.ts";
 import type { SchedulerEffect } from "./scheduler-effect.ts";
 import type { SchedulerEvent } from "./scheduler-event.ts";
@@ -55,10 +56,16 @@ export class Scheduler {
    * that cannot be: the term must end then, since its index is wrong.
    */
   step(event: SchedulerEvent, now: number): readonly SchedulerEffect[] {
+    return this.stepAll([event], now);
+  }
+
+  /** As step, with events that came together: workers are chosen once all of them are known. */
+  stepAll(events: readonly SchedulerEvent[], now: number): readonly SchedulerEffect[] {
     const state = this.#state;
     if (now > state.now) state.now = now;
     fireTimers(state);
-    apply(state, event);
+    for (const event of events) apply(state, event);
+    announceArrivals(state);
     dispatchTouched(state);
     if (state.effects.length === 0) return nothing;
     const { effects } = state;
