@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { openModelDirectory } from "@zfarm/zimage";
+import { openModelDirectory, weightModes } from "@zfarm/zimage";
 import { describe, expect, test } from "vitest";
 import { holds, parseCertificate } from "../tools/certify/certificate.ts";
 import { renderPage } from "../tools/certify/page.ts";
@@ -54,10 +54,23 @@ describe("the certificate of the small model", () => {
     }
   });
 
-  test("has lines of every part", () => {
-    const found = new Set(certificate.lines.map((line) => line.part));
+  test("has lines of every part in every mode", () => {
+    for (const mode of weightModes) {
+      const own = certificate.lines.filter((line) => [mode, "any"].includes(line.mode));
 
-    expect([...found].sort()).toEqual(parts.toSorted());
+      expect([...new Set(own.map((line) => line.part))].sort()).toEqual(parts.toSorted());
+    }
+  });
+
+  test("has lines of each adapter, alone and together, in both of the reference's ways", () => {
+    const names = certificate.model.loras.map((lora) => lora.name);
+    for (const subject of [...names, names.join(" + ")]) {
+      const own = certificate.lines.filter((line) => line.subject === subject);
+
+      expect(new Set(own.map((line) => line.way))).toEqual(
+        new Set(["loader", "merged", undefined]),
+      );
+    }
   });
 
   test("holds in every line", () => {

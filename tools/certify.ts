@@ -17,6 +17,8 @@ import { installReference } from "./certify/reference.ts";
 import { writeSheet } from "./picture-sheet.ts";
 
 const usage = "usage: npm run certify [-- --model DIR] [--out FOLDER] [--size PIXELS]";
+/** Half the size: a page needs no more, and every certificate is kept by git. */
+const sheetScale = 0.5;
 const root = fileURLToPath(new URL("../", import.meta.url));
 
 interface Arguments {
@@ -47,6 +49,10 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const say = (text: string): void => void stderr.write(`certify: ${text}\n`);
   const model = await openModelDirectory(wanted.model);
+  if (model.layout !== "diffusers" || model.prepared !== undefined) {
+    stderr.write(`certify: ${model.path} is not in diffusers' layout, which the reference reads\n`);
+    return 2;
+  }
   const python = await installReference(say);
   const workFolder = await mkdtemp(join(tmpdir(), "zfarm-certify-"));
   try {
@@ -62,7 +68,7 @@ async function main(args: readonly string[]): Promise<number> {
     await mkdir(wanted.out, { recursive: true });
     await writeFile(path("json"), formatCertificate(certificate));
     await writeFile(path("md"), renderPage(certificate, `${file}.png`));
-    await writeSheet(path("png"), sheet);
+    await writeSheet(path("png"), sheet, sheetScale);
     for (const line of certificate.lines.filter((one) => !one.pass)) {
       stdout.write(`fails: ${JSON.stringify(line)}\n`);
     }

@@ -22,9 +22,13 @@ export function composeSheet(rows: readonly (readonly Pixels[])[]): Pixels {
   return { width, height, data };
 }
 
-export async function writeSheet(path: string, { width, height, data }: Pixels): Promise<void> {
-  const raw = { width, height, channels } as const;
-  await sharp(data, { raw }).png({ compressionLevel: 9, adaptiveFiltering: true }).toFile(path);
+/** @param scale of the file's sides, at most 1. */
+export async function writeSheet(path: string, sheet: Pixels, scale = 1): Promise<void> {
+  const { width, height, data } = sheet;
+  await sharp(data, { raw: { width, height, channels } })
+    .resize({ width: Math.round(scale * width) })
+    .png({ compressionLevel: 9, adaptiveFiltering: true })
+    .toFile(path);
 }
 
 function extent(sides: readonly number[]): number {

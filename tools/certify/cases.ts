@@ -1,4 +1,7 @@
-/** Which pictures are compared: captions of one and of two buckets, a size with padding tokens. */
+/**
+ * Which pictures are compared: captions of one and of two buckets, a size with padding tokens,
+ * and guidance, which distilled models do not want but which is the same arithmetic for them.
+ */
 import type { ModelInfo } from "@zfarm/zimage";
 import type { Case } from "./certificate.ts";
 
@@ -34,5 +37,31 @@ export function certifiedCases(info: ModelInfo, side?: number): Case[] {
       steps,
       seed: 4_294_967_295,
     },
+    {
+      name: "guided",
+      prompt: "a purple castle in the center in the desert at dawn",
+      width: square,
+      height: square,
+      steps,
+      seed: 5,
+      guidance: { scale: 1.5, negativePrompt: "night", normalization: 1, truncation: 0.6 },
+    },
   ];
+}
+
+export interface NamedText {
+  /** Of its case, with `-negative` for what guidance leads away from. */
+  readonly name: string;
+  readonly prompt: string;
+}
+
+/** Every text that a case reads. */
+export function textsOf({ name, prompt, guidance }: Case): NamedText[] {
+  const own = { name, prompt };
+  if (guidance === undefined) return [own];
+  return [own, { name: negativeName(name), prompt: guidance.negativePrompt }];
+}
+
+export function negativeName(name: string): string {
+  return `${name}-negative`;
 }

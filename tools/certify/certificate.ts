@@ -32,6 +32,11 @@ const line = z.strictObject({
   /** How the weights were computed with; "any" for what has no weights. */
   mode: z.string(),
   part: z.string(),
+  /**
+   * With adapters: whether the reference took them through diffusers' own loader, or computed with
+   * weights that they were merged into.
+   */
+  way: z.enum(["loader", "merged"]).optional(),
   /** The case, stack or seed that was compared. */
   subject: z.string(),
   /** Denoise step from 1, where there are steps. */
@@ -39,6 +44,13 @@ const line = z.strictObject({
   measured,
   bound,
   pass: z.boolean(),
+});
+
+const guidance = z.strictObject({
+  scale: z.number(),
+  negativePrompt: z.string(),
+  normalization: z.number(),
+  truncation: z.number(),
 });
 
 const certificate = z.strictObject({
@@ -59,6 +71,7 @@ const certificate = z.strictObject({
       height: z.int(),
       steps: z.int(),
       seed: z.int(),
+      guidance: guidance.optional(),
     }),
   ),
   /** Modes and parts that were not compared, with the reason. */

@@ -3,9 +3,11 @@ import { readFile } from "node:fs/promises";
 import { arch, availableParallelism, cpus, platform } from "node:os";
 import { join } from "node:path";
 import { versions } from "node:process";
-import type { Caption, ModelDirectory, Pixels } from "@zfarm/zimage";
+import { fileURLToPath } from "node:url";
+import type { Caption, ModelDirectory, Pixels, WeightMode } from "@zfarm/zimage";
 import { describeModel } from "@zfarm/zimage";
-import { certifiedCases } from "./cases.ts";
+import { certifiedStacks, type NamedAdapter, readAdapters } from "./adapters.ts";
+import { certifiedCases, textsOf } from "./cases.ts";
 import type { Case, Certificate, Line } from "./certificate.ts";
 import { checkBlock, fullWidthBlock } from "./check-block.ts";
 import { checkDenoising } from "./check-denoising.ts";
@@ -15,9 +17,13 @@ import { checkPipeline, pipelineBytesMax, weightBytes } from "./check-pipeline.t
 import { checkText } from "./check-text.ts";
 import { Recording } from "./drawing.ts";
 import { Reference } from "./reference.ts";
-import { isOffered, modes, type Setting, settingOf } from "./setting.ts";
-import { pictureSheet } from "./sheet.ts";
+import type { ReferenceRequest } from "./reference-request.ts";
+import { completeModel, discardSetting, modes, openSetting, type Setting } from "./setting.ts";
+import { type ModePictures, pictureSheet } from "./sheet.ts";
 import type { TensorFile } from "./tensor-file.ts";
+
+/** Gives the layer at full width the other components of a whole model. */
+const smallModel = fileURLToPath(new URL("../../models/z-image-nano", import.meta.url));
 
 export interface CertifyOptions {
   readonly model: ModelDirectory;
@@ -38,93 +44,138 @@ export interface Certified {
 export async function certifyModel(options: CertifyOptions): Promise<Certified> {
   const { model, python, workFolder, side, say } = options;
   const cases = certifiedCases(describeModel(model), side);
-  const block = fullWidthBlock(join(workFolder, "full-width"));
-  const request = { model: model.path, out: workFolder, cases, stacks: [], noise: noiseSamples };
-  const reference = new Reference(python, { ...request, block });
-  const recorded = await record(reference, say);
+  const adapters = await readAdapters(model);
+  const request = {
+    model: model.path,
+    out: workFolder,
+    cases,
+    stacks: certifiedStacks(adapters, cases),
+    noise: noiseSamples,
+    block: fullWidthBlock(join(workFolder, "full-width")),
+  };
+  const reference = new Reference(python, request);
+  const recorded = await record(reference, request, say);
   const lines = await checkNoise(recorded.noise);
   const checked: Checked[] = [];
-  for (const mode of modes.filter(isOffered)) {
+  for (const mode of modes) {
     say(`comparing ${mode}`);
-    checked.push(await checkMode(settingOf(model, mode), cases, recorded));
-    lines.push(...(await checkBlock(settingOf(model, mode), block, recorded.block)));
+    const setting = await openSetting(model, mode, workFolder);
+    const one = await checkMode(setting, { request, adapters, recorded });
+    const block = await openSetting(recorded.blockModel, mode, request.block.folder);
+    lines.push(...one.lines, ...(await checkBlock(block, request.block, recorded.block)));
+    checked.push(one);
+    await discardSetting(setting, model);
+    await discardSetting(block, recorded.blockModel);
   }
-  const all = [...lines, ...checked.flatMap((one) => one.lines)];
-  const [first] = checked;
+  const loras = adapters.map(({ name, adapter }) => ({ name, digest: adapter.id }));
   return {
     certificate: {
       format: 1,
-      model: { name: model.name, digest: model.digest, loras: [] },
+      model: { name: model.name, digest: model.digest, loras },
       ours: await ownVersions(),
       reference: await reference.versions(),
       conditions: conditions(),
       cases,
       skipped: skippedOf(model),
-      lines: all,
-      pass: all.every((line) => line.pass),
+      pass: lines.every((line) => line.pass),
+      lines,
     },
-    sheet: await pictureSheet(first?.recordings ?? [], first?.pixels ?? new Map()),
+    sheet: await pictureSheet(checked[0]?.recordings ?? [], picturesOf(checked)),
   };
 }
 
+/** Our pictures by mode and drawing. */
+function picturesOf(checked: readonly Checked[]): ModePictures {
+  return new Map(checked.map(({ mode, pixels }) => [mode, pixels]));
+}
+
 function skippedOf(model: ModelDirectory): Certificate["skipped"] {
-  const missing = modes.filter((mode) => !isOffered(mode));
-  const skipped = missing.map((what) => ({ what, reason: "the engine does not offer it" }));
-  if (weightBytes(model) <= pipelineBytesMax) return skipped;
+  const computing = { what: "bfloat16 arithmetic", reason: "it needs a GPU" };
+  if (weightBytes(model) <= pipelineBytesMax) return [computing];
   const reason = "its networks would be in memory together";
-  return [...skipped, { what: "the pipeline as a whole", reason }];
+  return [computing, { what: "the pipeline as a whole", reason }];
 }
 
 interface Recorded {
   readonly noise: TensorFile;
   readonly text: TensorFile;
   readonly pictures: TensorFile;
+  /** Absent without adapters. */
+  readonly stacks: TensorFile | undefined;
+  readonly blockModel: ModelDirectory;
   readonly block: TensorFile;
 }
 
 /** One process after the other, so that only one component is in memory. */
-async function record(reference: Reference, say: (text: string) => void): Promise<Recorded> {
+async function record(
+  reference: Reference,
+  { stacks, block }: ReferenceRequest,
+  say: (text: string) => void,
+): Promise<Recorded> {
   say("running the reference: noise, text encoder");
   const noise = await reference.run("noise");
   const text = await reference.run("text");
   say("running the reference: pictures");
   const pictures = await reference.run("pictures");
-  say("running the reference: one block at full width");
+  const drawn = stacks.length === 0 ? undefined : await reference.run("stacks");
+  say("running the reference: one layer at full width");
   await reference.writeBlock();
-  return { noise, text, pictures, block: await reference.run("block") };
+  const blockModel = await completeModel(block.folder, smallModel);
+  return { noise, text, pictures, stacks: drawn, blockModel, block: await reference.run("block") };
 }
 
 interface Checked {
+  readonly mode: WeightMode;
   readonly lines: readonly Line[];
   readonly recordings: readonly Recording[];
   readonly pixels: ReadonlyMap<string, Pixels>;
 }
 
-async function checkMode(
-  setting: Setting,
-  cases: readonly Case[],
-  recorded: Recorded,
-): Promise<Checked> {
-  const drawings = cases.map((spec) => ({ name: spec.name, spec, loras: [] }));
-  const recordings = drawings.map(
-    (drawing) =>
-      new Recording(drawing, "pipeline", { file: recorded.pictures, prefix: drawing.name }),
-  );
-  const text = await checkText(setting, cases, recorded.text);
-  const theirs = await recordedCaptions(cases, recorded.text);
-  const denoising = await checkDenoising(setting, {
-    drawings,
-    recordings,
-    theirs,
-    ours: text.captions,
-  });
+interface Wanted {
+  readonly request: ReferenceRequest;
+  readonly adapters: readonly NamedAdapter[];
+  readonly recorded: Recorded;
+}
+
+async function checkMode(setting: Setting, wanted: Wanted): Promise<Checked> {
+  const { cases } = wanted.request;
+  const { text: recordedText } = wanted.recorded;
+  const recordings = recordingsOf(wanted);
+  const drawings = [...new Set(recordings.map((recording) => recording.drawing))];
+  const text = await checkText(setting, cases, recordedText);
+  const theirs = await recordedCaptions(cases, recordedText);
+  const check = { drawings, recordings, theirs, ours: text.captions };
+  const denoising = await checkDenoising(setting, check);
   const pictures = await checkPictures(setting, recordings, denoising.latents);
   const whole =
     weightBytes(setting.model) > pipelineBytesMax
       ? []
       : await checkPipeline(setting, drawings, pictures.pixels);
   const lines = [...text.lines, ...denoising.lines, ...pictures.lines, ...whole];
-  return { lines, recordings, pixels: pictures.pixels };
+  return { mode: setting.mode, lines, recordings, pixels: pictures.pixels };
+}
+
+/** Every drawing with what the reference recorded of it: stacks of adapters twice. */
+function recordingsOf({ request, adapters, recorded }: Wanted): Recording[] {
+  const plain = request.cases.map((spec) => {
+    const source = { file: recorded.pictures, prefix: spec.name };
+    return new Recording({ name: spec.name, spec, loras: [] }, undefined, source);
+  });
+  const { stacks } = recorded;
+  if (stacks === undefined) return plain;
+  const stacked = request.stacks.flatMap(({ name, case: caseName, uses }, index) => {
+    const spec = request.cases.find((one) => one.name === caseName);
+    if (spec === undefined) return [];
+    const loras = uses.flatMap(({ path, weight }) => {
+      const adapter = adapters.find((one) => one.path === path)?.adapter;
+      return adapter === undefined ? [] : [{ adapter, strength: weight }];
+    });
+    const drawing = { name, spec, loras };
+    return (["loader", "merged"] as const).map(
+      (way) => new Recording(drawing, way, { file: stacks, prefix: `${index}.${way}` }),
+    );
+  });
+  return [...plain, ...stacked];
 }
 
 async function recordedCaptions(
@@ -132,7 +183,7 @@ async function recordedCaptions(
   text: TensorFile,
 ): Promise<Map<string, Caption>> {
   const captions = new Map<string, Caption>();
-  for (const { name, prompt } of cases) {
+  for (const { name, prompt } of cases.flatMap(textsOf)) {
     const { length } = await text.get(`${name}.ids`);
     captions.set(name, { prompt, data: await text.get(`${name}.states`), length });
   }

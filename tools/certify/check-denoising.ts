@@ -8,13 +8,13 @@ import { equalBound } from "./bounds.ts";
 import type { Line } from "./certificate.ts";
 import { judge } from "./certificate.ts";
 import { compareBits, compareTensors } from "./compare.ts";
-import { type Drawing, latentSize, type Recording, startDrawing } from "./drawing.ts";
+import { captionOf, type Drawing, latentSize, type Recording, startDrawing } from "./drawing.ts";
 import type { Setting } from "./setting.ts";
 
 export interface DenoisingCheck {
   readonly drawings: readonly Drawing[];
   readonly recordings: readonly Recording[];
-  /** The reference's caption rows and our own, by case. */
+  /** The reference's caption rows and our own, by text. */
   readonly theirs: ReadonlyMap<string, Caption>;
   readonly ours: ReadonlyMap<string, Caption>;
 }
@@ -62,7 +62,7 @@ async function checkSteps(
   const { spec, loras } = recording.drawing;
   const { latentHeight: height, latentWidth: width } = latentSize(spec, setting.model);
   const sigmas = sigmaTable(spec.steps, setting.model.scheduler.shift);
-  const caption = captionOf(check.theirs, recording.drawing);
+  const caption = captionOf(check.theirs, spec.name);
   const lines: Line[] = [];
   for (let step = 0; step < spec.steps; step += 1) {
     const [ours = new Float32Array()] = await transformer.predict({
@@ -74,7 +74,7 @@ async function checkSteps(
       loras: [loras],
     });
     const measured = compareTensors(ours, await recording.output(step));
-    const about = { mode: setting.mode, subject: recording.subject, step: step + 1 };
+    const about = { mode: setting.mode, ...recording.about, step: step + 1 };
     const bound = setting.bounds.component;
     lines.push(judge({ ...about, part: "transformer", measured, bound }));
   }
@@ -87,7 +87,7 @@ async function drawAlone(
   drawing: Drawing,
   { setting, check }: Context,
 ): Promise<Float32Array[]> {
-  const one = startDrawing(drawing, captionOf(check.ours, drawing), setting.model);
+  const one = startDrawing(drawing, check.ours, setting.model);
   const trace: Float32Array[] = [];
   while (!isDone(one)) {
     await denoiseStep(transformer, [one]);
@@ -106,7 +106,7 @@ async function checkTraces(
     const trace = traces.get(recording.drawing.name) ?? [];
     for (const [step, ours] of trace.entries()) {
       const measured = compareTensors(ours, await recording.after(step));
-      const about = { mode, subject: recording.subject, step: step + 1 };
+      const about = { mode, ...recording.about, step: step + 1 };
       lines.push(judge({ ...about, part: "latents", measured, bound: bounds.latents }));
     }
   }
@@ -126,9 +126,7 @@ async function checkBatches(
   const sizes = Map.groupBy(check.drawings, ({ spec }) => `${spec.width}x${spec.height}`);
   for (const drawings of sizes.values()) {
     if (drawings.length === 1) continue;
-    const waiting = drawings.map((drawing) =>
-      startDrawing(drawing, captionOf(check.ours, drawing), setting.model),
-    );
+    const waiting = drawings.map((drawing) => startDrawing(drawing, check.ours, setting.model));
     const together = [...waiting];
     let active: Denoising[] = [];
     while (waiting.length > 0 || active.length > 0) {
@@ -144,12 +142,6 @@ async function checkBatches(
     }
   }
   return lines;
-}
-
-function captionOf(captions: ReadonlyMap<string, Caption>, { spec }: Drawing): Caption {
-  const caption = captions.get(spec.name);
-  if (caption === undefined) throw new Error(`case ${spec.name} has no caption`);
-  return caption;
 }
 
 function lastOf(trace: readonly Float32Array[]): Float32Array {

@@ -1,6 +1,7 @@
 /** Compares the decoder on the reference's latents, and the final pictures of both sides. */
 import type { Pixels } from "@zfarm/zimage";
 import { openVaeDecoder, toPixels } from "@zfarm/zimage";
+import { decoderBound } from "./bounds.ts";
 import type { Line } from "./certificate.ts";
 import { judge } from "./certificate.ts";
 import { comparePictures, compareTensors } from "./compare.ts";
@@ -29,7 +30,7 @@ export async function checkPictures(
     const lines: Line[] = [];
     const pixels = new Map<string, Pixels>();
     for (const recording of recordings) {
-      const { drawing, subject } = recording;
+      const { drawing, about } = recording;
       const theirs = await decode(await recording.after(drawing.spec.steps - 1), drawing);
       const decoded = compareTensors(theirs, await recording.decoded());
       const latent = latents.get(drawing.name) ?? new Float32Array();
@@ -37,8 +38,8 @@ export async function checkPictures(
       const picture = comparePictures(ours.data, await recording.pixels());
       pixels.set(drawing.name, ours);
       lines.push(
-        judge({ mode, subject, part: "vae", measured: decoded, bound: bounds.component }),
-        judge({ mode, subject, part: "picture", measured: picture, bound: bounds.picture }),
+        judge({ mode, ...about, part: "vae", measured: decoded, bound: decoderBound }),
+        judge({ mode, ...about, part: "picture", measured: picture, bound: bounds.picture }),
       );
     }
     return { lines, pixels };

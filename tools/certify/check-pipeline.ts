@@ -25,8 +25,8 @@ export async function checkPipeline(
   const pipeline = await openPipeline(model.path, options);
   try {
     const lines: Line[] = [];
-    for (const { name, spec } of drawings) {
-      const drawn = await pipeline.render({ ...spec, seed: BigInt(spec.seed) });
+    for (const { name, spec, loras } of drawings) {
+      const drawn = await pipeline.render({ ...spec, seed: BigInt(spec.seed) }, { loras });
       const measured = compareBits(drawn.data, pixels.get(name)?.data ?? new Uint8Array());
       const about = { mode, part: "pipeline", subject: name };
       lines.push(judge({ ...about, measured, bound: equalBound }));

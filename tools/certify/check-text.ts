@@ -2,6 +2,7 @@
 import type { Caption, PromptEncoder, TextEncoder } from "@zfarm/zimage";
 import { describeModel, openPromptEncoder, openTextEncoder } from "@zfarm/zimage";
 import { equalBound } from "./bounds.ts";
+import { textsOf } from "./cases.ts";
 import type { Case, Line } from "./certificate.ts";
 import { judge } from "./certificate.ts";
 import { compareBits, compareTensors } from "./compare.ts";
@@ -10,7 +11,7 @@ import type { TensorFile } from "./tensor-file.ts";
 
 export interface CheckedText {
   readonly lines: readonly Line[];
-  /** By case. */
+  /** By text; see `textsOf`. */
   readonly captions: ReadonlyMap<string, Caption>;
 }
 
@@ -30,7 +31,7 @@ export async function checkText(
   try {
     const lines: Line[] = [];
     const captions = new Map<string, Caption>();
-    for (const one of cases) {
+    for (const one of cases.flatMap(textsOf)) {
       const { ids, caption } = await encode(one.prompt, prompts, encoder);
       captions.set(one.name, caption);
       const wanted = Int32Array.from(await recorded.get(`${one.name}.ids`));

@@ -1,7 +1,8 @@
 /** A picture of a certificate on our side, and the reference's run that it is compared with. */
 import type { Caption, Denoising, LoraStack, ModelDirectory } from "@zfarm/zimage";
 import { drawNoise, sigmaTable, vaeFactor } from "@zfarm/zimage";
-import type { Case } from "./certificate.ts";
+import { negativeName } from "./cases.ts";
+import type { Case, Line } from "./certificate.ts";
 import type { TensorFile } from "./tensor-file.ts";
 
 export interface Drawing {
@@ -21,17 +22,19 @@ export function latentSize({ width, height }: Case, model: ModelDirectory): Late
   return { latentHeight: height / factor, latentWidth: width / factor };
 }
 
-/** The drawing at step 0, with noise of our own. */
+/** The drawing at step 0, with noise of our own. @param captions by text, see `textsOf`. */
 export function startDrawing(
   { spec, loras }: Drawing,
-  caption: Caption,
+  captions: ReadonlyMap<string, Caption>,
   model: ModelDirectory,
-): Denoising & { readonly loras: LoraStack } {
+): Denoising {
   const size = latentSize(spec, model);
+  const negative = spec.guidance && captionOf(captions, negativeName(spec.name));
   const count = model.vae.config.latentChannels * size.latentHeight * size.latentWidth;
   return {
     ...size,
-    caption,
+    caption: captionOf(captions, spec.name),
+    guidance: spec.guidance && negative && { ...spec.guidance, negative },
     loras,
     latents: drawNoise(BigInt(spec.seed), count),
     sigmas: sigmaTable(spec.steps, model.scheduler.shift),
@@ -39,24 +42,31 @@ export function startDrawing(
   };
 }
 
+export function captionOf(captions: ReadonlyMap<string, Caption>, name: string): Caption {
+  const caption = captions.get(name);
+  if (caption === undefined) throw new Error(`text ${name} has no caption`);
+  return caption;
+}
+
 /** What the reference recorded while it drew the same picture. */
 export class Recording {
   readonly drawing: Drawing;
-  /** How the reference drew it: "pipeline", or with adapters "loader" or "merged". */
-  readonly way: string;
+  /** How the reference drew it where there are adapters. */
+  readonly way: Line["way"];
   readonly #file: TensorFile;
   readonly #prefix: string;
 
-  constructor(drawing: Drawing, way: string, source: { file: TensorFile; prefix: string }) {
+  constructor(drawing: Drawing, way: Line["way"], source: { file: TensorFile; prefix: string }) {
     this.drawing = drawing;
     this.way = way;
     this.#file = source.file;
     this.#prefix = source.prefix;
   }
 
-  /** As the lines of a certificate name it. */
-  get subject(): string {
-    return this.way === "pipeline" ? this.drawing.name : `${this.drawing.name} (${this.way})`;
+  /** What lines about it say of it. */
+  get about(): Pick<Line, "subject" | "way"> {
+    const subject = this.drawing.name;
+    return this.way === undefined ? { subject } : { subject, way: this.way };
   }
 
   /** Latents that the reference fed step `step` of 0, 1, … with. */

@@ -1,5 +1,5 @@
 /** A certificate as a page that people read. */
-import type { Bound, Certificate, Line } from "./certificate.ts";
+import type { Bound, Case, Certificate, Line } from "./certificate.ts";
 import { differenceGain } from "./sheet.ts";
 
 const partTexts: Readonly<Record<string, string>> = {
@@ -7,7 +7,7 @@ const partTexts: Readonly<Record<string, string>> = {
   tokens: "token ids of prompt and chat template",
   text: "text encoder: caption rows",
   transformer: "transformer: one step on the reference's own latents and captions",
-  latents: "latents after each step, each side by itself from its own noise and captions",
+  latents: "latents after each step, each side from its own noise and captions",
   vae: "decoder on the reference's final latents",
   picture: "final picture, each side by itself",
   batch: "latents drawn in a mixed batch against those drawn alone",
@@ -30,7 +30,8 @@ the same weights.`,
       ...skipped.map(({ what, reason }) => `Not compared: ${what} (${reason}).`),
     ].join(" "),
     `![Reference, ours and difference](${sheet})`,
-    `*Left the reference, in the middle ours, right their difference times ${differenceGain}.*`,
+    `*From the left: the reference, ours in float32, their difference times ${differenceGain}, ours
+in int8, ours in int4. A row for each case and for each stack of adapters.*`,
     ...modes.flatMap((mode) => [
       mode === "any" ? "## Without weights" : `## ${mode}`,
       summaryTable(lines.filter((line) => line.mode === mode)),
@@ -42,9 +43,9 @@ itself.`,
     "## What was compared",
     table(
       ["case", "prompt", "size", "steps", "seed"],
-      certificate.cases.map(({ name, prompt, width, height, steps, seed }) => [
+      certificate.cases.map(({ name, prompt, width, height, steps, seed, guidance }) => [
         name,
-        prompt,
+        guidance === undefined ? prompt : `${prompt} (${guidanceText(guidance)})`,
         `${width}x${height}`,
         `${steps}`,
         `${seed}`,
@@ -57,15 +58,22 @@ itself.`,
 
 /** One row for each part: the worst of its lines. */
 function summaryTable(lines: readonly Line[]): string {
-  const parts = Map.groupBy(lines, (line) => line.part);
-  const rows = [...parts].map(([part, members]) => [
-    partTexts[part] ?? part,
+  const parts = Map.groupBy(lines, ({ part, way }) => `${partTexts[part]}${wayText(way)}`);
+  const rows = [...parts].map(([text, members]) => [
+    text,
     `${members.length}`,
     worst(members),
     boundText(members[0]?.bound ?? {}, members[0]?.measured.kind),
     members.every((line) => line.pass) ? "pass" : "**fail**",
   ]);
   return table(["compared", "lines", "worst", "bound", "verdict"], rows);
+}
+
+function wayText(way: Line["way"]): string {
+  if (way === undefined) return "";
+  return way === "loader"
+    ? "; adapters, through diffusers' loader there"
+    : "; adapters, merged into the weights there";
 }
 
 function worst(lines: readonly Line[]): string {
@@ -108,24 +116,28 @@ function stepTable(lines: readonly Line[], mode: string): string[] {
   if (own.length === 0) return [];
   const count = Math.max(...own.map((line) => line.step ?? 0));
   const steps = Array.from({ length: count }, (_, at) => at + 1);
-  const rows = [...new Set(own.map((line) => line.subject))].map((subject) => [
+  const subjects = Map.groupBy(own, ({ subject, way }) =>
+    way === undefined ? subject : `${subject} (${way})`,
+  );
+  const rows = [...subjects].map(([subject, members]) => [
     subject,
-    ...steps.map((step) =>
-      ["transformer", "latents"].map((part) => relL2Of(own, { part, subject, step })).join(" / "),
-    ),
+    ...steps.map((step) => {
+      const at = members.filter((line) => line.step === step);
+      return ["transformer", "latents"].map((part) => relL2Of(at, part)).join(" / ");
+    }),
   ]);
   return [table([mode, ...steps.map((step) => `${step}`)], rows)];
 }
 
-function relL2Of(
-  lines: readonly Line[],
-  wanted: { readonly part: string; readonly subject: string; readonly step: number },
-): string {
-  const found = lines.find(
-    ({ part, subject, step }) =>
-      part === wanted.part && subject === wanted.subject && step === wanted.step,
-  );
+function relL2Of(lines: readonly Line[], part: string): string {
+  const found = lines.find((line) => line.part === part);
   return found?.measured.kind === "tensor" ? short(found.measured.relL2) : "";
+}
+
+function guidanceText(guidance: NonNullable<Case["guidance"]>): string {
+  const { scale, negativePrompt, normalization, truncation } = guidance;
+  const bounds = `normalization ${normalization}, truncation ${truncation}`;
+  return `guided by ${scale} away from "${negativePrompt}", ${bounds}`;
 }
 
 function facts({ model, ours, reference, conditions }: Certificate): string[][] {

@@ -26,8 +26,10 @@ export interface BlockSample {
 }
 
 export interface BlockRequest {
-  /** Where its config.json and weights are written. */
+  /** Of a whole model. */
   readonly folder: string;
+  /** Where config.json and weights of the transformer are written. */
+  readonly transformer: string;
   /** Arguments of diffusers' ZImageTransformer2DModel. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly seed: number;

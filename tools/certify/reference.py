@@ -36,32 +36,36 @@ def write(request: dict, section: str, tensors: Tensors) -> None:
     save_file(stored, str(Path(request["out"]) / f"{section}.safetensors"))
 
 
-def encode_text(request: dict, dtype: torch.dtype) -> Tensors:
+def encode_text(request: dict) -> Tensors:
     """Token ids and the rows that the transformer reads, by case, as the pipeline makes them."""
     pipe = ZImagePipeline.from_pretrained(
-        request["model"], transformer=None, vae=None, dtype=dtype
+        request["model"], transformer=None, vae=None, dtype=torch.float32
     )
     tensors: Tensors = {}
     for case in request["cases"]:
-        chat = pipe.tokenizer.apply_chat_template(
-            [{"role": "user", "content": case["prompt"]}],
-            tokenize=False,
-            add_generation_prompt=True,
-            enable_thinking=True,
-        )
-        tensors[f"{case['name']}.ids"] = torch.tensor(pipe.tokenizer(chat).input_ids)
-        states, _ = pipe.encode_prompt(case["prompt"], do_classifier_free_guidance=False)
-        tensors[f"{case['name']}.states"] = states[0]
+        texts = {case["name"]: case["prompt"]}
+        if "guidance" in case:
+            texts[f"{case['name']}-negative"] = case["guidance"]["negativePrompt"]
+        for name, text in texts.items():
+            chat = pipe.tokenizer.apply_chat_template(
+                [{"role": "user", "content": text}],
+                tokenize=False,
+                add_generation_prompt=True,
+                enable_thinking=True,
+            )
+            tensors[f"{name}.ids"] = torch.tensor(pipe.tokenizer(chat).input_ids)
+            states, _ = pipe.encode_prompt(text, do_classifier_free_guidance=False)
+            tensors[f"{name}.states"] = states[0]
     return tensors
 
 
 class Painter:
     """ZImagePipeline without its text encoder, recording what happens inside."""
 
-    def __init__(self, request: dict, dtype: torch.dtype, captions: Path):
-        self.captions, self.dtype = load_file(str(captions)), dtype
+    def __init__(self, request: dict):
+        self.captions = load_file(str(Path(request["out"]) / "text.safetensors"))
         self.pipe = ZImagePipeline.from_pretrained(
-            request["model"], text_encoder=None, tokenizer=None, dtype=dtype
+            request["model"], text_encoder=None, tokenizer=None, dtype=torch.float32
         )
         self.pipe.set_progress_bar_config(disable=True)
 
@@ -70,18 +74,29 @@ class Painter:
         seen: Tensors = {}
         with self._recording(seen):
             picture = self.pipe(
-                prompt_embeds=[self.captions[f"{case['name']}.states"].to(self.dtype)],
+                prompt_embeds=[self.captions[f"{case['name']}.states"]],
+                **self._guidance(case),
                 generator=torch.Generator().manual_seed(case["seed"]),
                 width=case["width"],
                 height=case["height"],
                 num_inference_steps=case["steps"],
-                guidance_scale=0.0,
                 callback_on_step_end=lambda pipe, step, time, values: seen.update(
                     {f"after-{step}": values["latents"][0].clone()}
                 )
                 or {},
             ).images[0]
         return seen | {"pixels": torch.from_numpy(np.array(picture))}
+
+    def _guidance(self, case: dict) -> dict:
+        if "guidance" not in case:
+            return {"guidance_scale": 0.0}
+        guidance = case["guidance"]
+        return {
+            "guidance_scale": guidance["scale"],
+            "cfg_normalization": guidance["normalization"],
+            "cfg_truncation": guidance["truncation"],
+            "negative_prompt_embeds": [self.captions[f"{case['name']}-negative.states"]],
+        }
 
     @contextmanager
     def _recording(self, seen: Tensors) -> Iterator[None]:
@@ -117,11 +132,11 @@ def paint_stacks(request: dict, painter: Painter) -> Tensors:
     """Each stack twice: through diffusers' own loader, and merged into the weights by hand."""
     cases = {case["name"]: case for case in request["cases"]}
     tensors: Tensors = {}
-    for stack in request["stacks"]:
+    for index, stack in enumerate(request["stacks"]):
         for way, applied in (("loader", loaded_stack), ("merged", merged_stack)):
             with applied(painter.pipe, stack["uses"]):
                 for name, tensor in painter.paint(cases[stack["case"]]).items():
-                    tensors[f"{stack['name']}.{way}.{name}"] = tensor
+                    tensors[f"{index}.{way}.{name}"] = tensor
     return tensors
 
 
@@ -147,20 +162,20 @@ def write_block(request: dict) -> None:
         else:
             values /= param.shape[1] ** 0.5
         param.copy_(values)
-    model.save_pretrained(block["folder"])
+    model.save_pretrained(block["transformer"])
 
 
-def run_block(request: dict, dtype: torch.dtype) -> Tensors:
+def run_block(request: dict) -> Tensors:
     """That transformer on random inputs, which are written too."""
     block = request["block"]
-    model = ZImageTransformer2DModel.from_pretrained(block["folder"], dtype=dtype)
+    model = ZImageTransformer2DModel.from_pretrained(block["transformer"], dtype=torch.float32)
     generator = torch.Generator().manual_seed(block["seed"] + 1)
     tensors: Tensors = {}
     for index, sample in enumerate(block["samples"]):
         latent = torch.randn(16, sample["height"], sample["width"], generator=generator)
         caption = torch.randn(sample["rows"], model.config.cap_feat_dim, generator=generator)
         time = torch.tensor([sample["time"]])
-        inputs = ([latent[:, None].to(dtype)], time, [caption.to(dtype)])
+        inputs = ([latent[:, None]], time, [caption])
         output = model(*inputs, return_dict=False)[0][0]
         tensors |= {f"{index}.latent": latent, f"{index}.caption": caption}
         tensors[f"{index}.output"] = output[:, 0]
@@ -179,21 +194,17 @@ def main(section: str, path: str) -> None:
         library.utils.logging.set_verbosity_error()
         library.utils.logging.disable_progress_bar()
     request = json.loads(Path(path).read_text(encoding="utf-8"))
-    name, _, precision = section.partition("-")
-    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    captions = Path(request["out"]) / section.replace(name, "text", 1)
-    captions = captions.with_name(captions.name + ".safetensors")
-    if name == "text":
-        write(request, section, encode_text(request, dtype))
-    elif name == "pictures":
-        write(request, section, paint_cases(request, Painter(request, dtype, captions)))
-    elif name == "stacks":
-        write(request, section, paint_stacks(request, Painter(request, dtype, captions)))
-    elif name == "weights":
+    if section == "text":
+        write(request, section, encode_text(request))
+    elif section == "pictures":
+        write(request, section, paint_cases(request, Painter(request)))
+    elif section == "stacks":
+        write(request, section, paint_stacks(request, Painter(request)))
+    elif section == "weights":
         write_block(request)
-    elif name == "block":
-        write(request, section, run_block(request, dtype))
-    elif name == "noise":
+    elif section == "block":
+        write(request, section, run_block(request))
+    elif section == "noise":
         write(request, section, draw_noise(request))
         (Path(request["out"]) / "versions.json").write_text(json.dumps(describe()))
     else:
