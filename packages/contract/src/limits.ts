@@ -376,6 +376,7 @@ const relations: readonly (readonly [boolean, string])[] = [
     limits.askHoldMs + limits.askSpreadMs < limits.askTimeoutMs,
     "the leader must answer before the worker gives up",
   ],
+  [limits.loraLoadMs < limits.engineStepMs, "a slow load must fail before its engine is stuck"],
   [limits.loraRanksDefault <= limits.loraRanksMax, "the default ranks must be allowed ones"],
   [limits.loraPieceBytes <= limits.loraDiskBytesDefault, "a piece must fit the disk's budget"],
   [

@@ -5,7 +5,7 @@ export const shelfLimits = {
   /** Bytes of an adapter fetched in one request: half a megabyte a second is fast enough. */
   loraPieceBytes: 8_388_608,
   /** Reading one adapter's file and laying it out; a gigabyte from a slow disk takes a minute. */
-  loraLoadMs: 120_000,
+  loraLoadMs: 90_000,
   /** A half-fetched file this old belongs to a worker that is gone. */
   loraDraftMs: 600_000,
   /**
