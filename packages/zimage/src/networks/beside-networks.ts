@@ -15,8 +15,13 @@ export async function openBesideNetworks(
   { transformer: { config, tensors } }: ModelDirectory,
   { modelDirectory, sideThreads, ...options }: BesideOptions,
 ): Promise<Networks> {
-  const { conversion } = options;
-  const beside = { threads: sideThreads, ...(conversion === undefined ? {} : { conversion }) };
+  const { conversion, compute, target } = options;
+  const beside = {
+    threads: sideThreads,
+    ...(conversion === undefined ? {} : { conversion }),
+    ...(compute === undefined ? {} : { compute }),
+    ...(target === undefined ? {} : { target }),
+  };
   const side = await openSideNetworks({ modelDirectory, options: beside });
   try {
     const transformer = await openTransformer(config, tensors, options);

@@ -23,6 +23,7 @@ describe("the thread beside a pipeline", () => {
     const alone = await openPipeline(modelDirectory, options);
     const beside = await openPipeline(modelDirectory, { ...options, sideThreads: 1 });
 
+    expect([alone.worksBeside, beside.worksBeside]).toEqual([false, true]);
     const pictures = [await alone.render(spec), await beside.render(spec)];
     await Promise.all([alone.close(), beside.close()]);
 

@@ -32,7 +32,9 @@ async function serve(): Promise<void> {
 async function open(): Promise<Opened> {
   const { textEncoder: text, vae } = await openModelDirectory(modelDirectory);
   const textEncoder = await openTextEncoder(text.config, text.tensors, options);
-  const vaeDecoder = await openVaeDecoder(vae.config, vae.tensors, options);
+  // As in open-networks: pictures show what narrower decoders lose, and it is small.
+  const { compute: _, ...decoding } = options;
+  const vaeDecoder = await openVaeDecoder(vae.config, vae.tensors, decoding);
   return { textEncoder, vaeDecoder };
 }
 

@@ -37,17 +37,20 @@ export interface PipelineParts {
   readonly promptEncoder: PromptEncoder;
   readonly networks: Networks;
   readonly memory: MemoryKeeper;
+  readonly worksBeside: boolean;
 }
 
 /** See `Pipeline` for what each member promises. */
 export class ModelPipeline implements Pipeline {
   readonly info: ModelInfo;
+  readonly worksBeside: boolean;
   readonly #parts: PipelineParts;
   readonly #captions = new CaptionCache(captionBytesMax);
   #colours: Promise<ColourMap> | undefined;
 
   constructor(parts: PipelineParts) {
     this.info = parts.info;
+    this.worksBeside = parts.worksBeside;
     this.#parts = parts;
   }
 

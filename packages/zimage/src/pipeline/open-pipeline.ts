@@ -47,12 +47,12 @@ export async function openPipeline(
     ...weightOptions(device, mode),
     rowsMax: rowsMaxOf(model, info),
   } as const;
-  // Networks that take turns in memory cannot run beside each other; those on a card need not.
-  const networks =
-    sideThreads === undefined || residency === "in turn" || device.kind !== "cpu"
-      ? await openNetworks(model, holding)
-      : await openBesideNetworks(model, { ...holding, modelDirectory, sideThreads });
-  return new ModelPipeline({ model, info, promptEncoder, networks, memory });
+  // Networks that take turns in memory cannot run beside each other.
+  const worksBeside = sideThreads !== undefined && residency !== "in turn";
+  const networks = worksBeside
+    ? await openBesideNetworks(model, { ...holding, modelDirectory, sideThreads })
+    : await openNetworks(model, holding);
+  return new ModelPipeline({ model, info, promptEncoder, networks, memory, worksBeside });
 }
 
 /** Nothing here can ask a graphics card how much memory it has. */

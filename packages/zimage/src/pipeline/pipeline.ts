@@ -50,7 +50,8 @@ export interface PipelineOptions {
   readonly threads?: number;
   /**
    * Has prompts encoded and pictures decoded on a thread of its own, whose runs have so many
-   * threads, so that `step` can run meanwhile; absent: on this one.
+   * threads, so that `step` can run meanwhile. Absent, or where memory has no room for all of the
+   * networks at once: on this one.
    */
   readonly sideThreads?: number;
   /**
@@ -66,6 +67,8 @@ export interface PipelineOptions {
  */
 export interface Pipeline {
   readonly info: ModelInfo;
+  /** Whether prompts are encoded and pictures decoded while `step` runs. */
+  readonly worksBeside: boolean;
   /**
    * Throws INPUT_INVALID with field, value and bound unless the model can draw this, and
    * MEMORY_EXCEEDED with the numbers when there is no room for it.

@@ -38,7 +38,7 @@ export async function openZImageModel(
   const { name: model, digest: modelDigest } = pipeline.info;
   return {
     info: pipeline.info,
-    worksBeside: sideThreads !== undefined,
+    worksBeside: pipeline.worksBeside,
     check: (task) => pipeline.check(task),
     loadLora: async (digest, path) => {
       const { adapter, bytes } = await reader.read(digest, path);
