@@ -10,8 +10,8 @@ import { parseArgs } from "node:util";
 import { benchExact } from "./engine/exact.ts";
 import { benchFiles } from "./engine/files.ts";
 import { benchLoraCost } from "./engine/lora-cost.ts";
-import { benchLoraLoad } from "./engine/lora-load.ts";
 import { benchPicture } from "./engine/picture.ts";
+import { benchPlan } from "./engine/plan.ts";
 import { benchReference } from "./engine/reference-step.ts";
 import { benchStart } from "./engine/start.ts";
 
@@ -22,10 +22,10 @@ export interface EngineBench {
 type Part = (bench: EngineBench) => Promise<object>;
 
 const parts: Readonly<Record<string, Part>> = {
+  plan: benchPlan,
   start: benchStart,
   files: benchFiles,
   "lora-cost": benchLoraCost,
-  "lora-load": benchLoraLoad,
   int4: (bench) => benchPicture("int4", bench),
   int8: (bench) => benchPicture("int8", bench),
   exact: benchExact,

@@ -1,38 +1,10 @@
-/** Adapters with made-up factors: in memory, and as a file that ai-toolkit could have written. */
-import { open } from "node:fs/promises";
+/** Adapters with made-up factors, in memory. */
 import {
-  encodeSafetensorsHeader,
   expectedTransformerTensors,
   type LoraAdapter,
   type LoraFactors,
   type TransformerConfig,
 } from "@zfarm/zimage";
-import type { LinearSpec } from "@zfarm/zimage/lora";
-import { WeightPool } from "../weight-pool.ts";
-
-/** Gives the file's bytes. */
-export async function writeMadeUpAdapter(
-  path: string,
-  targets: readonly LinearSpec[],
-  rank: number,
-): Promise<number> {
-  const tensors = targets.flatMap(({ name, in: width, out }) => [
-    {
-      name: `diffusion_model.${name}.lora_A.weight`,
-      dtype: "BF16" as const,
-      shape: [rank, width],
-    },
-    { name: `diffusion_model.${name}.lora_B.weight`, dtype: "BF16" as const, shape: [out, rank] },
-  ]);
-  const header = encodeSafetensorsHeader(tensors);
-  const pool = new WeightPool();
-  await using file = await open(path, "w");
-  await file.write(header.bytes);
-  for (const tensor of tensors) {
-    for (const bytes of pool.bytesOf(tensor)) await file.write(bytes);
-  }
-  return header.fileLength;
-}
 
 const modules = [
   "attention.to_q",

@@ -26,12 +26,17 @@ interface ReferenceAnswer {
 
 export async function benchReference({ threads }: EngineBench): Promise<object> {
   const python = await installReference((text) => process.stderr.write(`  ${text}\n`));
+  const say = (name: string, took: object): void =>
+    void process.stderr.write(`  ${name}: ${JSON.stringify(took)}\n`);
   const int4 = await stepsOf("int4", threads);
+  say("int4", int4);
   const script = fileURLToPath(new URL("./reference-step.py", import.meta.url));
   const args = [script, `${threads}`, `${steps}`, `${releasedTransformer.layers}`];
   const { stdout } = await promisify(execFile)(python, args);
   const reference = JSON.parse(stdout.trim().split("\n").at(-1) ?? "{}") as ReferenceAnswer;
+  say("torch", reference);
   const int8 = await stepsOf("int8", threads);
+  say("int8", int8);
   const [theirs, theirCores] = [steady(reference.seconds), steady(reference.coreSeconds)];
   return {
     torch: reference.torch,
