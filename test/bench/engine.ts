@@ -1,7 +1,7 @@
 /**
  * What the engine costs at the released size, with made-up weights, part by part:
  *
- *     npm run bench:engine -- [--part NAME ...] [--threads N]
+ *     npm run bench:engine -- [--part NAME ...] [--threads N] [--layers N]
  *
  * prints one JSON object as its last line. Every part makes its files in the temporary folder and
  * removes them; the largest takes 13 GB of disk. Linux: memory is read from /proc.
@@ -17,6 +17,8 @@ import { benchStart } from "./engine/start.ts";
 
 export interface EngineBench {
   readonly threads: number;
+  /** Main layers where the reference runs beside us; fewer than 30 take less memory and time. */
+  readonly layers: number;
 }
 
 type Part = (bench: EngineBench) => Promise<object>;
@@ -37,6 +39,7 @@ async function main(): Promise<void> {
     options: {
       part: { type: "string", multiple: true },
       threads: { type: "string", default: "2" },
+      layers: { type: "string", default: "30" },
     },
   });
   const chosen = values.part ?? Object.keys(parts);
@@ -48,7 +51,10 @@ async function main(): Promise<void> {
       process.exit(2);
     }
     process.stderr.write(`${name}:\n`);
-    const figure = await bench({ threads: Number(values.threads) });
+    const figure = await bench({
+      threads: Number(values.threads),
+      layers: Number(values.layers),
+    });
     process.stderr.write(`  ${JSON.stringify(figure)}\n`);
     figures[name] = figure;
   }
