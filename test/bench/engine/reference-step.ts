@@ -1,6 +1,6 @@
 /**
  * Our step beside diffusers' on this machine, in one run: int4 and int8 against PyTorch in bf16,
- * 256 × 256 pixels, the released widths with made-up weights. All 30 layers take the reference 13 GB.
+ * 256 × 256 pixels, the released widths with made-up weights. All 30 layers take 13 GB there.
  */
 import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
