@@ -24,6 +24,6 @@ export async function benchExact({ threads }: EngineBench): Promise<object> {
       coreSecondsPerStep: median(answer.steps.slice(1).map(({ coreSeconds }) => coreSeconds)),
     };
   } finally {
-    await rm(folder, { recursive: true });
+    await rm(folder, { recursive: true, force: true });
   }
 }

@@ -51,7 +51,7 @@ export async function benchLoraCost({ threads }: EngineBench): Promise<object> {
       differentOverEqual: round(seconds.differentStacks / seconds.equalStacks),
     };
   } finally {
-    await rm(folder, { recursive: true });
+    await rm(folder, { recursive: true, force: true });
   }
 }
 

@@ -33,6 +33,6 @@ export async function benchPicture(weights: WeightMode, bench: EngineBench): Pro
       coreSecondsPerStep: median(steps.map(({ coreSeconds }) => coreSeconds)),
     };
   } finally {
-    await rm(folder, { recursive: true });
+    await rm(folder, { recursive: true, force: true });
   }
 }

@@ -33,7 +33,7 @@ export async function benchPlan(): Promise<object> {
     }
     return rows;
   } finally {
-    await rm(folder, { recursive: true });
+    await rm(folder, { recursive: true, force: true });
   }
 }
 

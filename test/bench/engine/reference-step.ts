@@ -71,6 +71,6 @@ async function stepsOf(
       cores: steady(answer.steps.map(({ coreSeconds }) => coreSeconds)),
     };
   } finally {
-    await rm(folder, { recursive: true });
+    await rm(folder, { recursive: true, force: true });
   }
 }
