@@ -9,7 +9,7 @@ const every: readonly WeightMode[] = ["fp32", "bf16", "int8", "int4"];
 describe("chooseWeights for the released model, prepared in every way", () => {
   it.each<[WeightDevice, number, WeightMode | undefined, string | undefined]>([
     ["cpu", 64, "fp32", "together"],
-    ["cpu", 32, "fp32", "in turn"],
+    ["cpu", 32, "int8", "together"],
     ["cpu", 16, "int8", "together"],
     ["cpu", 8, "int8", "in turn"],
     ["cpu", 7, "int4", "together"],
@@ -46,6 +46,19 @@ describe("chooseWeights", () => {
 
     expect(choice.chosen).toBeUndefined();
     expect(choice.better?.mode).toBe("int8");
+  });
+
+  it("takes the file as it is before float32 that would be read again for every prompt", () => {
+    const choose = (stored: readonly WeightMode[]) =>
+      chooseWeights({
+        device: "cpu",
+        memoryBytes: 32 * gib,
+        parameters: releasedParameters,
+        stored,
+      });
+
+    expect(choose(modesOf("BF16")).chosen).toMatchObject({ mode: "bf16", fits: "together" });
+    expect(choose(modesOf("F32")).chosen).toMatchObject({ mode: "fp32", fits: "in turn" });
   });
 
   it("says what would be better where the directory fits another way", () => {

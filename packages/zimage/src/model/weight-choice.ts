@@ -97,10 +97,17 @@ export function modesOf(stored: StoredWeights): readonly WeightMode[] {
 
 export function chooseWeights(situation: WeightSituation): WeightChoice {
   const rows = preference[situation.device].map((mode) => weigh(mode, situation));
-  const fitting = rows.filter(({ fits }) => fits !== "no");
+  const fitting = rows
+    .filter(({ fits }) => fits !== "no")
+    .toSorted((one, other) => Number(reopensAll(one)) - Number(reopensAll(other)));
   const chosen = fitting.find(({ isStored }) => isStored);
   const [first] = fitting;
   return { rows, chosen, better: first === chosen ? undefined : first };
+}
+
+/** In turn, each new prompt would read all of it again: anything else is faster. */
+function reopensAll({ mode, fits }: WeightRow): boolean {
+  return mode === "fp32" && fits === "in turn";
 }
 
 function weigh(mode: WeightMode, situation: WeightSituation): WeightRow {
