@@ -53,9 +53,8 @@ describe.runIf(hasServer)("a nats-server without room", () => {
     const told = { code: "BROKER_UNAVAILABLE", retryAfterMs: limits.brokerTroubleRetryMs };
     expect(full).toMatchObject(told);
     expect(full.message).toContain("insufficient resources");
-    for (const writing of [broker.outcomes.publish(someOutcome()), createJob(broker)]) {
-      expect(await refusal(writing)).toMatchObject(told);
-    }
+    const writings = [broker.outcomes.publish(someOutcome()), createJob(broker)];
+    expect(await Promise.all(writings.map(refusal))).toMatchObject([told, told]);
     const first = await broker.queue.find(defaultPool, someTaskId(0));
     await broker.queue.remove(first?.revision ?? 0n);
     expect(await broker.queue.find(defaultPool, someTaskId(0))).toBeUndefined();
