@@ -74,6 +74,8 @@ export class SchedulerModel {
     for (;;) {
       const sentAt = proc.mono(kernel.now);
       const held = yield* broker.call(proc, () => broker.leaseRevision);
+      // What was renewed while nobody could look is not known.
+      if (held === undefined) Object.assign(seen, { revision: 0n, at: Number.POSITIVE_INFINITY });
       if (held !== undefined && held !== 0n && held !== seen.revision) {
         Object.assign(seen, { revision: held, at: proc.mono(kernel.now) });
       }

@@ -37,7 +37,7 @@ export class LeaseLeadership implements Leadership {
     // The token tells two terms of one candidate apart; operators read the name before it.
     const bytes = new TextEncoder().encode(`${candidate} ${randomUUID()}`);
     const ended = AbortSignal.any([stop, this.#needs.closing]);
-    const seen = { revision: 0n, at: Number.POSITIVE_INFINITY };
+    const seen = { ...unseen };
     for (;;) {
       ended.throwIfAborted();
       const sentAt = clock.monotonic();
@@ -69,6 +69,8 @@ export class LeaseLeadership implements Leadership {
       return undefined;
     } catch (error) {
       if (!isOutage(error)) throw error;
+      // What was renewed while nobody could look is not known.
+      Object.assign(seen, unseen);
       this.#needs.log.warn({ error }, "leadership cannot be asked for");
       return undefined;
     }
@@ -80,6 +82,8 @@ interface SeenLease {
   revision: Revision;
   at: number;
 }
+
+const unseen: Readonly<SeenLease> = { revision: 0n, at: Number.POSITIVE_INFINITY };
 
 interface TermStart {
   readonly epoch: Revision;
