@@ -34,6 +34,8 @@ import { startAt, type World } from "./world.ts";
 
 type EffectOf<Kind extends SchedulerEffect["kind"]> = Extract<SchedulerEffect, { kind: Kind }>;
 
+/** Entries of a log that come within so many milliseconds are handed on together. */
+const togetherMs = 3;
 /** Outcomes looked up with one request while the index is rebuilt. */
 const lookUpChunk = 16;
 
@@ -64,6 +66,9 @@ export class LeaderModel {
   /** Jobs that fail as a whole after so many failed tasks. */
   readonly #budgeted = new Set<string>();
   #isServing = false;
+  /** Entries that came and were not told yet, log by log. */
+  readonly #tasks: SchedulerEvent[] = [];
+  readonly #outcomes: SchedulerEvent[] = [];
   readonly #sweeper: SweeperModel;
   readonly #life: number;
   readonly #anchorMs: number;
@@ -139,11 +144,11 @@ export class LeaderModel {
     const now = this.#decidedAt;
     const { from, beats } = this.#term.ears.recall(this.#term.quietSince);
     this.#decidedAt = from;
-    this.#step({ kind: "listening" });
+    this.#step([{ kind: "listening" }]);
     for (const { heartbeat, pool, heardAt } of beats) {
       const event = readBeat(heartbeat, pool);
       this.#decidedAt = heardAt;
-      if (event !== undefined) this.#step(event);
+      if (event !== undefined) this.#step([event]);
     }
     this.#decidedAt = now;
   }
@@ -161,25 +166,42 @@ export class LeaderModel {
   }
 
   decide(event: SchedulerEvent): void {
+    this.decideAll([event]);
+  }
+
+  decideAll(events: readonly SchedulerEvent[]): void {
     if (this.isEnded || this.#hasFrozen()) return;
     const until = this.#term.grantsUntil();
     if (until !== this.#grantsUntil) {
       this.#grantsUntil = until;
-      this.#step({ kind: "lease-renewed", grantsUntil: this.grantsUntil });
+      this.#step([{ kind: "lease-renewed", grantsUntil: this.grantsUntil }]);
     }
-    this.#step(event);
+    this.#step(events);
   }
 
-  #step(event: SchedulerEvent): void {
-    const effects = this.#think(event);
-    this.ledger.check(event, effects);
+  /** Tells an entry with those of its log that come at the same time. */
+  #gather(events: SchedulerEvent[], event: SchedulerEvent): void {
+    events.push(event);
+    if (events.length > 1) return;
+    const ms = this.proc.rand.below(togetherMs);
+    this.#world.kernel.timer(this.proc, ms, () => this.#tellTogether(events));
+  }
+
+  #tellTogether(events: SchedulerEvent[]): void {
+    if (events.length > 1) this.#world.oracle.mark("told-together");
+    if (events.length > 0) this.decideAll(events.splice(0));
+  }
+
+  #step(events: readonly SchedulerEvent[]): void {
+    const effects = this.#think(events);
+    this.ledger.check(events, effects);
     for (const effect of effects) this.#apply(effect);
     this.#wakeInTime();
   }
 
-  #think(event: SchedulerEvent): readonly SchedulerEffect[] {
+  #think(events: readonly SchedulerEvent[]): readonly SchedulerEffect[] {
     try {
-      return this.scheduler.step(event, this.now);
+      return this.scheduler.stepAll(events, this.now);
     } catch (error) {
       this.#world.oracle.violate("core-throws", String(error));
       return [];
@@ -227,7 +249,7 @@ export class LeaderModel {
     const follower = broker.queue.follow(this.proc, 0n, {
       onEntry: (entry) => {
         this.#sweeper.saw(entry.revision);
-        if (found === undefined) this.#tell(entry);
+        if (found === undefined) this.#gather(this.#tasks, taskStored(entry));
         else found.push(entry);
       },
       onCaughtUp: () => {
@@ -306,13 +328,17 @@ export class LeaderModel {
         this.#world.oracle.mark("outcome-found-at-rebuild");
         this.#settle(outcome);
       }
-      this.#tell(entry);
+      this.decide(taskStored(entry));
     }
     this.ledger.isRebuilding = false;
     const { broker } = this.#world;
-    this.#follow(broker.outcomes, ({ value }) => this.#settle(value), {
+    const onOutcome = ({ value }: Stored<Outcome>): void => {
+      for (const event of outcomeSeen(value)) this.#gather(this.#outcomes, event);
+    };
+    this.#follow(broker.outcomes, onOutcome, {
       after: before,
       onCaughtUp: () => {
+        this.#tellTogether(this.#outcomes);
         if (this.isEnded) return;
         this.#world.servers.add(this);
         this.decide({ kind: "rebuilt" });
@@ -347,13 +373,8 @@ export class LeaderModel {
     this.#followers.push(log.follow(this.proc, after, { onEntry, onCaughtUp }));
   }
 
-  #tell({ value: task, revision }: Stored<QueuedTask>): void {
-    this.decide({ kind: "task-stored", task, revision });
-  }
-
   #settle(outcome: Outcome): void {
-    const { spec } = outcome;
-    if (spec !== undefined) this.decide({ kind: "outcome-seen", id: taskIdOf(spec), outcome });
+    for (const event of outcomeSeen(outcome)) this.decide(event);
   }
 
   #close(): void {
@@ -496,4 +517,13 @@ function readBeat({ worker: info, running }: Heartbeat, pool: PoolId): Scheduler
   if (info === undefined) return undefined;
   const worker = info.name.slice("workers/".length) as WorkerId;
   return { kind: "beat-heard", worker, pool, info, running };
+}
+
+function taskStored({ value: task, revision }: Stored<QueuedTask>): SchedulerEvent {
+  return { kind: "task-stored", task, revision };
+}
+
+function outcomeSeen(outcome: Outcome): SchedulerEvent[] {
+  const { spec } = outcome;
+  return spec === undefined ? [] : [{ kind: "outcome-seen", id: taskIdOf(spec), outcome }];
 }

@@ -52,6 +52,7 @@ const rareBranches = [
   "stale-report",
   "submit-repeated",
   "submit-retried",
+  "told-together",
   "verb/cancel",
   "verb/pause",
   "verb/watch",

@@ -101,20 +101,23 @@ export class TermLedger {
     return this.#runningOfProject.get(project) ?? 0;
   }
 
-  check(event: SchedulerEvent, effects: readonly SchedulerEffect[]): void {
-    if (this.#oracle.trace !== undefined) this.#trace(event, effects);
-    this.#hear(event);
+  /** Events that came together are entries of one log; all others come alone. */
+  check(events: readonly SchedulerEvent[], effects: readonly SchedulerEffect[]): void {
+    const [event] = events;
+    if (event === undefined) return;
+    if (this.#oracle.trace !== undefined) this.#trace(events, effects);
+    for (const each of events) this.#hear(each);
     for (const effect of effects) this.#judge(effect, event);
     // Whatever changes a count says so.
     if (effects.length === 0 && quietEvents.has(event.kind)) return;
     this.#checkCounts();
   }
 
-  #trace(event: SchedulerEvent, effects: readonly SchedulerEffect[]): void {
+  #trace(events: readonly SchedulerEvent[], effects: readonly SchedulerEffect[]): void {
     const toText = (_: string, value: unknown): unknown =>
       typeof value === "bigint" ? String(value) : value;
-    const text = JSON.stringify([event, ...effects], toText);
-    if (event.kind === "tick" && effects.length === 0) return;
+    const text = JSON.stringify([...events, ...effects], toText);
+    if (events[0]?.kind === "tick" && effects.length === 0) return;
     this.#oracle.trace?.(`${this.#oracle.kernel.now} epoch ${this.#leader.epoch}: ${text}`);
   }
 
