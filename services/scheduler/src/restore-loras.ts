@@ -1,6 +1,7 @@
 /**
- * Puts back the records of adapters that the broker lost, from their copies. Records are never
- * removed, deleted ones neither, so that one that is missing was lost.
+ * Puts back the records of adapters that the broker lost, from their copies. Records outlive the
+ * deletion of their adapters, and where one is removed at last its copy goes too: one that is
+ * missing beside its copy was lost, or comes back once more for the next sweep.
  */
 import type { BlobInfo } from "@zfarm/blobs";
 import {
