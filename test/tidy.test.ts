@@ -125,6 +125,17 @@ describe("bans", () => {
   });
 });
 
+describe("scripts", () => {
+  const { scripts } = JSON.parse(readText("package.json")) as { scripts: Record<string, string> };
+
+  test("what runs our sources works from a fresh clone", () => {
+    const running = Object.entries(scripts).filter(([, line]) => /\bnode .*\.ts\b/.test(line));
+    const bare = running.filter(([, line]) => !line.startsWith("node tools/setup.mjs "));
+    expect(running.length).toBeGreaterThan(8);
+    expect(bare.map(([name]) => name)).toEqual([]);
+  });
+});
+
 describe("documents", () => {
   test("every source file begins by saying what it owns or decides", () => {
     const libraries = product.filter((path) => /^(packages|services|cli)\/.*\/src\//.test(path));
