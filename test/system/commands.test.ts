@@ -94,4 +94,12 @@ describe("zfarm", () => {
       expect(run.lines.some((line) => line.startsWith(subject))).toBe(true);
     }
   });
+
+  test("doctor says which library keeps a worker from using a graphics card", () => {
+    const devices = zfarm(["doctor"]).lines.filter((line) => line.startsWith("device"));
+
+    expect(devices[0]).toMatch(/^device +ok +cpu/);
+    expect(devices[1]).toMatch(/^device +(ok +cuda: |no +cuda: lib\S+ is missing$)/);
+    expect(devices).toHaveLength(2);
+  });
 });

@@ -3,7 +3,7 @@ import { cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import {
   chooseWeights,
-  listBackends,
+  findMissingLibrary,
   machineMemoryBytes,
   openModelDirectory,
   releasedParameters,
@@ -27,7 +27,7 @@ export async function runDoctor(context: CommandContext): Promise<void> {
     await findBroker(context),
     findStore(context),
     ...(await findModel(values.model)),
-    ...findDevices(),
+    ...(await findDevices()),
   ];
   for (const line of formatTable(findings)) context.terminal.print(line);
   context.terminal.print("\nweights of the released 6B model on cpu, the preferred first:");
@@ -85,11 +85,12 @@ async function findModel(directory: string): Promise<Finding[]> {
   }
 }
 
-/** Only the CPU renders today; the others are named so that nobody wonders. */
-function findDevices(): Finding[] {
-  return listBackends().map(({ name, installed }) => {
-    if (name === "cpu") return ["device", "ok", "cpu, float32"];
-    const libraries = installed ? "in the engine's build" : "its libraries are not installed";
-    return ["device", "no", `${name}: ${libraries}, and no worker uses it yet`];
-  });
+/** A card is not tried: the runtime writes to stderr where there is none. */
+async function findDevices(): Promise<Finding[]> {
+  const missing = await findMissingLibrary();
+  const card: Finding =
+    missing === undefined
+      ? ["device", "ok", "cuda: its libraries are there; a worker tries the card when it starts"]
+      : ["device", "no", `cuda: ${missing} is missing`];
+  return [["device", "ok", "cpu, float32"], card];
 }

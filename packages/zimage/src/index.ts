@@ -63,9 +63,9 @@ export {
 export type { LoraAdapter, LoraFactors, LoraStack, LoraUse } from "./networks/lora-batch.ts";
 export { ranksOf } from "./networks/lora-batch.ts";
 export { layOutAdapter } from "./networks/lora-layout.ts";
+export { findMissingLibrary } from "./networks/probe-device.ts";
 export { runRanksMax } from "./networks/run-plan.ts";
-export type { Backend, EngineOptions } from "./networks/session.ts";
-export { listBackends } from "./networks/session.ts";
+export type { EngineOptions } from "./networks/session.ts";
 export type { TextEncoder } from "./networks/text-encoder.ts";
 export { openTextEncoder } from "./networks/text-encoder.ts";
 export type { Transformer, TransformerBatch } from "./networks/transformer.ts";

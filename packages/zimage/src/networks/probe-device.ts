@@ -33,15 +33,19 @@ export async function probeDevice(device: Device): Promise<void> {
     if (product.some((value) => value !== 2))
       throw new ModelError("ENGINE_FAILED", "1 + 1 is not 2");
   } catch (cause) {
-    const missing = await findMissingLibrary(engineFolder());
+    const missing = await findMissingLibrary();
     const reason = missing === undefined ? messageOf(cause) : `${missing} is missing`;
     const message = `device cuda:${device.id} cannot be used: ${reason}`;
     throw new ModelError("ENGINE_FAILED", message, { field: "device", cause });
   }
 }
 
-/** The runtime only says that a library could not be loaded; the system's loader says which. */
-async function findMissingLibrary(folder: string): Promise<string | undefined> {
+/**
+ * The library that a card wants and that is not there, if any. The runtime only says that one could
+ * not be loaded; the system's loader says which.
+ */
+export async function findMissingLibrary(): Promise<string | undefined> {
+  const folder = engineFolder();
   for (const name of libraries) {
     const path = join(folder, name);
     const isThere = await access(path).then(

@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { arch, platform } from "node:process";
-import { InferenceSession, listSupportedBackends, Tensor } from "onnxruntime-node";
+import { InferenceSession, Tensor } from "onnxruntime-node";
 import { ModelError } from "../errors.ts";
 import { invariant } from "../invariant.ts";
 import type { Device } from "./device.ts";
@@ -119,14 +119,4 @@ async function guard<T>(what: string, work: () => Promise<T>): Promise<T> {
     const code = outOfMemory.test(reason) ? "MEMORY_EXCEEDED" : "ENGINE_FAILED";
     throw new ModelError(code, `the engine could not ${what} a model: ${reason}`, { cause });
   }
-}
-
-/** A kind of device that the engine's build knows, and whether its libraries are installed. */
-export interface Backend {
-  readonly name: string;
-  readonly installed: boolean;
-}
-
-export function listBackends(): Backend[] {
-  return listSupportedBackends().map(({ name, bundled }) => ({ name, installed: bundled }));
 }
