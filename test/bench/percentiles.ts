@@ -16,3 +16,8 @@ export function percentiles(values: readonly number[]): Percentiles {
   };
   return { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) };
 }
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}

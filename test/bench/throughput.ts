@@ -10,6 +10,7 @@ import { readCpuSeconds } from "./bench-farm.ts";
 import { findRedis, openBullMqSide } from "./bullmq-side.mjs";
 import { openFarmSide } from "./farm-side.ts";
 import { type JobSide, type Load, measureRound, type RoundFigures, warmUp } from "./job-side.ts";
+import { median } from "./percentiles.ts";
 
 const concurrency = 50;
 const load: Load = {
@@ -82,10 +83,6 @@ function medianCpu(rounds: readonly RoundFigures[]): Record<string, number> {
   const cpuOf = (name: string): number =>
     median(rounds.map(({ drainCpuUs }) => drainCpuUs[name] ?? Number.NaN));
   return Object.fromEntries(names.map((name) => [name, cpuOf(name)]));
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
 function round(ratio: number): number {

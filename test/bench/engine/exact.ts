@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expectedTransformerTensors, releasedTransformer } from "@zfarm/zimage";
 import type { EngineBench } from "../engine.ts";
+import { median } from "../percentiles.ts";
 import { writeMadeUpWeights } from "./made-up-weights.ts";
 import type { StepsAnswer, StepsRequest } from "./steps-process.ts";
-import { median } from "./stopwatch.ts";
 import { runWatched } from "./watched-process.ts";
 
 export async function benchExact({ threads }: EngineBench): Promise<object> {

@@ -2,7 +2,8 @@
 import { randomFillSync } from "node:crypto";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { encodePng } from "@zfarm/zimage";
-import { median, round, timed } from "./stopwatch.ts";
+import { median } from "../percentiles.ts";
+import { round, timed } from "./stopwatch.ts";
 
 const side = 1024;
 const rounds = 10;

@@ -13,9 +13,10 @@ import {
   type TransformerBatch,
 } from "@zfarm/zimage";
 import type { EngineBench } from "../engine.ts";
+import { median } from "../percentiles.ts";
 import { adapterOf } from "./made-up-adapter.ts";
 import { writeMadeUpWeights } from "./made-up-weights.ts";
-import { median, round, timed } from "./stopwatch.ts";
+import { round, timed } from "./stopwatch.ts";
 import { batchOf } from "./transformer-batch.ts";
 
 /** Two blocks are enough: every block costs the same. */

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import type { WeightMode } from "@zfarm/zimage";
 import type { EngineBench } from "../engine.ts";
 import { writeFullSizeModel } from "../full-size-checkpoint.ts";
+import { median } from "../percentiles.ts";
 import type { PictureAnswer, PictureRequest } from "./picture-process.ts";
-import { median } from "./stopwatch.ts";
 import { runWatched } from "./watched-process.ts";
 
 /** What a machine of that size has for the model; the plan has to keep to it. */

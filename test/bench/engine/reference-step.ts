@@ -11,9 +11,10 @@ import { promisify } from "node:util";
 import { expectedTransformerTensors, type PreparedMode, releasedTransformer } from "@zfarm/zimage";
 import { installReference } from "../../../tools/certify/reference.ts";
 import type { EngineBench } from "../engine.ts";
+import { median } from "../percentiles.ts";
 import { writeMadeUpWeights } from "./made-up-weights.ts";
 import type { StepsAnswer, StepsRequest } from "./steps-process.ts";
-import { median, round } from "./stopwatch.ts";
+import { round } from "./stopwatch.ts";
 import { runWatched } from "./watched-process.ts";
 
 const steps = 4;

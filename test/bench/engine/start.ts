@@ -2,8 +2,8 @@
 import { join } from "node:path";
 import { repositoryRoot } from "../../repository.ts";
 import type { EngineBench } from "../engine.ts";
+import { median } from "../percentiles.ts";
 import type { PictureAnswer, PictureRequest } from "./picture-process.ts";
-import { median } from "./stopwatch.ts";
 import { runWatched } from "./watched-process.ts";
 
 const rounds = 3;

@@ -17,8 +17,3 @@ export async function timed<Result>(work: () => Promise<Result>): Promise<[Resul
 export function round(value: number, digits = 3): number {
   return Number(value.toPrecision(digits + 1));
 }
-
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-}

@@ -34,7 +34,7 @@ export interface SimulatedTask {
   readonly arrivedAt: number;
 }
 
-export const adapterCount = 500;
+const adapterCount = 500;
 export const adapterBytes = 100_000_000;
 
 /** Numbers in [0, 1) that are the same for the same seed (splitmix32). */
