@@ -26,7 +26,7 @@ export interface GatewayNeeds {
   readonly feed: Pick<OutcomeFeed, "open" | "admitted" | "recordOf" | "outcomesOf" | "follow">;
   readonly blobs: Pick<BlobStore, "get" | "url" | "stat" | "putFile">;
   readonly registry: Pick<LoraRegistry, "find" | "list" | "add" | "change">;
-  readonly loras: Pick<LoraFinder, "find">;
+  readonly loras: Pick<LoraFinder, "find" | "findAll">;
   readonly uploads: Pick<UploadFolder, "receive">;
   readonly gate: LoraGate;
   readonly clock: Clock;

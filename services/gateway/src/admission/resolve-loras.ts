@@ -7,12 +7,9 @@ import {
   type ImageSpec,
   type LoraRef,
   type LoraStack,
-  limits,
   type PoolRecord,
   type ProjectId,
-  parseLoraUse,
 } from "@zfarm/contract";
-import { forEachBounded } from "@zfarm/runtime";
 import { checkRepeated } from "../domain/lora-rules.ts";
 import { adapterProblem, stackProblem } from "../domain/stack-rules.ts";
 import { type Fault, Violations } from "../domain/violations.ts";
@@ -35,14 +32,15 @@ export interface Resolved {
 
 /** LORA_NOT_FOUND, INVALID_REQUEST where two names are one file, NO_CAPABLE_POOL. */
 export async function resolveLoras(
-  finder: Pick<LoraFinder, "find">,
+  finder: Pick<LoraFinder, "findAll">,
   order: Order,
 ): Promise<Resolved> {
   const { images } = order;
   if (images.every(({ loras }) => loras.length === 0)) {
     return { images, stacks: images.map(() => undefined) };
   }
-  const found = await findAll(finder, order);
+  const texts = images.flatMap(({ loras }) => loras.map(({ lora }) => lora));
+  const found = await finder.findAll(order.project, texts);
   const violations = new Violations();
   const stacks = images.map((image, index) => {
     const path = `${order.pathOf(index)}.loras`;
@@ -56,21 +54,6 @@ export async function resolveLoras(
 }
 
 type Found = ReadonlyMap<string, FoundLora>;
-
-/** By the text that names it; each text is looked up once. */
-async function findAll(
-  finder: Pick<LoraFinder, "find">,
-  { project, images }: Order,
-): Promise<Found> {
-  const texts = new Set(images.flatMap(({ loras }) => loras.map(({ lora }) => lora)));
-  const found = new Map<string, FoundLora>();
-  await forEachBounded([...texts], limits.lookupParallel, async (text) => {
-    const use = parseLoraUse(text);
-    const lora = use === undefined ? undefined : await finder.find(project, use);
-    if (lora !== undefined) found.set(text, lora);
-  });
-  return found;
-}
 
 function stackOf(
   { loras }: ImageSpec,

@@ -11,8 +11,9 @@ import {
   type LoraVersionRecord,
   limits,
   type ProjectId,
+  parseLoraUse,
 } from "@zfarm/contract";
-import type { Clock } from "@zfarm/runtime";
+import { type Clock, forEachBounded } from "@zfarm/runtime";
 import { findVersion, liveVersions } from "../domain/lora-record.ts";
 
 /** What a picture needs to know of an adapter. */
@@ -46,19 +47,40 @@ export class LoraFinder {
 
   /** Undefined where the project has no such adapter, or no such version of it. */
   async find(project: ProjectId, use: LoraUseRef): Promise<FoundLora | undefined> {
-    if (use.kind === "digest") return await this.#findDigest(project, use.digest);
+    if (use.kind === "digest") return (await this.#filesOf(project, [use])).get(use.digest);
     const stored = await this.#records.find({ project, lora: use.lora });
     if (stored === undefined || stored.record.deleteTime !== undefined) return undefined;
     const version = findVersion(stored.record, use.version);
     return version === undefined ? undefined : foundOf(stored.record, version);
   }
 
-  async #findDigest(project: ProjectId, digest: string): Promise<FoundLora | undefined> {
+  /** By the text that names it, without those that name nothing; each text is looked up once. */
+  async findAll(
+    project: ProjectId,
+    texts: Iterable<string>,
+  ): Promise<ReadonlyMap<string, FoundLora>> {
+    const uses = new Map([...new Set(texts)].map((text) => [text, parseLoraUse(text)]));
+    const digests = [...uses.values()].filter((use) => use?.kind === "digest");
+    const files = digests.length === 0 ? undefined : await this.#filesOf(project, digests);
+    const found = new Map<string, FoundLora>();
+    await forEachBounded([...uses], limits.lookupParallel, async ([text, use]) => {
+      if (use === undefined) return;
+      const lora = use.kind === "digest" ? files?.get(use.digest) : await this.find(project, use);
+      if (lora !== undefined) found.set(text, lora);
+    });
+    return found;
+  }
+
+  /** What is known where that answers for all of these, else read anew: once, however many. */
+  async #filesOf(
+    project: ProjectId,
+    uses: readonly { readonly digest: string }[],
+  ): Promise<ReadonlyMap<string, FoundLora>> {
     const known = this.#known.get(project);
     const isFresh =
       known !== undefined && this.#clock.monotonic() - known.askedMs < limits.loraKnownMs;
-    const found = isFresh ? known.byDigest.get(digest) : undefined;
-    return found ?? (await this.#ask(project)).byDigest.get(digest);
+    const hasAll = isFresh && uses.every(({ digest }) => known.byDigest.has(digest));
+    return hasAll ? known.byDigest : (await this.#ask(project)).byDigest;
   }
 
   async #ask(project: ProjectId): Promise<KnownFiles> {
