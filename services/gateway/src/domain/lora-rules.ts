@@ -10,7 +10,8 @@ export function checkLoras(uses: readonly LoraUse[], path: string, violations: V
   if (count !== undefined) return;
   const seen = new Set<string>();
   for (const [index, { lora, weight }] of uses.entries()) {
-    violations.add(`${path}[${index}].lora`, checkName(lora) ?? checkRepeated(lora, seen));
+    const named = parseLoraUse(lora) === undefined ? badUse : undefined;
+    violations.add(`${path}[${index}].lora`, named ?? checkRepeated(lora, seen));
     violations.add(`${path}[${index}].weight`, checkWeight(weight));
     seen.add(lora);
   }
@@ -23,12 +24,13 @@ export function checkRepeated(lora: string, seen: ReadonlySet<string>): Fault | 
   return { reason: "DUPLICATE", description };
 }
 
-function checkName(lora: string): Fault | undefined {
-  if (parseLoraUse(lora) !== undefined) return undefined;
-  const forms = "a name, a name@version or a SHA-256";
-  const description = `must be ${forms}; a name is ${nameRule}, a version ${versionRule}`;
-  return { reason: "BAD_NAME", description };
-}
+/** Of a text that names an adapter in none of the ways that a picture can. */
+export const badUse: Fault = {
+  reason: "BAD_NAME",
+  description:
+    "must be a name, a name@version or a SHA-256; " +
+    `a name is ${nameRule}, a version ${versionRule}`,
+};
 
 function checkWeight(weight: number | undefined): Fault | undefined {
   const max = limits.loraWeightMax;

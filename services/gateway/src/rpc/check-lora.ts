@@ -1,14 +1,7 @@
 /** LoraService.CheckLora: says whether a file would be accepted, and keeps nothing. */
-import {
-  CheckLoraRequest,
-  type CheckLoraResponse,
-  defaultPool,
-  limits,
-  nameRule,
-  parsePoolId,
-} from "@zfarm/contract";
-import { invalidField } from "../domain/violations.ts";
+import { CheckLoraRequest, type CheckLoraResponse, limits } from "@zfarm/contract";
 import { decodeRequest } from "./decode.ts";
+import { readPool } from "./read-pool.ts";
 import { readHeader, receiveLora, requireArchitecture } from "./receive-lora.ts";
 import type { UploadMethod } from "./serve-call.ts";
 
@@ -19,10 +12,7 @@ export const checkLora: UploadMethod<CheckLoraRequest, CheckLoraResponse> = {
   drain: "finish",
   run: async (parts, scope, needs) => {
     const header = await readHeader(parts);
-    const pool = header.pool === "" ? defaultPool : parsePoolId(header.pool);
-    if (pool === undefined) {
-      throw invalidField("header.pool", { reason: "BAD_NAME", description: `must be ${nameRule}` });
-    }
+    const pool = readPool(header.pool, "header.pool");
     scope.note({ pool });
     const architecture = await requireArchitecture(needs, pool);
     const receiving = { parts, scope, order: { architecture } };

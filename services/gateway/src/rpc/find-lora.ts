@@ -1,17 +1,9 @@
 /** Finds an adapter that a request names by itself, and the pool that it is about. */
-import {
-  defaultPool,
-  FarmError,
-  type LoraRef,
-  nameRule,
-  type PoolId,
-  type ProjectId,
-  parsePoolId,
-} from "@zfarm/contract";
+import { FarmError, type LoraRef, type PoolId, type ProjectId } from "@zfarm/contract";
 import { adapterProblem, stackProblem } from "../domain/stack-rules.ts";
-import { invalidField } from "../domain/violations.ts";
 import type { GatewayNeeds } from "../needs.ts";
 import { readLoraUse, readParent } from "./lora-lookup.ts";
+import { readPool } from "./read-pool.ts";
 
 interface Named {
   readonly parent: string;
@@ -32,10 +24,7 @@ export async function findLora(
 ): Promise<FoundPlace> {
   const project = readParent(named.parent);
   const use = readLoraUse(named.lora);
-  const pool = named.pool === "" ? defaultPool : parsePoolId(named.pool);
-  if (pool === undefined) {
-    throw invalidField("pool", { reason: "BAD_NAME", description: `a pool is ${nameRule}` });
-  }
+  const pool = readPool(named.pool, "pool");
   const found = await loras.find(project, use);
   if (found === undefined) {
     throw new FarmError("LORA_NOT_FOUND", `project ${project} has no adapter ${named.lora}`);

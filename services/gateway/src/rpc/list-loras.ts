@@ -6,6 +6,7 @@ import { loraView } from "../domain/lora-record.ts";
 import { invalidField } from "../domain/violations.ts";
 import { decodeRequest } from "./decode.ts";
 import { readParent } from "./lora-lookup.ts";
+import { readPageSize } from "./read-page-size.ts";
 import type { UnaryMethod } from "./serve-call.ts";
 
 export const listLoras: UnaryMethod<ListLorasRequest, ListLorasResponse> = {
@@ -16,9 +17,9 @@ export const listLoras: UnaryMethod<ListLorasRequest, ListLorasResponse> = {
   abort: "answer",
   run: async (request, _scope, { registry }) => {
     const project = readParent(request.parent);
-    checkPage(request);
+    const size = readPageSize(request.pageSize);
+    checkFilter(request);
     const { labels, pageToken } = request;
-    const size = request.pageSize === 0 ? limits.pageSizeDefault : request.pageSize;
     const found = (await registry.list(project)).filter(
       (stored) => stored.record.lora > pageToken && hasLabels(stored, labels),
     );
@@ -35,13 +36,7 @@ function hasLabels({ record }: StoredLora, wanted: ReadonlyMap<string, string>):
 }
 
 /** The token of a page is the name of the adapter that ends the one before. */
-function checkPage({ pageSize, pageToken, labels }: ListLorasRequest): void {
-  const max = limits.pageSizeMax;
-  if (pageSize > max) {
-    const bound = `1 to ${max}, or 0 for ${limits.pageSizeDefault}`;
-    const description = `is ${pageSize}; allowed are ${bound}`;
-    throw invalidField("page_size", { reason: "OUT_OF_RANGE", description });
-  }
+function checkFilter({ pageToken, labels }: ListLorasRequest): void {
   if (pageToken !== "" && parseLoraId(pageToken) === undefined) {
     const description = "must be a next_page_token that a listing of adapters returned";
     throw invalidField("page_token", { reason: "BAD_TOKEN", description });

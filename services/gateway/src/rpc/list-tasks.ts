@@ -13,6 +13,7 @@ import { invalidField } from "../domain/violations.ts";
 import type { GatewayNeeds } from "../needs.ts";
 import { decodeRequest } from "./decode.ts";
 import { type FoundJob, findJob, liveTasks } from "./job-lookup.ts";
+import { readPageSize } from "./read-page-size.ts";
 import type { UnaryMethod } from "./serve-call.ts";
 import { endedTask, liveTask } from "./task-view.ts";
 
@@ -23,11 +24,10 @@ export const listTasks: UnaryMethod<ListTasksRequest, ListTasksResponse> = {
   drain: "finish",
   abort: "answer",
   run: async (request, scope, needs) => {
-    checkPageSize(request.pageSize);
+    const size = readPageSize(request.pageSize);
     const found = await findJob(needs, request.parent, "parent");
     scope.note({ job_id: found.ref.job });
     const from = pageStart(found, request.pageToken);
-    const size = request.pageSize === 0 ? limits.pageSizeDefault : request.pageSize;
     const to = Math.min(found.record.taskCount, from + size);
     const more = to < found.record.taskCount;
     return {
@@ -36,13 +36,6 @@ export const listTasks: UnaryMethod<ListTasksRequest, ListTasksResponse> = {
     };
   },
 };
-
-function checkPageSize(pageSize: number): void {
-  const max = limits.pageSizeMax;
-  if (pageSize <= max) return;
-  const description = `is ${pageSize}; allowed are 1 to ${max}, or 0 for ${limits.pageSizeDefault}`;
-  throw invalidField("page_size", { reason: "OUT_OF_RANGE", description });
-}
 
 function pageStart({ ref }: FoundJob, token: string): number {
   const index = token === "" ? 0 : decodePageToken(ref, token);

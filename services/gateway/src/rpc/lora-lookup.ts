@@ -1,15 +1,16 @@
 /** Reads the names of adapters in requests. */
 import {
+  defaultProject,
   type LoraName,
   type LoraUseRef,
   nameRule,
   type ProjectId,
   parseLoraName,
   parseLoraUse,
-  parseProjectName,
-  versionRule,
 } from "@zfarm/contract";
+import { badUse } from "../domain/lora-rules.ts";
 import { invalidField } from "../domain/violations.ts";
+import { readProject } from "./read-project.ts";
 
 /** INVALID_REQUEST where it is none. */
 export function readLoraName(name: string, field: string): LoraName {
@@ -21,21 +22,12 @@ export function readLoraName(name: string, field: string): LoraName {
 
 /** INVALID_REQUEST where it is none; the empty name is the default project. */
 export function readParent(parent: string): ProjectId {
-  const project = parseProjectName(parent);
-  if (project !== undefined) return project;
-  const description = `must be projects/{project}; a project is ${nameRule}`;
-  throw invalidField("parent", { reason: "BAD_NAME", description });
+  return parent === "" ? defaultProject : readProject(parent, "parent");
 }
-
-export const useRule = [
-  "a name, a name@version or a SHA-256",
-  `a name is ${nameRule}`,
-  `a version ${versionRule}`,
-].join("; ");
 
 /** How a picture would name it. INVALID_REQUEST where it does not. */
 export function readLoraUse(lora: string): LoraUseRef {
   const use = parseLoraUse(lora);
   if (use !== undefined) return use;
-  throw invalidField("lora", { reason: "BAD_NAME", description: `must be ${useRule}` });
+  throw invalidField("lora", badUse);
 }
