@@ -50,6 +50,8 @@ export const limits = {
   victimsMax: 1_000,
   pageSizeDefault: 100,
   pageSizeMax: 1_000,
+  /** A page of adapters with all their versions ends once it has so many bytes. */
+  pageBytesMax: 2_097_152,
   /** Violations listed in one error; the rest is counted. */
   violationsMax: 16,
   /** Picture bytes put into an answer; larger ones are fetched by URI. */
@@ -350,6 +352,10 @@ const relations: readonly (readonly [boolean, string])[] = [
   [limits.leaderRetryMs < limits.leaderLeaseMs, "a standby must ask more than once a lease"],
   [limits.outcomeRetentionMs < limits.jobRetentionMs, "a job must outlive its outcomes"],
   [limits.jobRetentionMs <= limits.loraKeepMs, "a job that is tried again must find its adapters"],
+  [
+    limits.pageBytesMax + limits.messageBytesMax < limits.requestBytesMax,
+    "a page and one adapter more must fit what gRPC clients take by default",
+  ],
   [limits.loraChunkBytes < limits.requestBytesMax, "a chunk of a file must fit a request"],
   [limits.deadlineMsMax <= limits.jobRetentionMs, "a deadline must lie within its job's life"],
   [

@@ -17,7 +17,7 @@ export const loraLimits = {
   /** Adapters of one project, deleted ones included, and of the farm: each is one record. */
   projectLorasMax: 1_000,
   lorasMax: 50_000,
-  /** Versions of one adapter; their records fit one message of the broker many times over. */
+  /** Versions of one adapter: with the longest reports too they fit one message of the broker. */
   loraVersionsMax: 100,
   loraAliasesMax: 32,
   loraLabelsMax: 32,

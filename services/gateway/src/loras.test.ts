@@ -4,12 +4,14 @@ import {
   defaultProject,
   type LoraDigest,
   type LoraId,
+  LoraRecord,
+  LoraReport,
   loraKey,
   type UploadLoraResponse,
 } from "@zfarm/contract";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { inPieces, loraFile, sha256 } from "../test/lora-file.ts";
-import { openTestFarm, type TestFarm, testArchitecture } from "../test/test-farm.ts";
+import { openTestFarm, type TestFarm, testArchitecture, testPool } from "../test/test-farm.ts";
 
 // Every upload starts a thread, which is slow where many processes share few cores.
 vi.setConfig({ testTimeout: 120_000 });
@@ -175,7 +177,7 @@ describe("a file is refused, and nothing of it kept,", () => {
   });
 
   test("where the pool was never seen, or takes no adapters", async () => {
-    const { loraArchitecture: _, ...bare } = { ...testPoolRecord(), pool: "bare" };
+    const { loraArchitecture: _, ...bare } = { ...testPool, pool: "bare" };
     await farm.broker.pools.put(bare);
 
     for (const pool of ["nobody", "bare"]) {
@@ -184,20 +186,6 @@ describe("a file is refused, and nothing of it kept,", () => {
     expect(await remains()).toEqual(nothing);
   });
 });
-
-function testPoolRecord() {
-  return {
-    pool: "default",
-    model: "test",
-    modelDigest: "digest",
-    sizeMultiple: 16,
-    pixelsMax: 1_024 * 1_024,
-    stepsDefault: 8,
-    widthDefault: 256,
-    heightDefault: 256,
-    loraArchitecture: testArchitecture,
-  };
-}
 
 describe("an adapter", () => {
   beforeEach(async () => {
@@ -305,5 +293,21 @@ describe("a listing", () => {
     expect(await namesOf({ labels: { style: "a", size: "x" } })).toEqual([]);
     const record = await farm.broker.loras.find({ project: defaultProject, lora: "oil" as LoraId });
     expect(record?.record.versions).toHaveLength(1);
+  });
+
+  test("of adapters that no single answer could hold comes in more pages", async () => {
+    const report = LoraReport.create({ warnings: ["w".repeat(900_000)] });
+    const version = { version: "1", sha256: "0a".repeat(32), pool: "default", report };
+    const names = Array.from({ length: 12 }, (_, at) => `large-${String.fromCharCode(97 + at)}`);
+    for (const lora of names) {
+      const record = LoraRecord.create({ project: defaultProject, lora, versions: [{ version }] });
+      await farm.broker.loras.put(record, 0n);
+    }
+
+    const listed = await Array.fromAsync(farm.client.loras.list());
+
+    expect(listed.map((lora) => lora.name)).toEqual(
+      names.map((lora) => `projects/default/loras/${lora}`),
+    );
   });
 });

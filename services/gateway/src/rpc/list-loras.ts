@@ -1,6 +1,12 @@
 /** LoraService.ListLoras: a project's adapters by name, page by page. */
 import type { StoredLora } from "@zfarm/broker";
-import { ListLorasRequest, type ListLorasResponse, limits, parseLoraId } from "@zfarm/contract";
+import {
+  ListLorasRequest,
+  type ListLorasResponse,
+  Lora,
+  limits,
+  parseLoraId,
+} from "@zfarm/contract";
 import { checkLabels } from "../domain/lora-about.ts";
 import { loraView } from "../domain/lora-record.ts";
 import { invalidField } from "../domain/violations.ts";
@@ -23,13 +29,24 @@ export const listLoras: UnaryMethod<ListLorasRequest, ListLorasResponse> = {
     const found = (await registry.list(project)).filter(
       (stored) => stored.record.lora > pageToken && hasLabels(stored, labels),
     );
-    const page = found.slice(0, size);
-    return {
-      loras: page.map(({ record, revision }) => loraView(record, revision)),
-      nextPageToken: found.length > size ? (page.at(-1)?.record.lora ?? "") : "",
-    };
+    const loras = pageOf(found, size);
+    const last = found[loras.length - 1]?.record.lora ?? "";
+    return { loras, nextPageToken: loras.length < found.length ? last : "" };
   },
 };
+
+/** The first ones: as many as were asked for and one answer can hold. */
+function pageOf(found: readonly StoredLora[], size: number): Lora[] {
+  const loras: Lora[] = [];
+  let bytes = 0;
+  for (const { record, revision } of found) {
+    if (loras.length === size || bytes >= limits.pageBytesMax) break;
+    const lora = loraView(record, revision);
+    bytes += Lora.encode(lora).finish().length;
+    loras.push(lora);
+  }
+  return loras;
+}
 
 function hasLabels({ record }: StoredLora, wanted: ReadonlyMap<string, string>): boolean {
   return [...wanted].every(([key, value]) => record.labels.get(key) === value);

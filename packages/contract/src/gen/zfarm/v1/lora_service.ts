@@ -108,7 +108,7 @@ export interface ListLorasRequest {
   parent: string;
   /** Only those that have all of these labels. */
   labels: Map<string, string>;
-  /** 1 to 1,000; 0 means 100. */
+  /** 1 to 1,000; 0 means 100. A page that has 2 MiB ends sooner. */
   pageSize: number;
   /** The next_page_token of the page before. */
   pageToken: string;
