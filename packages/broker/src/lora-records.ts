@@ -1,10 +1,8 @@
 /** Records of adapters: one message for each name of a project, replaced as a whole. */
 import {
   buckets,
-  FarmError,
   type LoraName,
   LoraRecord,
-  limits,
   type ProjectId,
   parseLoraId,
   parseProjectId,
@@ -13,6 +11,7 @@ import { type Clock, invariant } from "@zfarm/runtime";
 import type { LoraRecords, Revision, StoredLora } from "./broker.ts";
 import { decodeStored, encode } from "./codec.ts";
 import type { LogMessage, SubjectLog } from "./ports.ts";
+import { readLog } from "./read-log.ts";
 import { bucketSubject } from "./records.ts";
 
 export class LogLoraRecords implements LoraRecords {
@@ -48,19 +47,12 @@ export class LogLoraRecords implements LoraRecords {
   }
 
   async #readAll(filter: string): Promise<StoredLora[]> {
-    const found: StoredLora[] = [];
-    const done = new AbortController();
-    const late = this.#clock.sleep(limits.brokerRequestMs, done.signal).then(() => done.abort());
-    try {
-      for await (const followed of this.#log.follow({ filter, after: 0n, stop: done.signal })) {
-        if (followed.kind === "caught-up") return found.toSorted(byName);
-        for (const message of followed.entries) found.push(storedLora(message));
-      }
-    } finally {
-      done.abort();
-      await late;
-    }
-    throw new FarmError("BROKER_UNAVAILABLE", "the adapters could not be read in time");
+    const found = await readLog((stop) => this.#log.follow({ filter, after: 0n, stop }), {
+      clock: this.#clock,
+      what: "adapters",
+      max: Number.POSITIVE_INFINITY,
+    });
+    return (found ?? []).map(storedLora).toSorted(byName);
   }
 }
 

@@ -1,8 +1,6 @@
 /** The terminal records: the first one of a task is the only one. */
 import {
-  FarmError,
   type JobRef,
-  limits,
   Outcome,
   type ProjectId,
   subjects,
@@ -14,6 +12,7 @@ import type { Followed, FollowOutcomes, OutcomeLog, Revision, StoredOutcome } fr
 import { decodeStored, encode } from "./codec.ts";
 import { mapFollowed } from "./map-followed.ts";
 import type { LogMessage, SubjectLog } from "./ports.ts";
+import { readLog } from "./read-log.ts";
 import { type ShardView, showsProject } from "./shard-view.ts";
 
 export class LogOutcomes implements OutcomeLog {
@@ -60,21 +59,9 @@ export class LogOutcomes implements OutcomeLog {
     whose: Pick<FollowOutcomes, "job" | "project">,
     max: number,
   ): Promise<StoredOutcome[] | undefined> {
-    const found: StoredOutcome[] = [];
-    const done = new AbortController();
-    const late = this.#clock.sleep(limits.brokerRequestMs, done.signal).then(() => done.abort());
-    try {
-      for await (const followed of this.follow({ ...whose, after: 0n, stop: done.signal })) {
-        if (followed.kind === "caught-up") return found;
-        for (const entry of followed.entries) found.push(entry);
-        if (found.length > max) return undefined;
-      }
-    } finally {
-      done.abort();
-      await late;
-    }
-    const what = whose.job === undefined ? `project ${whose.project}` : `job ${whose.job.job}`;
-    throw new FarmError("BROKER_UNAVAILABLE", `outcomes of ${what} not read in time`);
+    const name = whose.job === undefined ? `project ${whose.project}` : `job ${whose.job.job}`;
+    const reading = { clock: this.#clock, what: `outcomes of ${name}`, max };
+    return await readLog((stop) => this.follow({ ...whose, after: 0n, stop }), reading);
   }
 
   lastRevision(): Promise<Revision> {
