@@ -1,6 +1,5 @@
 /** Adapters and what is found in their files, as lines that a person reads. */
 import { type Lora, type LoraReport, type LoraResidence, LoraTier } from "@zfarm/contract";
-import type { LoraReport as FileReport } from "@zfarm/zimage/lora";
 import { formatTable } from "./terminal.ts";
 
 /** What the gate found, as the farm tells it. */
@@ -19,23 +18,6 @@ export function describeReport(sha256: string, report: LoraReport | undefined): 
     ...triggerWords.map((word) => ["word", word]),
     ...warnings.map((warning) => ["warning", warning]),
   ]);
-}
-
-/** The gate's own words, where it ran here. */
-export function reportOfFile(found: FileReport): LoraReport {
-  const { ranks, alpha, triggerWords, warnings, fileBytes, deviceBytes, ...rest } = found;
-  return {
-    ...rest,
-    rankMin: ranks.min,
-    rankMax: ranks.max,
-    alphaMin: alpha.min,
-    alphaMax: alpha.max,
-    alphaFrom: alpha.from,
-    fileBytes: BigInt(fileBytes),
-    deviceBytes: BigInt(deviceBytes),
-    triggerWords: [...triggerWords],
-    warnings: [...warnings],
-  };
 }
 
 export function describeLoras(loras: readonly Lora[]): string[] {

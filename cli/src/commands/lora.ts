@@ -2,18 +2,13 @@
 import { parseArgs } from "node:util";
 import { connectFarm, type FarmClient } from "@zfarm/client";
 import { FarmError, limits, projectName } from "@zfarm/contract";
+import { reportOf } from "@zfarm/gateway";
 import { openModelDirectory } from "@zfarm/zimage";
 import { inspectLora, loraArchitectureOf, ModelError, withFileSource } from "@zfarm/zimage/lora";
 import type { CommandContext } from "../command.ts";
 import { findAddress } from "../farm-note.ts";
 import { fullLoraName, parsePairs, parseProject, parseUse } from "../lora-options.ts";
-import {
-  describeLora,
-  describeLoras,
-  describeReport,
-  describeResidences,
-  reportOfFile,
-} from "../lora-text.ts";
+import { describeLora, describeLoras, describeReport, describeResidences } from "../lora-text.ts";
 import { parseWhole } from "../parse-whole.ts";
 import { UsageError } from "../usage-error.ts";
 
@@ -141,7 +136,7 @@ async function checkHere(file: string, modelDir: string): Promise<string[]> {
   const architecture = loraArchitectureOf(transformer.config);
   try {
     const found = await withFileSource(file, (source) => inspectLora(source, architecture));
-    return describeReport(found.digest, reportOfFile(found));
+    return describeReport(found.digest, reportOf(found));
   } catch (error) {
     if (!(error instanceof ModelError)) throw error;
     throw new FarmError("LORA_REFUSED", error.message, { cause: error });
