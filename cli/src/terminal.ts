@@ -17,6 +17,14 @@ export interface Output {
 
 const clearLine = "\r\u001b[K";
 
+/** All but tabs and ends of lines: texts of files and farms may hold what steers a screen. */
+const steering = /(?![\n\t])[\p{Cc}\u202A-\u202E\u2066-\u2069]/gu;
+
+/** As it can be shown; what goes to a file or another program stays as it is. */
+function shownOn(output: Output, line: string): string {
+  return output.isTTY === true ? line.replaceAll(steering, "\uFFFD") : line;
+}
+
 export function createTerminal(results: Output, news: Output): Terminal {
   let shown = "";
   const clear = (): string => {
@@ -27,14 +35,14 @@ export function createTerminal(results: Output, news: Output): Terminal {
   return {
     print: (line) => {
       news.write(clear());
-      results.write(`${line}\n`);
+      results.write(`${shownOn(results, line)}\n`);
     },
-    note: (line) => news.write(`${clear()}${line}\n`),
+    note: (line) => news.write(`${clear()}${shownOn(news, line)}\n`),
     progress: (line) => {
       // A log gets a line for every change of the leading words and tens of percent, not for each.
       const step = news.isTTY === true ? line : coarse(line);
       if (step === shown) return;
-      news.write(news.isTTY === true ? `${clearLine}${line}` : `${line}\n`);
+      news.write(news.isTTY === true ? `${clearLine}${shownOn(news, line)}` : `${line}\n`);
       shown = step;
     },
   };
