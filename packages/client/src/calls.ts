@@ -43,16 +43,7 @@ export async function callUnary<Response>(
     if (error === null) done.resolve(response);
     else done.reject(error);
   });
-  const cancel = (): void => call.cancel();
-  signal?.addEventListener("abort", cancel);
-  try {
-    return await done.promise;
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw toFarmError(error);
-  } finally {
-    signal?.removeEventListener("abort", cancel);
-  }
+  return await untilDone(call, signal, () => done.promise);
 }
 
 /** Leaving the loop cancels the call. */
@@ -91,19 +82,33 @@ export async function callUpload<Request, Response>(
     if (error === null) done.resolve(response);
     else done.reject(error);
   });
+  return await untilDone(call, signal, async () => {
+    try {
+      // What ends the call is told by its answer; only trouble with the requests themselves is not.
+      await Promise.race([done.promise, sendAll(call, requests, answered.signal)]);
+      return await done.promise;
+    } finally {
+      done.promise.catch(() => undefined);
+      call.cancel();
+    }
+  });
+}
+
+/** The result; the signal cancels the call, and its reason goes before what the call fails with. */
+async function untilDone<Result>(
+  call: { cancel(): void },
+  signal: AbortSignal | undefined,
+  run: () => Promise<Result>,
+): Promise<Result> {
   const cancel = (): void => call.cancel();
   signal?.addEventListener("abort", cancel);
   try {
-    // What ends the call is told by its answer; only trouble with the requests themselves is not.
-    await Promise.race([done.promise, sendAll(call, requests, answered.signal)]);
-    return await done.promise;
+    return await run();
   } catch (error) {
     signal?.throwIfAborted();
     throw toFarmError(error);
   } finally {
     signal?.removeEventListener("abort", cancel);
-    done.promise.catch(() => undefined);
-    call.cancel();
   }
 }
 
