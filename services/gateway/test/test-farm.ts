@@ -29,6 +29,7 @@ import {
 } from "@zfarm/contract";
 import { createLog, type RunningApp, startApp } from "@zfarm/runtime";
 import { wireGateway } from "../src/wire-gateway.ts";
+import { plainPool } from "./builders.ts";
 
 /** Of the pool's model: what adapters must fit. */
 export const testArchitecture: LoraArchitecture = {
@@ -40,14 +41,7 @@ export const testArchitecture: LoraArchitecture = {
 };
 
 export const testPool: PoolRecord = {
-  pool: defaultPool,
-  model: "test",
-  modelDigest: "digest",
-  sizeMultiple: 16,
-  pixelsMax: 1_024 * 1_024,
-  stepsDefault: 8,
-  widthDefault: 256,
-  heightDefault: 256,
+  ...plainPool,
   rankBudget: 128,
   loraArchitecture: testArchitecture,
 };

@@ -2,7 +2,6 @@ import { createMemoryBlobStore } from "@zfarm/blobs";
 import { type Broker, createMemoryFarm, readOutcomeCopy } from "@zfarm/broker";
 import {
   controlCopyKey,
-  defaultPool,
   defaultProject,
   FarmError,
   JobControl,
@@ -13,85 +12,36 @@ import {
   outcomeCopyKey,
   type TaskSpec,
 } from "@zfarm/contract";
-import { Registry, silentLog, systemClock } from "@zfarm/runtime";
 import { beforeEach, describe, expect, test } from "vitest";
-import { fillScheduling } from "../domain/scheduling-rules.ts";
-import { createGatewayMetrics } from "../metrics.ts";
-import { OutcomeFeed } from "../outcome-feed.ts";
+import { admission, admitNeeds, beforeAdd, waitingTasks } from "../../test/builders.ts";
 import { type Admission, admitJob } from "./admit-job.ts";
 import { cancelUnfinished } from "./cancel-tasks.ts";
 import { JobManifests } from "./job-manifests.ts";
-import { ProjectQuotas } from "./project-quotas.ts";
 
 const ref = { project: defaultProject, job: jobIdOfRequest(defaultProject, "r") };
-const image = {
-  prompt: "a red house",
-  width: 256,
-  height: 256,
-  steps: 8,
-  seed: undefined,
-  loras: [],
-};
-
-const admission = (count: number, digest = "content"): Admission => ({
-  submission: {
-    project: defaultProject,
-    pool: defaultPool,
-    requestId: "r",
-    displayName: "",
-    images: Array.from({ length: count }, () => image),
-    scheduling: fillScheduling(undefined, "images"),
-  },
-  digest,
-});
-
 describe("a farm that keeps manifests", () => {
   let blobs: ReturnType<typeof createMemoryBlobStore>;
   let broker: Broker;
   const needsOf = (gateway: Broker, store: Partial<typeof blobs> = {}) => ({
-    broker: gateway,
-    quotas: new ProjectQuotas({ broker: gateway, log: silentLog }),
+    ...admitNeeds(gateway),
     manifests: new JobManifests({ ...bound(blobs), ...store }, gateway.outcomes),
-    drain: { estimateMs: async () => 2_000 },
-    feed: new OutcomeFeed({ outcomes: gateway.outcomes, log: silentLog }),
-    clock: systemClock,
-    log: silentLog,
-    metrics: createGatewayMetrics(new Registry()),
   });
   const manifest = async (): Promise<JobManifest | undefined> => {
     const bytes = await blobs.get(manifestKey(ref));
     return bytes === undefined ? undefined : JobManifest.decode(bytes);
   };
-  const live = async (): Promise<TaskSpec[]> => {
-    const specs: TaskSpec[] = [];
-    for await (const followed of broker.queue.follow(new AbortController().signal)) {
-      if (followed.kind === "caught-up") break;
-      for (const { task } of followed.entries) if (task.spec !== undefined) specs.push(task.spec);
-    }
-    return specs.toSorted((a, b) => a.index - b.index);
-  };
+  const live = async (): Promise<TaskSpec[]> =>
+    (await waitingTasks(broker)).toSorted((a, b) => a.index - b.index);
   beforeEach(() => {
     blobs = createMemoryBlobStore();
     broker = createMemoryFarm({ bounds: { queueTasksMax: 6 } }).connect();
   });
 
   test("has the manifest, with what was drawn, before it stores the first task", async () => {
-    const { queue } = broker;
     const seen: (JobManifest | undefined)[] = [];
-    const watched: Broker = {
-      ...broker,
-      queue: {
-        add: async (task) => {
-          seen.push(await manifest());
-          return await queue.add(task);
-        },
-        rewrite: (task, revision) => queue.rewrite(task, revision),
-        remove: (revision) => queue.remove(revision),
-        removeBefore: (revision) => queue.removeBefore(revision),
-        find: (pool, id) => queue.find(pool, id),
-        follow: (stop) => queue.follow(stop),
-      },
-    };
+    const watched = beforeAdd(broker, async () => {
+      seen.push(await manifest());
+    });
 
     await admitJob(needsOf(watched), admission(3));
 
@@ -160,7 +110,7 @@ describe("a farm that keeps manifests", () => {
     await admitJob(needsOf(broker), admission(2));
     const empty = createMemoryFarm().connect();
 
-    const trying = admitJob(needsOf(empty), admission(2, "other content"));
+    const trying = admitJob(needsOf(empty), admission(2, { digest: "other content" }));
 
     await expect(trying).rejects.toMatchObject({ code: "REQUEST_ID_REUSED" });
   });

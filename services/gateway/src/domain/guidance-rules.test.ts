@@ -1,18 +1,9 @@
 import type { Guidance, PoolRecord } from "@zfarm/contract";
 import { describe, expect, test } from "vitest";
+import { plainPool as turbo } from "../../test/builders.ts";
 import { checkGuidance, fillGuidance } from "./guidance-rules.ts";
 import { Violations } from "./violations.ts";
 
-const turbo: PoolRecord = {
-  pool: "turbo",
-  model: "turbo",
-  modelDigest: "d",
-  sizeMultiple: 16,
-  pixelsMax: 1_024 * 1_024,
-  stepsDefault: 8,
-  widthDefault: 256,
-  heightDefault: 256,
-};
 const base: PoolRecord = { ...turbo, pool: "base", guidance: { scaleDefault: 4 } };
 
 const guidance = (fields: Partial<Guidance> = {}): Guidance => ({

@@ -1,20 +1,10 @@
-import { defaultProject, type LoraId, type LoraRecord, limits } from "@zfarm/contract";
+import { type LoraRecord, limits } from "@zfarm/contract";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { newVersion } from "../../test/builders.ts";
 import { addVersion, deleteLora, deleteVersion, findVersion, loraView } from "./lora-record.ts";
 
-const name = { project: defaultProject, lora: "ink" as LoraId };
-const architecture = { dim: 1, layers: 1, refinerLayers: 1, ffnDim: 1, modulationDim: 1 };
-const about = { displayName: "", labels: new Map(), triggerWords: [], pinned: false };
 const day = 24 * 3_600_000;
-
-const upload = (sha256: string, version?: string) => ({
-  name,
-  version,
-  file: { sha256, pool: "default", report: undefined },
-  architecture,
-  about,
-});
 
 type Step =
   | { readonly kind: "add"; readonly sha256: string; readonly version: string | undefined }
@@ -34,7 +24,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 function play(record: LoraRecord | undefined, each: Step, now: Date): LoraRecord | undefined {
   if (each.kind === "add") {
-    const added = addVersion(record, upload(each.sha256, each.version), now);
+    const added = addVersion(record, newVersion(each.sha256, each.version), now);
     return added.kind === "added" ? added.record : record;
   }
   if (record === undefined || record.deleteTime !== undefined) return record;
@@ -88,7 +78,7 @@ describe("versions", () => {
       at(0),
     );
     const deleted = play(two, { kind: "delete", version: "v1" }, at(1));
-    const again = upload("c", "v1");
+    const again = newVersion("c", "v1");
 
     expect(addVersion(deleted, again, at(14)).kind).toBe("version-exists");
     expect(addVersion(deleted, again, at(16)).kind).toBe("added");
@@ -97,11 +87,11 @@ describe("versions", () => {
   test("are so many at most, deleted ones included", () => {
     let record: LoraRecord | undefined;
     for (let count = 0; count < limits.loraVersionsMax; count += 1) {
-      const added = addVersion(record, upload(`file-${count}`), at(0));
+      const added = addVersion(record, newVersion(`file-${count}`), at(0));
       record = added.kind === "added" ? added.record : undefined;
     }
 
-    expect(addVersion(record, upload("one more"), at(0)).kind).toBe("versions-full");
-    expect(addVersion(record, upload("file-0"), at(0)).kind).toBe("same");
+    expect(addVersion(record, newVersion("one more"), at(0)).kind).toBe("versions-full");
+    expect(addVersion(record, newVersion("file-0"), at(0)).kind).toBe("same");
   });
 });

@@ -1,5 +1,6 @@
 import { limits, PriorityClass } from "@zfarm/contract";
 import { describe, expect, test } from "vitest";
+import { plainPool } from "../../test/builders.ts";
 import { applyMask, readMask } from "./scheduling-mask.ts";
 import { checkScheduling, fillScheduling, needsControl, noScheduling } from "./scheduling-rules.ts";
 import { stackProblem } from "./stack-rules.ts";
@@ -92,17 +93,7 @@ describe("a mask", () => {
 });
 
 describe("a stack of adapters", () => {
-  const pool = {
-    pool: "default",
-    model: "nano",
-    modelDigest: "d",
-    sizeMultiple: 16,
-    pixelsMax: 1,
-    stepsDefault: 8,
-    widthDefault: 1,
-    heightDefault: 1,
-    rankBudget: 64,
-  };
+  const pool = { ...plainPool, rankBudget: 64 };
   const stack = (...ranks: number[]) => ({
     adapters: ranks.map((rank) => ({ digest: "d", weight: 1, rank, sizeBytes: 1n })),
   });

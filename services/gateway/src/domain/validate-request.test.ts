@@ -1,30 +1,10 @@
 import { FarmError, type ImageSpec, type LoraUse, limits, type PoolRecord } from "@zfarm/contract";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { image, plainPool as pool } from "../../test/builders.ts";
 import { type Draft, validateDraft } from "./validate-request.ts";
 
-const pool: PoolRecord = {
-  pool: "default",
-  model: "nano",
-  modelDigest: "d",
-  sizeMultiple: 16,
-  pixelsMax: 1_024 * 1_024,
-  stepsDefault: 8,
-  widthDefault: 256,
-  heightDefault: 256,
-};
-
 const at0 = { pool, nowMs: 0 };
-
-const image = (fields: Partial<ImageSpec> = {}): ImageSpec => ({
-  prompt: "a red house",
-  width: 256,
-  height: 256,
-  steps: 8,
-  seed: undefined,
-  loras: [],
-  ...fields,
-});
 
 const draft = (fields: Partial<Draft> = {}): Draft => ({
   parent: "",

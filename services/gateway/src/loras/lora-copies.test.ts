@@ -1,26 +1,13 @@
 import { type BlobStore, createMemoryBlobStore } from "@zfarm/blobs";
 import { createMemoryFarm } from "@zfarm/broker";
-import {
-  defaultProject,
-  FarmError,
-  type LoraId,
-  type LoraName,
-  LoraRecord,
-  loraCopyKey,
-} from "@zfarm/contract";
+import { FarmError, LoraRecord, loraCopyKey } from "@zfarm/contract";
 import { systemClock } from "@zfarm/runtime";
 import { describe, expect, test } from "vitest";
+import { newVersion } from "../../test/builders.ts";
 import { LoraCopies } from "./lora-copies.ts";
 import { LoraRegistry } from "./lora-registry.ts";
 
-const name: LoraName = { project: defaultProject, lora: "ink" as LoraId };
-const upload = (digest: string) => ({
-  name,
-  version: undefined,
-  file: { sha256: digest, pool: "default", report: undefined },
-  architecture: { dim: 1, layers: 1, refinerLayers: 1, ffnDim: 1, modulationDim: 1 },
-  about: { displayName: "", labels: new Map(), triggerWords: [], pinned: false },
-});
+const { name } = newVersion("any");
 
 /** Registries of several gateways on one broker and one store. */
 function open(store: Pick<BlobStore, "put">, gateways = 1) {
@@ -45,7 +32,7 @@ describe("the copy of an adapter's record", () => {
     };
     const { registries, records } = open(slow, 4);
 
-    await Promise.all(registries.map((registry, at) => registry.add(upload(`digest-${at}`))));
+    await Promise.all(registries.map((registry, at) => registry.add(newVersion(`digest-${at}`))));
 
     const copy = LoraRecord.decode((await blobs.get(loraCopyKey(name))) ?? new Uint8Array());
     expect(copy).toEqual((await records.find(name))?.record);
@@ -63,10 +50,12 @@ describe("the copy of an adapter's record", () => {
     };
     const { registries } = open(store);
     const [registry] = registries;
-    await expect(registry?.add(upload("d"))).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    await expect(registry?.add(newVersion("d"))).rejects.toMatchObject({
+      code: "STORE_UNAVAILABLE",
+    });
 
     isAway = false;
-    const added = await registry?.add(upload("d"));
+    const added = await registry?.add(newVersion("d"));
 
     expect(added?.version.version).toBe("1");
     expect(await blobs.get(loraCopyKey(name))).toBeDefined();
