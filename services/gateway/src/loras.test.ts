@@ -81,6 +81,11 @@ describe("an upload", () => {
 
     await expect(again).rejects.toMatchObject({ code: "LORA_VERSION_EXISTS" });
     expect((await farm.client.loras.get(name)).versions).toHaveLength(1);
+    // Not even its file is kept, and a validation says the same.
+    expect(await remains()).toEqual({ objects: 1, records: 1, uploads: 0 });
+    const other = loraFile(testArchitecture, { value: 0.25 });
+    const validating = upload(other, { version: "v1", validateOnly: true });
+    await expect(validating).rejects.toMatchObject({ code: "LORA_VERSION_EXISTS" });
   });
 
   test("by eight clients at one time under one name loses none and repeats no number", async () => {

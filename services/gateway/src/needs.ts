@@ -25,7 +25,7 @@ export interface GatewayNeeds {
   readonly drain: Pick<DrainEstimate, "estimateMs">;
   readonly feed: Pick<OutcomeFeed, "open" | "admitted" | "recordOf" | "outcomesOf" | "follow">;
   readonly blobs: Pick<BlobStore, "get" | "url" | "stat" | "putFile">;
-  readonly registry: Pick<LoraRegistry, "find" | "list" | "add" | "change">;
+  readonly registry: Pick<LoraRegistry, "find" | "list" | "check" | "add" | "change">;
   readonly loras: Pick<LoraFinder, "find" | "findAll">;
   readonly uploads: Pick<UploadFolder, "receive">;
   readonly gate: LoraGate;

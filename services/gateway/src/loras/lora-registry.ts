@@ -39,22 +39,22 @@ export class LoraRegistry {
     return all.filter(({ record }) => record.deleteTime === undefined);
   }
 
+  /** Whether the version could be added as things stand. LORA_VERSION_EXISTS, LORAS_FULL. */
+  async check(upload: NewVersion): Promise<void> {
+    await this.#plan(upload);
+  }
+
   /**
    * Adds the version unless the file is one already. LORA_VERSION_EXISTS, LORAS_FULL, CONFLICT.
    */
   async add(upload: NewVersion): Promise<{ stored: StoredLora; version: LoraVersion }> {
-    const { records, clock } = this.#needs;
     for (let tries = 1; tries <= limits.wishTriesMax; tries += 1) {
-      const standing = await records.find(upload.name);
-      const added = addVersion(standing?.record, upload, new Date(clock.now()));
-      if (added.kind === "version-exists") throw versionExists(upload);
-      if (added.kind === "versions-full") throw versionsFull(upload.name);
+      const { standing, added } = await this.#plan(upload);
       if (added.kind === "same") {
         invariant(standing !== undefined, "only a record has versions");
         await this.#keepCopy(upload.name, standing);
         return { stored: standing, version: added.version };
       }
-      if (standing === undefined) await this.#requireRoom(upload.name);
       const stored = await this.#put(upload.name, added.record, standing);
       if (stored !== undefined) return { stored, version: added.version };
     }
@@ -85,6 +85,16 @@ export class LoraRegistry {
       if (stored !== undefined) return stored;
     }
     throw conflict();
+  }
+
+  async #plan(upload: NewVersion) {
+    const { records, clock } = this.#needs;
+    const standing = await records.find(upload.name);
+    const added = addVersion(standing?.record, upload, new Date(clock.now()));
+    if (added.kind === "version-exists") throw versionExists(upload);
+    if (added.kind === "versions-full") throw versionsFull(upload.name);
+    if (standing === undefined) await this.#requireRoom(upload.name);
+    return { standing, added };
   }
 
   /** Undefined where another writer was first. */

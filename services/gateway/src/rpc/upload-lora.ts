@@ -6,7 +6,7 @@ import {
   UploadLoraRequest,
   type UploadLoraResponse,
 } from "@zfarm/contract";
-import { loraView } from "../domain/lora-record.ts";
+import { loraView, type NewVersion } from "../domain/lora-record.ts";
 import { readUploadHeader, type UploadOrder } from "../domain/lora-upload.ts";
 import type { GatewayNeeds } from "../needs.ts";
 import { decodeRequest } from "./decode.ts";
@@ -27,36 +27,36 @@ export const uploadLora: UploadMethod<UploadLoraRequest, UploadLoraResponse> = {
     return await receiveLora(needs, receiving, async (file) => {
       // Up to here an upload that is cut short has left nothing; from here on it is finished.
       scope.signal.throwIfAborted();
-      if (order.validateOnly) return { version: unstored(order, file) };
-      return await store(needs, order, file);
+      const upload = newVersion(order, file);
+      await needs.registry.check(upload);
+      if (order.validateOnly) return { version: unstored(upload) };
+      return await store(needs, upload, file.path);
     });
   },
 };
 
 const mediaType = "application/octet-stream";
 
+function newVersion({ name, version, pool, about }: UploadOrder, file: GoodFile): NewVersion {
+  const { digest: sha256, report, architecture } = file;
+  return { name, version, file: { sha256, pool, report }, architecture, about };
+}
+
 /** The file first: a record never names what is not there. */
 async function store(
   { blobs, registry }: GatewayNeeds,
-  order: UploadOrder,
-  file: GoodFile,
+  upload: NewVersion,
+  path: string,
 ): Promise<UploadLoraResponse> {
-  const digest = file.digest as LoraDigest;
-  const key = loraKey(digest);
-  await blobs.putFile(key, file.path, mediaType);
-  const { stored, version } = await registry.add({
-    name: order.name,
-    version: order.version,
-    file: { sha256: digest, pool: order.pool, report: file.report },
-    architecture: file.architecture,
-    about: order.about,
-  });
+  const key = loraKey(upload.file.sha256 as LoraDigest);
+  await blobs.putFile(key, path, mediaType);
+  const { stored, version } = await registry.add(upload);
   // The same file may have been swept as a deleted one's in between.
-  if ((await blobs.stat(key)) === undefined) await blobs.putFile(key, file.path, mediaType);
+  if ((await blobs.stat(key)) === undefined) await blobs.putFile(key, path, mediaType);
   return { lora: loraView(stored.record, stored.revision), version };
 }
 
 /** What validate_only answers: the version as it would be, under no number or time yet. */
-function unstored({ version, pool }: UploadOrder, { digest, report }: GoodFile) {
-  return { version: version ?? "", sha256: digest, pool, report };
+function unstored({ version, file }: NewVersion) {
+  return { ...file, version: version ?? "" };
 }
