@@ -93,6 +93,11 @@ const headers: readonly BadRequest[] = [
     { triggerWords: ["a\u202Eb"] },
     "header.trigger_words[0] BIDI_CONTROL",
   ),
+  header(
+    "a long trigger word",
+    { triggerWords: ["x".repeat(129)] },
+    "header.trigger_words[0] TOO_LONG",
+  ),
   header("no file", {}, "chunk REQUIRED"),
 ];
 

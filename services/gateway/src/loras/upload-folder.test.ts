@@ -42,7 +42,10 @@ describe("the folder of uploads", () => {
 
     const receiving = uploads.receive(endless(), async () => "used");
 
-    await expect(receiving).rejects.toMatchObject({ code: "TOO_LARGE" });
+    await expect(receiving).rejects.toMatchObject({
+      code: "TOO_LARGE",
+      violations: [{ field: "chunk", description: "the file is larger than 10 bytes" }],
+    });
     expect(pieces).toBe(3);
     expect(await readdir(folder)).toEqual([]);
     expect(await uploads.receive(inPieces(Buffer.alloc(10)), async () => "used")).toBe("used");

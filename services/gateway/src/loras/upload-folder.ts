@@ -83,9 +83,7 @@ export class UploadFolder {
     try {
       for await (const chunk of chunks) {
         sizeBytes += chunk.length;
-        if (sizeBytes > bytesMax) {
-          throw new FarmError("TOO_LARGE", `the file is larger than ${bytesMax} bytes`);
-        }
+        if (sizeBytes > bytesMax) throw tooLarge(bytesMax);
         hash.update(chunk);
         await guard(() => writeAll(file, chunk));
       }
@@ -94,6 +92,12 @@ export class UploadFolder {
     }
     return { path, sizeBytes, digest: hash.digest("hex") };
   }
+}
+
+function tooLarge(bytesMax: number): FarmError {
+  const description = `the file is larger than ${bytesMax} bytes`;
+  const violations = [{ field: "chunk", reason: "TOO_LONG", description }];
+  return new FarmError("TOO_LARGE", description, { violations });
 }
 
 async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
