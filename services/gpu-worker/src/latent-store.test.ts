@@ -7,6 +7,7 @@ import { HeldTask } from "./domain/held-tasks.ts";
 import { LatentStore, type LatentStoreNeeds } from "./latent-store.ts";
 import { createMetrics } from "./metrics.ts";
 
+const model = { digest: "m", weights: "fp32" } as const;
 const done = { step: 3, latents: Float32Array.of(0.1, -2, Number.MIN_VALUE, 7e30) };
 
 function hold(values: Parameters<typeof createLease>[1] = {}): HeldTask {
@@ -21,7 +22,7 @@ describe("the store of latents", () => {
 
   function openStore(needs: Partial<LatentStoreNeeds> = {}): LatentStore {
     const metrics = createMetrics(new Registry());
-    const made = { modelDigest: "m", device: "cpu" };
+    const made = { model, device: "cpu" };
     return new LatentStore({
       blobs,
       ...made,
@@ -47,7 +48,7 @@ describe("the store of latents", () => {
     ["has another length", { sizeBytes: 12 }],
     ["is too large", { sizeBytes: limits.latentBytesMax + 1 }],
     ["was made with another model", { modelDigest: "x" }],
-    ["was made on another device", { device: "cuda" }],
+    ["was made on another device", { device: "cuda fp32" }],
     ["is of another picture", { specDigest: "x" }],
     ["is of no step", { step: 0 }],
     ["is of the last step", { step: 4 }],
@@ -62,6 +63,12 @@ describe("the store of latents", () => {
     ["number of steps", { steps: 5 }],
   ])("gives nothing to a picture of another %s", async (_, values) => {
     expect(await openStore().load(hold(values), kept)).toBeUndefined();
+  });
+
+  test("gives nothing to a worker that holds the weights of the model in another way", async () => {
+    const other = openStore({ model: { ...model, weights: "int8" } });
+
+    expect(await other.load(hold(), kept)).toBeUndefined();
   });
 
   test("gives it to a device of the same class, whatever its number", async () => {

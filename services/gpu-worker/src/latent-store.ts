@@ -15,12 +15,12 @@ import {
 } from "@zfarm/contract";
 import type { Clock, Log } from "@zfarm/runtime";
 import type { HeldTask } from "./domain/held-tasks.ts";
-import type { Resume } from "./engine/protocol.ts";
+import type { EngineInfo, Resume } from "./engine/protocol.ts";
 import type { ResumeResult, WorkerMetrics } from "./metrics.ts";
 
 export interface LatentStoreNeeds {
   readonly blobs: Pick<BlobStore, "put" | "get">;
-  readonly modelDigest: string;
+  readonly model: Pick<EngineInfo, "digest" | "weights">;
   /** As the worker is told, for example "cpu" or "cuda:1". */
   readonly device: string;
   readonly clock: Clock;
@@ -32,17 +32,18 @@ const bytesPerValue = 4;
 
 export class LatentStore {
   readonly #needs: LatentStoreNeeds;
-  readonly #deviceClass: string;
+  /** What a step's bits depend on besides the model's files and the task. */
+  readonly #computedAs: string;
 
   constructor(needs: LatentStoreNeeds) {
     this.#needs = needs;
-    // Only a device of the same class goes on with the same bits; its number does not matter.
-    this.#deviceClass = needs.device.replace(/:\d+$/, "");
+    // Which of the devices of a class it is does not matter.
+    this.#computedAs = `${needs.device.replace(/:\d+$/, "")} ${needs.model.weights}`;
   }
 
   /** Stores it; undefined where the store does not take it in time. */
   async keep(held: HeldTask, { step, latents }: Resume): Promise<LatentCheckpoint | undefined> {
-    const { blobs, modelDigest } = this.#needs;
+    const { blobs, model } = this.#needs;
     const bytes = toBytes(latents);
     if (bytes.byteLength > limits.latentBytesMax) return undefined;
     const key = latentsKey(held.id, held.fence);
@@ -57,8 +58,8 @@ export class LatentStore {
       sha256: digestOf(bytes),
       sizeBytes: bytes.byteLength,
       step,
-      modelDigest,
-      device: this.#deviceClass,
+      modelDigest: model.digest,
+      device: this.#computedAs,
       specDigest: specDigestOf(held),
     };
   }
@@ -77,8 +78,8 @@ export class LatentStore {
     held: HeldTask,
     { key, sha256, sizeBytes, step, ...made }: LatentCheckpoint,
   ): Promise<[ResumeResult, Resume?]> {
-    const { blobs, modelDigest } = this.#needs;
-    const isSame = made.modelDigest === modelDigest && made.device === this.#deviceClass;
+    const { blobs, model } = this.#needs;
+    const isSame = made.modelDigest === model.digest && made.device === this.#computedAs;
     if (!isSame || made.specDigest !== specDigestOf(held)) return ["mismatch"];
     if (step < 1 || step >= held.image.steps) return ["mismatch"];
     if (sizeBytes > limits.latentBytesMax) return ["mismatch"];

@@ -52,11 +52,10 @@ export async function wireGpuWorker(
   const outcomes = copies ? copyOutcomes(broker.outcomes, blobs) : broker.outcomes;
   const delivery = { outcomes, blobs, clock, modelDigest: info.digest };
   const { device, drainGraceMs } = config;
-  const modelDigest = info.digest;
   const wishes = new PreviewWishes();
   const unwish = broker.progress.onPreviewWish((job) => wishes.note(job, clock.now()));
   await app.open("preview-wishes", unwish, (end) => end());
-  const latents = new LatentStore({ blobs, modelDigest, device, clock, log, metrics });
+  const latents = new LatentStore({ blobs, model: info, device, clock, log, metrics });
   const runner = new AttemptRunner({
     state,
     engine,

@@ -20,6 +20,7 @@ interface StubRender {
 const info: EngineInfo = {
   name: "stub",
   digest: "5".repeat(64),
+  weights: "fp32",
   sizeMultiple: 32,
   pixelsMax: 262_144,
   stepsDefault: 4,

@@ -42,6 +42,7 @@ export function createCostModel(costs: Costs, clock: BenchClock): Model<string, 
     info: {
       name: "costs",
       digest: "",
+      weights: "fp32",
       sizeMultiple: 1,
       pixelsMax: 2 ** 24,
       stepsDefault: 8,

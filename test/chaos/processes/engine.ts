@@ -16,6 +16,7 @@ import { readPromptOrder } from "../prompt-order.ts";
 const info = {
   name: "stub",
   digest: "5".repeat(64),
+  weights: "fp32",
   sizeMultiple: 32,
   pixelsMax: 262_144,
   stepsDefault: 4,

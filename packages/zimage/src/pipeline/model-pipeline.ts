@@ -7,6 +7,7 @@ import { invariant } from "../invariant.ts";
 import type { MemoryKeeper } from "../memory/memory-keeper.ts";
 import type { MemoryPlan } from "../memory/memory-plan.ts";
 import type { ModelDirectory } from "../model/open-model-directory.ts";
+import type { WeightMode } from "../model/weight-choice.ts";
 import { checkLength, checkWhole } from "../networks/check-input.ts";
 import type { Networks } from "../networks/open-networks.ts";
 import { padRows } from "../networks/rope.ts";
@@ -34,6 +35,7 @@ const captionBytesMax = 128 * 1024 * 1024;
 export interface PipelineParts {
   readonly model: ModelDirectory;
   readonly info: ModelInfo;
+  readonly weights: WeightMode;
   readonly promptEncoder: PromptEncoder;
   readonly networks: Networks;
   readonly memory: MemoryKeeper;
@@ -43,6 +45,7 @@ export interface PipelineParts {
 /** See `Pipeline` for what each member promises. */
 export class ModelPipeline implements Pipeline {
   readonly info: ModelInfo;
+  readonly weights: WeightMode;
   readonly worksBeside: boolean;
   readonly #parts: PipelineParts;
   readonly #captions = new CaptionCache(captionBytesMax);
@@ -50,6 +53,7 @@ export class ModelPipeline implements Pipeline {
 
   constructor(parts: PipelineParts) {
     this.info = parts.info;
+    this.weights = parts.weights;
     this.worksBeside = parts.worksBeside;
     this.#parts = parts;
   }

@@ -52,7 +52,8 @@ export async function openPipeline(
   const networks = worksBeside
     ? await openBesideNetworks(model, { ...holding, modelDirectory, sideThreads })
     : await openNetworks(model, holding);
-  return new ModelPipeline({ model, info, promptEncoder, networks, memory, worksBeside });
+  const parts = { model, info, weights: mode, promptEncoder, networks, memory, worksBeside };
+  return new ModelPipeline(parts);
 }
 
 /** Nothing here can ask a graphics card how much memory it has. */

@@ -67,6 +67,8 @@ export interface PipelineOptions {
  */
 export interface Pipeline {
   readonly info: ModelInfo;
+  /** How weights are held: models of one digest draw other bits where this differs. */
+  readonly weights: WeightMode;
   /** Whether prompts are encoded and pictures decoded while `step` runs. */
   readonly worksBeside: boolean;
   /**

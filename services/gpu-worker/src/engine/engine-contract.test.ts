@@ -43,6 +43,7 @@ describe.each(engines)("an engine over $name", (under) => {
 
   test("announces the model it holds", () => {
     expect(info.digest).toMatch(/^[0-9a-f]{64}$/);
+    expect(info.weights).toBe("fp32");
     expect(64 % info.sizeMultiple).toBe(0);
     expect(engine.problem()).toBeUndefined();
   });

@@ -64,6 +64,8 @@ export interface EngineInfo {
   readonly name: string;
   /** SHA-256 over the model's files, hexadecimal. */
   readonly digest: string;
+  /** How the engine holds its weights. */
+  readonly weights: WeightMode;
   /** Sides must be multiples of this many pixels. */
   readonly sizeMultiple: number;
   readonly pixelsMax: number;

@@ -157,7 +157,7 @@ export interface LatentCheckpoint {
   step: number;
   /** What they depend on: the same on the other side gives the same bytes in the end. */
   modelDigest: string;
-  /** Device class. */
+  /** Device class and how it holds the model's weights, such as "cpu int8". */
   device: string;
   /** SHA-256 of the task's picture and LoRA stack, hexadecimal. */
   specDigest: string;
