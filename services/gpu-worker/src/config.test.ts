@@ -1,5 +1,5 @@
 import { ConfigError } from "@zfarm/runtime";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { readGpuWorkerConfig } from "./config.ts";
 
 test("needs nothing but a model", () => {
@@ -14,6 +14,13 @@ test("reads how weights are held and what they may take", () => {
 
   expect(readGpuWorkerConfig(env)).toMatchObject({ weights: "int8", memoryBytes: 9e9 });
   expect(() => readGpuWorkerConfig({ ...env, WORKER_WEIGHTS: "int3" })).toThrow("WORKER_WEIGHTS");
+});
+
+test("takes for adapters an eighth of what its container has", () => {
+  const limit = vi.spyOn(process, "constrainedMemory").mockReturnValue(2 ** 30);
+
+  expect(readGpuWorkerConfig({ MODEL_DIR: "m" }).loras.ramBytes).toBe(2 ** 27);
+  limit.mockRestore();
 });
 
 test("two workers of one host have two names", () => {

@@ -123,7 +123,7 @@ function readLoras(reader: EnvReader): LoraConfig {
       max: limits.loraDiskBytesMax,
     }),
     ramBytes: reader.integer("WORKER_LORA_RAM_BYTES", {
-      default: Math.min(limits.loraRamBytesDefault, Math.floor(totalmem() / ramShareDefault)),
+      default: Math.min(limits.loraRamBytesDefault, Math.floor(memoryThere() / ramShareDefault)),
       min: limits.loraPieceBytes,
       max: limits.loraRamBytesMax,
     }),
@@ -133,6 +133,12 @@ function readLoras(reader: EnvReader): LoraConfig {
       max: limits.loraRanksMax,
     }),
   };
+}
+
+/** Bytes of the container's limit where there is one, else of the machine. */
+function memoryThere(): number {
+  // 0 where nothing is known, and beyond any memory where there is no limit.
+  return Math.min(process.constrainedMemory() || totalmem(), totalmem());
 }
 
 /** A folder of the user's own: another user's could not be written. */
