@@ -116,6 +116,7 @@ export class AttemptRunner implements RenderHandlers {
     if (end !== undefined && end.kind !== "released") return;
     if (held.abandoned.signal.aborted) return;
     const latents = end?.done && (await this.#needs.latents.keep(held, end.done));
+    if (held.abandoned.signal.aborted) return;
     await this.#report(held, { latents });
     this.#end(held, "handed_back", { resumable: latents !== undefined });
   }

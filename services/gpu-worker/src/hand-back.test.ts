@@ -69,6 +69,24 @@ describe("a worker that is stopped in the middle of a picture", () => {
     expect(await second.metric("zfarm_worker_resumes_total", { result: "missing" })).toBe(1);
   });
 
+  test("reports nothing of a task that is canceled while its latents are stored", async () => {
+    const worker = await start({});
+    const stored = Promise.withResolvers<void>();
+    const put = vi.spyOn(worker.blobs, "put").mockReturnValue(stored.promise);
+    worker.leader.grant([lease()]);
+    await vi.waitUntil(() => worker.leader.stepsOf(0).length >= 3, patience);
+    const stopping = worker.app.stop();
+    await vi.waitUntil(() => put.mock.calls.length > 0, patience);
+
+    worker.leader.cancel(lease());
+    const canceled = () => worker.metric("zfarm_images_total", { outcome: "canceled" });
+    await vi.waitUntil(async () => (await canceled()) === 1, patience);
+    stored.resolve();
+    await stopping;
+
+    expect(worker.leader.reports).toEqual([]);
+  });
+
   test("hands back without what it has done where the store does not take it", async () => {
     const worker = await start({});
     vi.spyOn(worker.blobs, "put").mockImplementation(() => new Promise(() => {}));
