@@ -8,6 +8,7 @@ import { mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { FarmError, limits } from "@zfarm/contract";
 import type { Clock } from "@zfarm/runtime";
+import { Turns } from "./turns.ts";
 
 const filePattern = /^([0-9a-f]{64})\.safetensors$/;
 const draftSuffix = ".draft";
@@ -41,6 +42,8 @@ export class LoraFolder {
   readonly #seen = new Map<string, number>();
   /** Bytes of drafts that are being written. */
   #drafts = 0;
+  /** One after the other: two files must not count on the same room. */
+  readonly #turns = new Turns(1);
 
   private constructor(options: LoraFolderOptions) {
     this.#options = options;
@@ -107,9 +110,9 @@ export class LoraFolder {
     file: { readonly digest: string; readonly bytes: number },
     needs: FileNeeds & { readonly write: (draft: string) => Promise<T> },
   ): Promise<T | undefined> {
-    if (!(await this.#makeRoom(file.bytes, needs))) return undefined;
+    const hasRoom = await this.#turns.run(() => this.#makeRoom(file.bytes, needs));
+    if (!hasRoom) return undefined;
     const draft = `${this.path(file.digest)}.${randomBytes(6).toString("hex")}${draftSuffix}`;
-    this.#drafts += file.bytes;
     try {
       const written = await needs.write(draft);
       if (written.isWhole) {
@@ -123,6 +126,7 @@ export class LoraFolder {
     }
   }
 
+  /** Whether there is; then it is set aside for a draft. */
   async #makeRoom(needed: number, { isNeeded, isKept }: FileNeeds): Promise<boolean> {
     const files = await this.#list();
     const { bytesMax, onEvict } = this.#options;
@@ -142,6 +146,7 @@ export class LoraFolder {
       this.#seen.delete(digest);
       onEvict?.();
     }
+    this.#drafts += needed;
     return true;
   }
 
