@@ -16,8 +16,6 @@ export type LoraDialect =
 export type LoraPart = "down" | "up" | "alpha" | "w1" | "w1a" | "w1b" | "w2" | "w2a" | "w2b";
 
 export interface LoraKey {
-  /** As the file has it. */
-  readonly key: string;
   readonly dialect: Exclude<LoraDialect, "ai-toolkit-lokr" | "comfyui" | "mixed">;
   /** The module's name without prefix, dotted or with underscores. */
   readonly module: string;
@@ -52,5 +50,5 @@ export function parseKey(key: string): LoraKey | undefined {
   if (suffix === undefined || part === undefined) return undefined;
   const path = key.replace(suffix, "");
   const [prefix, dialect = "diffsynth"] = prefixes.find(([pattern]) => pattern.test(path)) ?? [];
-  return { key, dialect, module: prefix === undefined ? path : path.replace(prefix, ""), part };
+  return { dialect, module: prefix === undefined ? path : path.replace(prefix, ""), part };
 }
