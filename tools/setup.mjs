@@ -81,12 +81,14 @@ function checkPinnedNode() {
   if (!runs()) stop("the pinned Node 24 could not be installed for this platform.");
 }
 
-/** Servers and the model checker that the tests use; what a machine cannot offer is said, and the tests decide. */
+/** What the tests run besides the farm; what a machine cannot offer is said, and the tests decide. */
 async function installServers() {
   const { findNatsServer } = await import("./servers/nats-server.mjs");
   const { findMinio } = await import("./servers/minio.mjs");
   const { findSpin } = await import("./servers/spin.mjs");
-  for (const find of [findNatsServer, findMinio, findSpin]) {
+  const { helm } = await import("./servers/helm.mjs");
+  const { kubeconform } = await import("./servers/kubeconform.mjs");
+  for (const find of [findNatsServer, findMinio, findSpin, helm.find, kubeconform.find]) {
     const found = await find({ fetch: true, log: say });
     if (found) say(`setup: ${found.path} (${found.source})`);
   }
