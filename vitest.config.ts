@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config";
  * `unit` runs beside the sources; `system` spawns real servers and runs one file at a time;
  * `chaos` breaks a farm of real processes for two or three minutes (`npm run chaos` for longer);
  * `sim` plays the scheduler's core in virtual time, under faults;
+ * `k8s` runs on a real Kubernetes control plane with simulated nodes (`npm run test:k8s`);
  * `model` checks the protocols of the farm with spin.
  */
 export default defineConfig({
@@ -43,6 +44,15 @@ export default defineConfig({
           include: ["test/sim/*.test.ts"],
           fileParallelism: false,
           testTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: "k8s",
+          include: ["test/k8s/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       {

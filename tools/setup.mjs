@@ -94,6 +94,15 @@ async function installServers() {
   }
 }
 
+/** Apart from the others, because it takes minutes; where it could be built it has to be. */
+async function installControlPlane() {
+  const { canBuildControlPlane, findControlPlane } = await import("./servers/control-plane.mjs");
+  const found = await findControlPlane({ fetch: true, log: say });
+  if (found) say("setup: a Kubernetes control plane");
+  else if (await canBuildControlPlane()) stop("the Kubernetes control plane could not be built.");
+}
+
 checkNode();
 installPackages();
 if (process.argv.includes("--servers")) await installServers();
+if (process.argv.includes("--kubernetes")) await installControlPlane();

@@ -26,6 +26,18 @@ export {
   type Toxics,
 } from "./servers/fault-proxy.ts";
 export { findFreePort } from "./servers/free-port.ts";
+export { type KubeAnswer, KubeClient } from "./servers/kube-client.ts";
+export {
+  type ControlPlane,
+  hasControlPlaneForTests,
+  startControlPlane,
+} from "./servers/kube-control-plane.ts";
+export {
+  gpuNode,
+  type KubeObject,
+  simulatedNodeLabel,
+  startDelayAnnotation,
+} from "./servers/kube-objects.ts";
 export { hasMinioForTests, startMinio } from "./servers/minio.ts";
 export { type NatsFarm, openNatsFarm } from "./servers/nats-farm.ts";
 export {

@@ -1,0 +1,45 @@
+/** The files that the processes of a control plane read at their start. */
+import { generateKeyPairSync } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { kwokStages } from "./kube-objects.ts";
+
+export interface KubePlace {
+  readonly folder: string;
+  readonly server: string;
+  /** The file of the API server's own certificates. */
+  readonly certificates: string;
+  readonly token: string;
+}
+
+export async function writeControlPlaneFiles(place: KubePlace): Promise<void> {
+  const accounts = generateKeyPairSync("rsa", {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: "spki", format: "pem" },
+    privateKeyEncoding: { type: "pkcs8", format: "pem" },
+  });
+  const files = {
+    "accounts.pub": accounts.publicKey,
+    "accounts.key": accounts.privateKey,
+    "tokens.csv": `${place.token},zfarm-test,zfarm-test,system:masters\n`,
+    kubeconfig: JSON.stringify(kubeconfigOf(place)),
+    "stages.yaml": kwokStages()
+      .map((stage) => `---\n${JSON.stringify(stage)}\n`)
+      .join(""),
+  };
+  for (const [name, content] of Object.entries(files)) {
+    await writeFile(join(place.folder, name), content, { mode: 0o600 });
+  }
+}
+
+function kubeconfigOf({ server, certificates, token }: KubePlace): object {
+  const name = "zfarm-test";
+  return {
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [{ name, cluster: { server, "certificate-authority": certificates } }],
+    users: [{ name, user: { token } }],
+    contexts: [{ name, context: { cluster: name, user: name } }],
+    "current-context": name,
+  };
+}

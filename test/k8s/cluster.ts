@@ -1,0 +1,109 @@
+/** A cluster of simulated nodes for one test file, and the questions that its tests ask. */
+import {
+  type ControlPlane,
+  gpuNode,
+  type KubeClient,
+  simulatedNodeLabel,
+  startControlPlane,
+} from "@zfarm/testing";
+import { waitUntil } from "../chaos/farm/wait-until.ts";
+
+/** The parts of a pod that tests look at. */
+export interface Pod {
+  readonly metadata: {
+    readonly name: string;
+    readonly uid: string;
+    readonly annotations?: Readonly<Record<string, string>>;
+    readonly deletionTimestamp?: string;
+  };
+  readonly spec: { readonly nodeName?: string };
+  readonly status: {
+    readonly phase?: string;
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+  };
+}
+
+interface Node {
+  readonly metadata: { readonly name: string };
+  readonly spec: { readonly taints?: readonly object[] };
+}
+
+interface List<Item> {
+  readonly items: Item[];
+}
+
+const nodesWithinMs = 20_000;
+const podsWithinMs = 60_000;
+
+export class Cluster {
+  readonly plane: ControlPlane;
+
+  constructor(plane: ControlPlane) {
+    this.plane = plane;
+  }
+
+  get client(): KubeClient {
+    return this.plane.client;
+  }
+
+  stop(): Promise<void> {
+    return this.plane.stop();
+  }
+
+  /** Adds nodes `<prefix>-0` and on, and waits until the scheduler may use them. */
+  async addNodes(prefix: string, count: number, gpus = 8): Promise<void> {
+    const names = Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
+    await Promise.all(names.map((name) => this.client.apply(gpuNode(name, gpus))));
+    await waitUntil(`${count} nodes are ready`, nodesWithinMs, async () => {
+      const { items } = await this.client.get<List<Node>>("/api/v1/nodes");
+      const usable = items.filter(({ spec }) => spec.taints === undefined);
+      const known = new Set(usable.map(({ metadata }) => metadata.name));
+      return names.every((name) => known.has(name));
+    });
+  }
+
+  /** The node's machine is gone, and nobody says so: kwok no longer speaks for it. */
+  async silence(node: string): Promise<void> {
+    const labels = { [simulatedNodeLabel]: null };
+    await this.client.merge(`/api/v1/nodes/${node}`, { metadata: { labels } });
+  }
+
+  async namespace(name: string, labels: Record<string, string> = {}): Promise<void> {
+    await this.client.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name, labels } });
+    const account = `/api/v1/namespaces/${name}/serviceaccounts/default`;
+    await waitUntil(`${name} has its account`, podsWithinMs, async () => {
+      return (await this.client.ask({ path: account })).status === 200;
+    });
+  }
+
+  async pods(namespace: string, app?: string): Promise<Pod[]> {
+    const query = app === undefined ? "" : `?labelSelector=app%3D${app}`;
+    const path = `/api/v1/namespaces/${namespace}/pods${query}`;
+    return (await this.client.get<List<Pod>>(path)).items;
+  }
+
+  async scale(namespace: string, deployment: string, replicas: number): Promise<void> {
+    const path = `/apis/apps/v1/namespaces/${namespace}/deployments/${deployment}/scale`;
+    await this.client.merge(path, { spec: { replicas } });
+  }
+
+  /** Waits until exactly `count` pods are ready and no other is left; resolves with them. */
+  async settled(namespace: string, count: number, app?: string): Promise<Pod[]> {
+    return waitUntil(`${count} pods and all ready`, podsWithinMs, async () => {
+      const pods = await this.pods(namespace, app);
+      return pods.length === count && pods.every(isReady) ? pods : undefined;
+    });
+  }
+}
+
+export async function openCluster(): Promise<Cluster> {
+  return new Cluster(await startControlPlane());
+}
+
+export function isReady(pod: Pod): boolean {
+  const conditions = pod.status.conditions ?? [];
+  return conditions.some(({ type, status }) => type === "Ready" && status === "True");
+}
+
+export const namesOf = (pods: readonly Pod[]): string[] =>
+  pods.map(({ metadata }) => metadata.name).sort();

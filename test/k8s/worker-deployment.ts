@@ -1,0 +1,47 @@
+/** A Deployment of pods that ask for one GPU each, as plain as tests of the control plane need. */
+import { type KubeObject, startDelayAnnotation } from "@zfarm/testing";
+
+export interface WorkerDeployment {
+  readonly namespace: string;
+  readonly name: string;
+  readonly replicas: number;
+  readonly startDelay?: string;
+  readonly graceSeconds?: number;
+}
+
+export function workerDeployment(options: WorkerDeployment): KubeObject {
+  const { namespace, name, replicas, startDelay = "0s", graceSeconds = 1 } = options;
+  const labels = { app: name };
+  return {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name, namespace },
+    spec: {
+      replicas,
+      selector: { matchLabels: labels },
+      template: {
+        metadata: { labels, annotations: { [startDelayAnnotation]: startDelay } },
+        spec: restrictedPod(graceSeconds),
+      },
+    },
+  };
+}
+
+/** Fits Pod Security `restricted`. */
+export function restrictedPod(graceSeconds: number): object {
+  return {
+    terminationGracePeriodSeconds: graceSeconds,
+    securityContext: { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } },
+    containers: [
+      {
+        name: "worker",
+        image: "worker",
+        resources: { limits: { "nvidia.com/gpu": "1" } },
+        securityContext: {
+          allowPrivilegeEscalation: false,
+          capabilities: { drop: ["ALL"] },
+        },
+      },
+    ],
+  };
+}
