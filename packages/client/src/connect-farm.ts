@@ -59,19 +59,26 @@ import { RenderIds } from "./render-ids.ts";
 import { imageOf, renderRequest, schedulingOf, updateRequest } from "./requests.ts";
 import { boundsOf, failureOf, retried } from "./retried.ts";
 import { Retry } from "./retry.ts";
+import { type CurrentTrace, traceInterceptor } from "./trace-interceptor.ts";
 
 export interface FarmOptions {
   /** `host:port`. */
   readonly address: string;
   /** Absent: plaintext. */
   readonly credentials?: ChannelCredentials;
+  /**
+   * W3C traceparent of what the caller is doing, asked for with each call: pictures go on in that
+   * trace. Undefined, or one that is none: the farm begins a trace, if it keeps any.
+   */
+  readonly traceparent?: CurrentTrace;
 }
 
 /** Connects lazily: the first call that cannot reach the farm says so. */
-export function connectFarm({ address, ...options }: FarmOptions): FarmClient {
+export function connectFarm({ address, traceparent, ...options }: FarmOptions): FarmClient {
   const secured = options.credentials ?? credentials.createInsecure();
-  const render = new RenderServiceClient(address, secured, channelOptions);
-  const shared = { channelOverride: render.getChannel() };
+  const traced = traceparent && { interceptors: [traceInterceptor(traceparent)] };
+  const render = new RenderServiceClient(address, secured, { ...channelOptions, ...traced });
+  const shared = { channelOverride: render.getChannel(), ...traced };
   return new GrpcFarmClient({
     render,
     job: new JobServiceClient(address, secured, shared),

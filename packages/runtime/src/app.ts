@@ -9,6 +9,7 @@ import type { Log } from "./log.ts";
 import { Registry } from "./metrics.ts";
 import { Readiness, type ReadinessCheck } from "./readiness.ts";
 import { ResourceStack } from "./resource-stack.ts";
+import { type Tracing, tracingOff } from "./tracing.ts";
 
 /** What a wiring function builds with. */
 export interface App {
@@ -16,6 +17,7 @@ export interface App {
   readonly log: Log;
   readonly clock: Clock;
   readonly registry: Registry;
+  readonly tracing: Tracing;
   /** Aborts when stopping begins; its reason is an AppStoppedError. */
   readonly stop: AbortSignal;
   /**
@@ -57,6 +59,8 @@ export interface AppOptions {
   readonly wire: (app: App) => Promise<void>;
   readonly clock?: Clock;
   readonly registry?: Registry;
+  /** Absent: off. */
+  readonly tracing?: Tracing;
   readonly stopWithinMs?: number;
 }
 
@@ -84,6 +88,7 @@ class AppProcess implements App {
   readonly log: Log;
   readonly clock: Clock;
   readonly registry: Registry;
+  readonly tracing: Tracing;
   readonly stop: AbortSignal;
   readonly #stopping = new AbortController();
   readonly #stopWithinMs: number;
@@ -102,6 +107,7 @@ class AppProcess implements App {
     this.log = log;
     this.clock = clock;
     this.registry = registry;
+    this.tracing = rest.tracing ?? tracingOff;
     this.stop = this.#stopping.signal;
     this.#stopWithinMs = rest.stopWithinMs ?? stopWithinMsDefault;
     this.#state = new AppStateMachine(this);

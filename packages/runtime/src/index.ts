@@ -18,3 +18,5 @@ export { type OpsServer, type OpsServerOptions, openOpsServer } from "./ops-serv
 export type { ReadinessCheck } from "./readiness.ts";
 export { runMain } from "./run-main.ts";
 export { Secret } from "./secret.ts";
+export { formatTraceParent, parseTraceParent, type TraceParent } from "./traceparent.ts";
+export { type Span, type SpanFacts, type Tracing, tracingOff } from "./tracing.ts";

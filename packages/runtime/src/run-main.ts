@@ -4,19 +4,28 @@
  * 2: bad configuration.
  */
 import { type App, type RunningApp, startApp, stopWithinMsDefault } from "./app.ts";
+import { systemClock } from "./clock.ts";
 import { ConfigError, type Env, EnvReader } from "./env.ts";
 import { createLog, type Log, type LogLevel, logLevels } from "./log.ts";
 import { collectProcessMetrics } from "./metrics.ts";
 import { openOpsServer } from "./ops-server.ts";
+import { tracingOff } from "./tracing.ts";
+import { readTracing, type TracingConfig } from "./tracing-config.ts";
+import type { OtelTracing } from "./tracing-otel.ts";
 
 interface OpsConfig {
   readonly logLevel: LogLevel;
   readonly opsPort: number;
   readonly opsHost: string | undefined;
   readonly stopWithinMs: number;
+  /** Undefined: off. */
+  readonly tracing: TracingConfig | undefined;
 }
 
-/** LOG_LEVEL, OPS_PORT (0 = any free port), OPS_HOST (default: all interfaces), STOP_WITHIN_MS. */
+/** The last spans of a process that ends; a collector that is away must not hold it up. */
+const tracingCloseMs = 2_000;
+
+/** LOG_LEVEL, OPS_PORT (0 = any free port), OPS_HOST (default: all), STOP_WITHIN_MS, OTEL_*. */
 function readOpsConfig(env: Env): OpsConfig {
   const reader = new EnvReader(env);
   const config = {
@@ -28,6 +37,7 @@ function readOpsConfig(env: Env): OpsConfig {
       min: 100,
       max: 3_600_000,
     }),
+    tracing: readTracing(reader),
   };
   reader.finish();
   return config;
@@ -42,9 +52,11 @@ export async function runMain<C>(
   const { ops, own } = readAllOrExit(name, readConfig);
   const log = createLog({ name, level: ops.logLevel });
   const asked = listenToSignals(log);
+  const traces = await openTracing(ops.tracing, { name, log });
   const running = startApp({
     name,
     log,
+    tracing: traces ?? tracingOff,
     stopWithinMs: ops.stopWithinMs,
     wire: async (app) => {
       collectProcessMetrics(app.registry);
@@ -55,7 +67,29 @@ export async function runMain<C>(
   asked.addEventListener("abort", () => void running.stop());
   // An error nobody caught is a bug: Node ends the process, and the log should say why.
   process.on("uncaughtExceptionMonitor", (error) => log.error({ error }, "uncaught error"));
-  process.exit(await running.done);
+  const exitCode = await running.done;
+  if (traces !== undefined) await closeTracing(traces, log);
+  process.exit(exitCode);
+}
+
+/** The SDK is loaded only here, and only where somebody wants the spans. */
+async function openTracing(
+  config: TracingConfig | undefined,
+  process: { readonly name: string; readonly log: Log },
+): Promise<OtelTracing | undefined> {
+  if (config === undefined) return undefined;
+  const { openOtelTracing } = await import("./tracing-otel.ts");
+  process.log.info({ url: config.url, ratio: config.ratio }, "traces are sent");
+  return openOtelTracing(config, process);
+}
+
+async function closeTracing(traces: OtelTracing, log: Log): Promise<void> {
+  const done = new AbortController();
+  const closing = traces.close().catch((error: unknown) => {
+    log.warn({ error }, "last spans not sent");
+  });
+  await Promise.race([closing, systemClock.sleep(tracingCloseMs, done.signal)]);
+  done.abort();
 }
 
 /** Both configurations, or exit code 2 with the problems of both on stderr. */

@@ -1,7 +1,7 @@
 /** What the methods of the gateway work with: one object, handed to each of them. */
 import type { BlobStore } from "@zfarm/blobs";
 import type { Broker } from "@zfarm/broker";
-import type { Clock, Log } from "@zfarm/runtime";
+import type { Clock, Log, Tracing } from "@zfarm/runtime";
 import type { DrainEstimate } from "./admission/drain-estimate.ts";
 import type { JobManifests } from "./admission/job-manifests.ts";
 import type { KnownPools } from "./admission/known-pools.ts";
@@ -32,4 +32,5 @@ export interface GatewayNeeds {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: GatewayMetrics;
+  readonly tracing: Tracing;
 }

@@ -25,7 +25,7 @@ export async function wireGateway(
   const { broker, blobs } = needs;
   const log = app.log.child({ part: "gateway" });
   const metrics = createGatewayMetrics(app.registry);
-  const { clock } = app;
+  const { clock, tracing } = app;
   const pools = new KnownPools(broker.pools, clock);
   const quotas = new ProjectQuotas({ broker, log });
   app.spawn("follow-policies", (stop) => quotas.follow(stop));
@@ -43,7 +43,18 @@ export async function wireGateway(
   const finder = new LoraFinder(broker.loras, clock);
   const adapters = { registry, uploads, loras: finder, gate: threadGate };
   const stores = { broker, blobs, manifests };
-  const serving = { ...stores, ...adapters, pools, quotas, drain, feed, clock, log, metrics };
+  const serving = {
+    ...stores,
+    ...adapters,
+    pools,
+    quotas,
+    drain,
+    feed,
+    clock,
+    log,
+    metrics,
+    tracing,
+  };
   const opening = openServer(serving, config);
   const server = await app.open("gateway-server", opening, (opened) => opened.stop());
   app.ready(() => broker.problem() ?? quotas.problem());

@@ -13,6 +13,7 @@ import {
   type TaskFailure,
 } from "@zfarm/contract";
 import type { Clock, Log } from "@zfarm/runtime";
+import type { AttemptTraces, DenoiseRun } from "./attempt-traces.ts";
 import { type Delivery, type DeliveryNeeds, deliver } from "./delivery.ts";
 import { HeldTask } from "./domain/held-tasks.ts";
 import type { RenderTask, Resume, TaskPreview, TaskStep } from "./engine/protocol.ts";
@@ -35,6 +36,7 @@ export interface AttemptRunnerNeeds {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: WorkerMetrics;
+  readonly traces: AttemptTraces;
   /** Told of what must never happen: the process ends. */
   readonly fail: (error: unknown) => void;
 }
@@ -131,15 +133,17 @@ export class AttemptRunner implements RenderHandlers {
     const held = this.#needs.state.held.named(name);
     if (held === undefined) return;
     held.phase = "rendering";
+    this.#needs.traces.started(held);
     const value = { worker: this.#needs.state.worker, attempt: held.attempt };
     this.#needs.broker.progress.publish({ ...held.id, event: { $case: "started", value } });
   }
 
-  onStep(step: TaskStep): void {
+  onStep(step: TaskStep, run: DenoiseRun): void {
     const held = this.#needs.state.held.named(step.task);
     if (held === undefined) return;
     const { index, total } = step;
     held.step = index;
+    this.#needs.traces.step(held, step, run);
     const value = { index, total };
     this.#needs.broker.progress.publish({ ...held.id, event: { $case: "step", value } });
     const { wishes, clock } = this.#needs;
@@ -168,6 +172,7 @@ export class AttemptRunner implements RenderHandlers {
       case "released":
         return;
       case "finished":
+        this.#needs.traces.rendered(held, end.timings);
         this.#track(this.#deliver(held, end));
         return;
       case "failed":
@@ -211,6 +216,7 @@ export class AttemptRunner implements RenderHandlers {
       return undefined;
     }
     state.held.add(held);
+    this.#needs.traces.begin(held, state.worker);
     return held;
   }
 
@@ -242,8 +248,10 @@ export class AttemptRunner implements RenderHandlers {
   }
 
   async #bring(held: HeldTask, hold: LoraHold): Promise<void> {
-    const { engine, shelf } = this.#needs;
+    const { engine, shelf, traces } = this.#needs;
+    const span = traces.part(held, "bring adapters");
     const [brought, resume] = await Promise.all([shelf.bring(hold), this.#resumeOf(held)]);
+    span?.end(this.#needs.clock.now());
     if (held.abandoned.signal.aborted) return;
     if (brought.kind === "failed") {
       held.phase = "delivering";
@@ -260,7 +268,10 @@ export class AttemptRunner implements RenderHandlers {
   }
 
   async #deliver(held: HeldTask, end: EngineEnd & { kind: "finished" }): Promise<void> {
+    const { traces, clock } = this.#needs;
+    const startMs = clock.now();
     const delivery = await deliver(this.#needs.delivery, held, end);
+    traces.delivered(held, delivery, startMs);
     switch (delivery.kind) {
       case "won":
         observeStages(this.#needs.metrics, delivery.timings);
@@ -304,15 +315,17 @@ export class AttemptRunner implements RenderHandlers {
   }
 
   /** The one place where a task leaves the worker; the second call for a task does nothing. */
-  #end(held: HeldTask, end: AttemptEnd, fields: object = {}): void {
-    const { state, clock, log, metrics } = this.#needs;
+  #end(held: HeldTask, end: AttemptEnd, fields: EndFacts = {}): void {
+    const { state, clock, log, metrics, traces } = this.#needs;
     if (!state.held.remove(held)) return;
     held.abandoned.abort();
     metrics.imagesTotal.inc({ outcome: end });
     const { width, height, steps } = held.image;
     const size = { width, height, steps, steps_done: held.step };
     const took = { duration_ms: clock.now() - held.grantedMs };
-    log.info({ ...identify(held), outcome: end, ...size, ...took, ...fields }, "task ended");
+    const ids = { ...identify(held), ...traces.ids(held) };
+    log.info({ ...ids, outcome: end, ...size, ...took, ...fields }, "task ended");
+    traces.end(held, end, fields.reason);
     this.#changed();
   }
 
@@ -326,6 +339,13 @@ export class AttemptRunner implements RenderHandlers {
     metrics.tasksHeld.set(state.held.size);
     state.bell.ring();
   }
+}
+
+/** What the line of an attempt's end says beside what all of them say. */
+interface EndFacts {
+  /** A failure's code. */
+  readonly reason?: string;
+  readonly [field: string]: unknown;
 }
 
 function toRenderTask(held: HeldTask, resume?: Resume): RenderTask {
@@ -342,7 +362,7 @@ function identify(held: HeldTask): object {
   return { project, job_id: job, task_id: held.key, attempt, fence: fence.toString() };
 }
 
-function describeDelivery(delivery: Delivery & { kind: "won" }): object {
+function describeDelivery(delivery: Delivery & { kind: "won" }): EndFacts {
   const { timings, sizeBytes } = delivery;
   return {
     size_bytes: sizeBytes,

@@ -4,6 +4,7 @@
  */
 import { describeFailure, FarmError, limits, type TaskFailure } from "@zfarm/contract";
 import { backoffMs, type Clock, type Log } from "@zfarm/runtime";
+import type { DenoiseRun } from "./attempt-traces.ts";
 import { Bell } from "./bell.ts";
 import { describeModelFailure } from "./engine/failure.ts";
 import type {
@@ -24,7 +25,7 @@ export type EngineEnd = RenderEnd | { readonly kind: "refused" };
 
 export interface RenderHandlers {
   onStarted(task: string): void;
-  onStep(step: TaskStep): void;
+  onStep(step: TaskStep, run: DenoiseRun): void;
   onPreview(preview: TaskPreview): void;
   /** Exactly once per task, and the last call about it. */
   onEnd(task: string, end: EngineEnd): void;
@@ -38,7 +39,7 @@ export interface EngineOptions {
   readonly onChange?: () => void;
   readonly onRestart?: () => void;
   /** Called once per denoise run, whatever the number of tasks in it. */
-  readonly onRun?: (run: { readonly stepMs: number; readonly batchTasks: number }) => void;
+  readonly onRun?: (run: DenoiseRun) => void;
   /** A child that says nothing for this long while it has work is killed. */
   readonly stepMs?: number;
   /** A child that has not loaded its model after this long is killed. */
@@ -285,8 +286,9 @@ export class EngineProcess {
   }
 
   #onStep(event: StepEvent): void {
-    this.#options.onRun?.({ stepMs: event.stepMs, batchTasks: event.steps.length });
-    for (const step of event.steps) this.#flights.get(step.task)?.handlers.onStep(step);
+    const run = { stepMs: event.stepMs, batchTasks: event.steps.length };
+    this.#options.onRun?.(run);
+    for (const step of event.steps) this.#flights.get(step.task)?.handlers.onStep(step, run);
   }
 
   #onExit(how: string): void {

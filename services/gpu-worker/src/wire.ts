@@ -4,6 +4,7 @@ import { type Broker, copyOutcomes } from "@zfarm/broker";
 import type { PoolRecord } from "@zfarm/contract";
 import type { App } from "@zfarm/runtime";
 import { AttemptRunner } from "./attempt-runner.ts";
+import { AttemptTraces } from "./attempt-traces.ts";
 import type { GpuWorkerConfig } from "./config.ts";
 import { obeyControl } from "./control.ts";
 import type { EngineInfo } from "./engine/protocol.ts";
@@ -67,6 +68,7 @@ export async function wireGpuWorker(
     clock,
     log: log.child({ model_digest: info.digest }),
     metrics,
+    traces: new AttemptTraces(app.tracing, clock),
     fail: (error) => app.fail(error),
   });
   const unsubscribe = broker.link.onControl(config.worker, (control) =>

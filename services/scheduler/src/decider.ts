@@ -4,7 +4,7 @@
  */
 import type { Broker, LeaderTerm } from "@zfarm/broker";
 import { FarmError, limits } from "@zfarm/contract";
-import type { Clock, Log } from "@zfarm/runtime";
+import type { Clock, Log, Tracing } from "@zfarm/runtime";
 import type { BeatEars } from "./beat-ears.ts";
 import { Scheduler } from "./domain/scheduler.ts";
 import type { SchedulerEffect } from "./domain/scheduler-effect.ts";
@@ -12,6 +12,7 @@ import type { SchedulerEvent } from "./domain/scheduler-event.ts";
 import type { StoreKeeper } from "./keep-store.ts";
 import { type SchedulerMetrics, showFarm } from "./metrics.ts";
 import { recordEffect } from "./record-effect.ts";
+import { TaskTraces } from "./task-traces.ts";
 import { TermWriter } from "./term-writer.ts";
 
 export interface TermNeeds {
@@ -19,6 +20,7 @@ export interface TermNeeds {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: SchedulerMetrics;
+  readonly tracing: Tracing;
   readonly ears: BeatEars;
   /** Undefined where this process has no object store. */
   readonly store?: Pick<StoreKeeper, "run">;
@@ -46,7 +48,7 @@ export class Decider {
   #napping = { until: Number.NEGATIVE_INFINITY, alarm: new AbortController() };
 
   constructor(needs: TermNeeds, term: LeaderTerm, stop: AbortSignal) {
-    const { broker, clock, metrics } = needs;
+    const { broker, clock, metrics, tracing } = needs;
     this.needs = needs;
     this.#term = term;
     this.epoch = term.epoch;
@@ -60,6 +62,7 @@ export class Decider {
       broker,
       clock,
       metrics,
+      traces: new TaskTraces(tracing, clock),
       epoch: term.epoch,
       over: this.over,
       decide: (event) => this.decide(event),

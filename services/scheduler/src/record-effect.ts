@@ -1,6 +1,6 @@
 /** Logs and counts what the core decided, so that every decision can be looked up by its reason. */
 import { taskIdOf, taskKey } from "@zfarm/contract";
-import type { Log } from "@zfarm/runtime";
+import { type Log, parseTraceParent } from "@zfarm/runtime";
 import type { Grant, SchedulerEffect } from "./domain/scheduler-effect.ts";
 import type { SchedulerMetrics } from "./metrics.ts";
 
@@ -26,7 +26,10 @@ export function recordEffect(effect: SchedulerEffect, { log, metrics }: Recorder
           task_id: taskKey(effect.id),
           worker_id: effect.worker,
           reason: effect.reason,
+          attempt: effect.attempt,
+          fence: effect.fence.toString(),
           attempts_before: effect.attempts,
+          ...traceOf(effect),
         },
         "task came back",
       );
@@ -42,6 +45,7 @@ export function recordEffect(effect: SchedulerEffect, { log, metrics }: Recorder
           task_id: taskKey(effect.id),
           reason: effect.reason,
           failure: effect.outcome.failure?.reason,
+          ...traceOf(effect.outcome.spec),
         },
         "task ended by scheduler",
       );
@@ -117,9 +121,23 @@ function recordGrant(grant: Grant, { log, metrics }: Recorders): void {
       waited_ms: grant.waitedMs,
       predicted_ms: grant.predictedMs.map(Math.round),
       placements: grant.placements,
+      ...tracesOf(grant),
     },
     "tasks granted",
   );
+}
+
+/** In the order of the leases; absent where no trace of them is kept. */
+function tracesOf({ leases }: Grant): { readonly trace_ids?: readonly (string | null)[] } {
+  const ids = leases.map(({ spec }) => traceOf(spec).trace_id ?? null);
+  return ids.every((id) => id === null) ? {} : { trace_ids: ids };
+}
+
+function traceOf(carrier: { readonly traceparent?: string | undefined } | undefined): {
+  readonly trace_id?: string;
+} {
+  const traceId = parseTraceParent(carrier?.traceparent)?.traceId;
+  return traceId === undefined ? {} : { trace_id: traceId };
 }
 
 /** Reasons are kebab-case in code and logs; metric labels are snake_case. */

@@ -20,6 +20,7 @@ import type { SchedulerEvent } from "./domain/scheduler-event.ts";
 import type { SchedulerMetrics } from "./metrics.ts";
 import { QueueSweeper } from "./queue-sweeper.ts";
 import { TaskLanes } from "./task-lanes.ts";
+import type { TaskTraces } from "./task-traces.ts";
 
 type EffectOf<Kind extends SchedulerEffect["kind"]> = Extract<SchedulerEffect, { kind: Kind }>;
 
@@ -27,6 +28,7 @@ interface TermWriterNeeds {
   readonly broker: Broker;
   readonly clock: Clock;
   readonly metrics: SchedulerMetrics;
+  readonly traces: TaskTraces;
   readonly epoch: bigint;
   /** Aborts when this leader must not write any more. */
   readonly over: AbortSignal;
@@ -77,10 +79,10 @@ export class TermWriter {
 
   /** Starts what an effect asks for, and returns at once. */
   apply(effect: SchedulerEffect): void {
-    const { broker, epoch } = this.#needs;
+    const { broker, epoch, traces } = this.#needs;
     switch (effect.kind) {
       case "grant":
-        return this.answer(effect.ask, [...effect.leases]);
+        return this.answer(effect.ask, traces.grant(effect));
       case "answer-empty":
         return this.answer(effect.ask);
       case "control-cancel":
@@ -96,12 +98,14 @@ export class TermWriter {
       case "announce-position":
         return broker.progress.publish(describePosition(effect));
       case "publish-outcome":
+        traces.ended(effect);
         return this.#write(effect.id, () => this.#publish(effect));
       case "rewrite-task":
         return this.#write(effect.id, () => this.#rewrite(effect));
       case "remove-task":
         return this.#sweeper.remove(effect.revision);
       case "task-released":
+        traces.released(effect);
         return this.#checkReleased(effect);
       case "lease-adopted":
       case "cost-learned":

@@ -22,7 +22,7 @@ export async function wireScheduler(
   config: SchedulerConfig,
   { broker, blobs }: SchedulerNeeds,
 ): Promise<void> {
-  const { clock, log, registry } = app;
+  const { clock, log, registry, tracing } = app;
   const { shards } = broker;
   const metrics = createSchedulerMetrics(registry);
   const storeMetrics = createStoreMetrics(registry);
@@ -38,6 +38,7 @@ export async function wireScheduler(
       broker: copying(config, { broker: seen, blobs }),
       ears,
       clock,
+      tracing,
       log: shards === 1 ? log : log.child({ shard }),
       metrics: shards === 1 ? metrics : shareGauges(metrics),
       ...(store === undefined ? {} : { store }),

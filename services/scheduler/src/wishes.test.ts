@@ -1,6 +1,6 @@
 import { type Broker, createMemoryFarm } from "@zfarm/broker";
 import { OutcomeKind, type Scheduling, taskIdOf } from "@zfarm/contract";
-import { Registry, silentLog, systemClock } from "@zfarm/runtime";
+import { Registry, silentLog, systemClock, tracingOff } from "@zfarm/runtime";
 import { someControl, someJob, someOutcome, someTask } from "@zfarm/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { BeatEars } from "./beat-ears.ts";
@@ -32,7 +32,7 @@ beforeEach(() => {
   const scheduler = new Scheduler(1n);
   const ears = new BeatEars({ link: broker.link, clock: systemClock, log: silentLog });
   decider = {
-    needs: { broker, clock: systemClock, log: silentLog, metrics, ears },
+    needs: { broker, clock: systemClock, log: silentLog, metrics, ears, tracing: tracingOff },
     ended: term.signal,
     scheduler,
     decide: (event) => {

@@ -25,7 +25,7 @@ import {
   type TaskSpec,
   taskIdOf,
 } from "@zfarm/contract";
-import { forEachBounded } from "@zfarm/runtime";
+import { forEachBounded, type Span } from "@zfarm/runtime";
 import { needsControl } from "../domain/scheduling-rules.ts";
 import type { Submission } from "../domain/validate-request.ts";
 import type { GatewayNeeds } from "../needs.ts";
@@ -43,6 +43,8 @@ export interface Admission {
   readonly stacks?: readonly (LoraStack | undefined)[];
   /** The job whose failed tasks these are. */
   readonly retryOf?: JobId;
+  /** Of the call; absent: no trace. */
+  readonly span?: Span;
   /** Runs once the job's id is known and before its first task is stored. */
   readonly beforePublish?: (job: JobRef) => Promise<void>;
 }
@@ -63,8 +65,9 @@ export function isVoid(record: JobRecord): boolean {
  */
 export async function admitJob(needs: AdmitNeeds, admission: Admission): Promise<JobRecord> {
   const storing = await reserveRoom(needs, admission.submission);
+  const span = admission.span?.child("admit job", { kind: "producer" });
   try {
-    return await tryAdmit(needs, admission, storing);
+    return await tryAdmit(needs, { ...admission, ...(span && { span }) }, storing);
   } catch (thrown) {
     const error = FarmError.from(thrown);
     if (error.code !== "QUEUE_FULL") throw error;
@@ -72,6 +75,7 @@ export async function admitJob(needs: AdmitNeeds, admission: Admission): Promise
     throw new FarmError(error.code, error.message, { cause: error, retryAfterMs });
   } finally {
     storing.end();
+    span?.end();
   }
 }
 
@@ -98,7 +102,24 @@ async function tryAdmit(
     const repeatable = admission.submission.requestId !== "";
     return await giveUp(needs, { ...attempt, repeatable, error: FarmError.from(thrown) });
   }
-  return await markAdmitted(needs, attempt);
+  const admitted = await markAdmitted(needs, attempt);
+  reportAdmitted(needs, admission, { record: admitted, added: attempt.added.size });
+  return admitted;
+}
+
+/** One line for the job; those of its call are as many as there are tries. */
+function reportAdmitted(
+  { log }: AdmitNeeds,
+  { submission, retryOf, span }: Admission,
+  { record, added }: { readonly record: JobRecord; readonly added: number },
+): void {
+  const { project, job, pool, taskCount: tasks } = record;
+  const { requestId } = submission;
+  const request = requestId === "" ? {} : { request_id: requestId };
+  const from = retryOf === undefined ? {} : { retry_of: retryOf };
+  const facts = { project, job_id: job, ...request, ...from, pool, tasks, tasks_added: added };
+  span?.set({ "zfarm.job": job, "zfarm.project": project, "zfarm.tasks": tasks });
+  log.info({ ...facts, ...span?.ids }, "job admitted");
 }
 
 /** The request's record: its own, or the one a former try left. */
@@ -201,6 +222,7 @@ function specsOf({ submission, ...admission }: Admission, record: JobRecord): Ta
     expireTime: admission.expireTime,
     stack: admission.stacks?.[index],
     priority: { priorityClass, priority, deadlineTime, isControlled },
+    traceparent: admission.span?.traceparent,
   }));
 }
 

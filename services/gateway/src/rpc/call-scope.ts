@@ -1,13 +1,14 @@
 /** How long a call lives: until its client leaves, its deadline passes or the gateway stops. */
 import type { Metadata } from "@grpc/grpc-js";
 import { FarmError, limits } from "@zfarm/contract";
-import type { Clock } from "@zfarm/runtime";
+import type { Clock, Span } from "@zfarm/runtime";
 
 /** What calls of all kinds have in common, as far as it matters here. */
 export interface AnyCall {
   readonly cancelled: boolean;
   readonly metadata: Metadata;
   getDeadline(): Date | number;
+  getPath(): string;
   on(event: "cancelled", listener: () => void): unknown;
   off(event: "cancelled", listener: () => void): unknown;
 }
@@ -17,6 +18,8 @@ export interface CallScope {
   readonly signal: AbortSignal;
   /** Milliseconds since the epoch. */
   readonly deadline: number;
+  /** Of the call, for the spans of its parts. */
+  readonly span: Span;
   /** Adds facts to the call's log line. */
   note(fields: Readonly<Record<string, unknown>>): void;
 }
@@ -33,7 +36,10 @@ export interface OpenScope {
  * grpc-js emits `cancelled` after every call, successful ones included, so the listener goes
  * when the handler is done: https://github.com/grpc/grpc-node/issues/2771.
  */
-export function openScope(call: AnyCall, defaultMs: number, clock: Clock): OpenScope {
+export function openScope(
+  call: AnyCall,
+  { defaultMs, clock, span }: { defaultMs: number; clock: Clock; span: Span },
+): OpenScope {
   const stopping = new AbortController();
   const end = (reason: FarmError): void => stopping.abort(reason);
   const onCancel = (): void => end(new FarmError("TASK_CANCELED", "the caller left"));
@@ -50,6 +56,7 @@ export function openScope(call: AnyCall, defaultMs: number, clock: Clock): OpenS
     scope: {
       signal: stopping.signal,
       deadline,
+      span,
       note: (fields) => void Object.assign(facts, fields),
     },
     facts,

@@ -35,7 +35,7 @@ export const createJob: UnaryMethod<CreateJobRequest, CreateJobResponse> = {
     const { submission, stacks } = await validate(needs, draft, scope);
     const digest = digestOf(draft, submission);
     if (request.validateOnly) return { job: unstoredJob(submission) };
-    const record = await admitJob(needs, { submission, digest, stacks });
+    const record = await admitJob(needs, { submission, digest, stacks, span: scope.span });
     scope.note({ job_id: record.job });
     const ref = taskIdOf({ ...record, index: 0 });
     const outcomes = needs.feed.outcomesOf(ref);
@@ -59,7 +59,9 @@ export async function validate(
   const pool = poolOfDraft(draft);
   const record = pool === undefined ? undefined : await pools.find(pool);
   const submission = validateDraft(draft, { pool: record, nowMs: clock.now() });
-  scope.note({ pool: submission.pool, ...promptFacts(submission.images) });
+  const { project, requestId } = submission;
+  const request = requestId === "" ? {} : { request_id: requestId };
+  scope.note({ project, pool: submission.pool, ...request, ...promptFacts(submission.images) });
   invariant(record !== undefined, "a valid request is for a pool that was seen");
   const { images, stacks } = await resolveLoras(loras, {
     project: submission.project,

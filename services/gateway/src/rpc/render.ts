@@ -50,7 +50,12 @@ export async function render(
   const failure = errorOfOutcome(outcome);
   scope.note({ worker_id: outcome.worker, attempt: outcome.attempt });
   if (failure !== undefined) throw failure;
-  return { task: taskName(id), image: await deliver(needs, outcome, request.includeData) };
+  const span = scope.span.child("answer with the picture");
+  try {
+    return { task: taskName(id), image: await deliver(needs, outcome, request.includeData) };
+  } finally {
+    span.end();
+  }
 }
 
 async function prepare(
@@ -65,7 +70,8 @@ async function prepare(
   scope.signal.throwIfAborted();
   const digest = digestOf(draft, submission);
   // Nobody waits for the picture after the deadline, not even if this gateway dies before it.
-  return { submission, digest, stacks, expireTime: new Date(scope.deadline) };
+  const expireTime = new Date(scope.deadline);
+  return { submission, digest, stacks, expireTime, span: scope.span };
 }
 
 function beforePublish({ beforePublish: hook }: RenderHooks): Pick<Admission, "beforePublish"> {

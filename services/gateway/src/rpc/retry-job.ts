@@ -36,8 +36,14 @@ export const retryJob: UnaryMethod<RetryJobRequest, RetryJobResponse> = {
     if (fault !== undefined) throw invalidField("request_id", fault);
     const found = await findJob(needs, name, "name");
     const admission = await prepare(needs, found, requestId);
-    const record = await admitJob(needs, admission);
-    scope.note({ job_id: record.job, retry_of: found.ref.job });
+    const record = await admitJob(needs, { ...admission, span: scope.span });
+    const request = requestId === "" ? {} : { request_id: requestId };
+    scope.note({
+      project: record.project,
+      job_id: record.job,
+      retry_of: found.ref.job,
+      ...request,
+    });
     return { job: await viewJob(needs, { ref: taskIdOf({ ...record, index: 0 }), record }) };
   },
 };

@@ -12,9 +12,11 @@ import {
   status,
 } from "@grpc/grpc-js";
 import { errorTable, FarmError } from "@zfarm/contract";
+import type { Span } from "@zfarm/runtime";
 import type { GatewayNeeds } from "../needs.ts";
 import type { CallRegistry, DrainRule } from "./call-registry.ts";
 import { type AnyCall, type CallScope, checkMetadata, openScope } from "./call-scope.ts";
+import { beginCallSpan, endCallSpan } from "./call-span.ts";
 import { type EventWriter, openEventWriter } from "./event-writer.ts";
 import { toGrpcStatus } from "./grpc-error.ts";
 import { readMessages } from "./read-messages.ts";
@@ -139,9 +141,10 @@ function serveCall<Response>(
   answering: Answering<Response>,
 ): void {
   const startedAt = needs.clock.monotonic();
-  const open = openScope(call, method.deadlineMs, needs.clock);
+  const span = beginCallSpan(needs.tracing, call);
+  const open = openScope(call, { defaultMs: method.deadlineMs, clock: needs.clock, span });
   const finish = (error: FarmError | undefined): void => {
-    report(needs, { method: method.name, startedAt, facts: open.facts }, error);
+    report(needs, { method: method.name, startedAt, facts: open.facts, span }, error);
   };
   const serve = async (): Promise<void> => {
     let working: Promise<unknown> = Promise.resolve();
@@ -192,7 +195,12 @@ async function orAborted<Response>(
 /** One line and one count per call. Client errors are the client's business: info, not warn. */
 function report(
   { log, metrics, clock }: GatewayNeeds,
-  call: { readonly method: string; readonly startedAt: number; readonly facts: object },
+  call: {
+    readonly method: string;
+    readonly startedAt: number;
+    readonly facts: object;
+    readonly span: Span;
+  },
   error: FarmError | undefined,
 ): void {
   const code = status[error === undefined ? status.OK : errorTable[error.code].grpc];
@@ -201,7 +209,9 @@ function report(
   if (call.method !== "WatchJob") {
     metrics.duration.observe({ method: call.method }, durationMs / 1_000);
   }
-  const fields = { method: call.method, code, duration_ms: durationMs, ...call.facts };
+  endCallSpan(call.span, code, error?.code);
+  const { ids } = call.span;
+  const fields = { method: call.method, code, duration_ms: durationMs, ...call.facts, ...ids };
   if (error === undefined) {
     log.info(fields, "call served");
     return;

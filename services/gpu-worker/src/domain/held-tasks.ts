@@ -30,6 +30,8 @@ export class HeldTask {
   readonly attempt: number;
   /** When the lease arrived, milliseconds since the epoch. */
   readonly grantedMs: number;
+  /** Where its trace goes on: at the leader's part of it, where that is kept. */
+  readonly traceparent: string | undefined;
   /** What another worker has done of it. */
   readonly latents: LatentCheckpoint | undefined;
   /** Aborts when the result no longer matters: canceled or handed back. */
@@ -49,6 +51,7 @@ export class HeldTask {
     this.image = image;
     this.fence = lease.fence;
     this.attempt = lease.attempt;
+    this.traceparent = lease.traceparent ?? lease.spec.traceparent;
     this.latents = lease.latents;
     this.grantedMs = grantedMs;
   }

@@ -288,7 +288,10 @@ function releaseLease(
   tried.lastLease = lease;
   const { id } = entry;
   const attempts = tried.nextAttempt - 1;
-  state.emit({ kind: "task-released", reason, id, worker: lease.worker, attempts });
+  const { worker, fence, attempt, grantedAt } = lease;
+  const { traceparent } = entry.lot.template;
+  const ended = { fence, attempt, grantedAt, traceparent };
+  state.emit({ kind: "task-released", reason, id, worker, attempts, ...ended });
   if (tried.rival !== undefined) {
     if (lease === tried.lease) tried.lease = tried.rival;
     tried.rival = undefined;

@@ -138,6 +138,12 @@ export type SchedulerEffect =
       readonly id: TaskId;
       readonly worker: WorkerId;
       readonly attempts: number;
+      /** Of the lease that ended. */
+      readonly fence: bigint;
+      readonly attempt: number;
+      /** Milliseconds since the epoch. */
+      readonly grantedAt: number;
+      readonly traceparent: string | undefined;
     }
   /** For the record: a worker was found to hold a lease of an earlier leader. */
   | {

@@ -80,7 +80,11 @@ export interface Lease {
   fence: bigint;
   attempt: number;
   /** Where to go on; absent: begin at step 0. */
-  latents?: LatentCheckpoint | undefined;
+  latents?:
+    | LatentCheckpoint
+    | undefined;
+  /** Of the wait that it ends, beneath the task's own; absent: its leader keeps no trace. */
+  traceparent?: string | undefined;
 }
 
 /** Sent every beat by each worker; extends the leases it lists. */
@@ -776,7 +780,7 @@ export const WorkGrant: MessageFns<WorkGrant> = {
 };
 
 function createBaseLease(): Lease {
-  return { spec: undefined, fence: 0n, attempt: 0, latents: undefined };
+  return { spec: undefined, fence: 0n, attempt: 0, latents: undefined, traceparent: undefined };
 }
 
 export const Lease: MessageFns<Lease> = {
@@ -795,6 +799,9 @@ export const Lease: MessageFns<Lease> = {
     }
     if (message.latents !== undefined) {
       LatentCheckpoint.encode(message.latents, writer.uint32(34).fork()).join();
+    }
+    if (message.traceparent !== undefined) {
+      writer.uint32(42).string(message.traceparent);
     }
     return writer;
   },
@@ -844,6 +851,14 @@ export const Lease: MessageFns<Lease> = {
             message.latents = LatentCheckpoint.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.traceparent = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -867,6 +882,7 @@ export const Lease: MessageFns<Lease> = {
     message.latents = (object.latents !== undefined && object.latents !== null)
       ? LatentCheckpoint.fromPartial(object.latents)
       : undefined;
+    message.traceparent = object.traceparent ?? undefined;
     return message;
   },
 };

@@ -50,7 +50,11 @@ export interface TaskSpec {
     | LoraStack
     | undefined;
   /** Absent: class and priority by default, no deadline. */
-  priority?: TaskPriority | undefined;
+  priority?:
+    | TaskPriority
+    | undefined;
+  /** Where its trace goes on, of W3C Trace Context; absent: nobody keeps one. */
+  traceparent?: string | undefined;
 }
 
 /** How one task competes; a job's control record overrules it. */
@@ -332,6 +336,7 @@ function createBaseTaskSpec(): TaskSpec {
     expireTime: undefined,
     stack: undefined,
     priority: undefined,
+    traceparent: undefined,
   };
 }
 
@@ -363,6 +368,9 @@ export const TaskSpec: MessageFns<TaskSpec> = {
     }
     if (message.priority !== undefined) {
       TaskPriority.encode(message.priority, writer.uint32(74).fork()).join();
+    }
+    if (message.traceparent !== undefined) {
+      writer.uint32(82).string(message.traceparent);
     }
     return writer;
   },
@@ -452,6 +460,14 @@ export const TaskSpec: MessageFns<TaskSpec> = {
             message.priority = TaskPriority.decode(reader, reader.uint32());
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.traceparent = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -484,6 +500,7 @@ export const TaskSpec: MessageFns<TaskSpec> = {
     message.priority = (object.priority !== undefined && object.priority !== null)
       ? TaskPriority.fromPartial(object.priority)
       : undefined;
+    message.traceparent = object.traceparent ?? undefined;
     return message;
   },
 };
