@@ -3,9 +3,10 @@ import { describe, expect, it } from "vitest";
 import { encodeLoraFile, spellingNames, spellings } from "../../test/lora-files.ts";
 import { tinyAdapter, tinyLoraModules, tinyTransformer } from "../../test/tiny-networks.ts";
 import type { LoraAdapter } from "../networks/lora-batch.ts";
+import { layOutAdapter } from "../networks/lora-layout.ts";
 import { memorySource } from "../weights/byte-source.ts";
 import { loraArchitectureOf } from "./architecture.ts";
-import { inspectLora, readLora } from "./read-lora.ts";
+import { inspectLora, readLora, readLoraForRuns } from "./read-lora.ts";
 
 const architecture = loraArchitectureOf(tinyTransformer);
 const adapter = tinyAdapter("original", tinyLoraModules);
@@ -26,6 +27,17 @@ describe.each(spellingNames)("a file in the spelling %s", (name) => {
 
     expect(updatesOf(read.adapter)).toEqual(updatesOf(adapter));
   });
+
+  it.each(["F32", "BF16"] as const)(
+    "read for runs from %s is what is laid out after",
+    async (dtype) => {
+      const source = memorySource("adapter", encodeLoraFile(spellings[name].write(adapter), dtype));
+
+      const { adapter: forRuns } = await readLoraForRuns(source, architecture);
+
+      expect(forRuns).toEqual(layOutAdapter((await readLora(source, architecture)).adapter));
+    },
+  );
 
   it("is reported by the gate as it is read", async () => {
     const report = await inspectLora(memorySource("adapter", bytes), architecture);

@@ -48,7 +48,8 @@ export async function readLora(
 ): Promise<ReadLora> {
   const modules = new Map<string, LoraFactors>();
   const keep = (name: string, factors: LoraFactors): void => {
-    modules.set(name, factors);
+    const { rank, down, up, scale } = factors;
+    modules.set(name, { rank, down: down.slice(), up: up.slice(), scale });
   };
   const report = await examine(source, { architecture, limits, keep });
   return { adapter: { id: report.digest, modules }, report };
@@ -82,7 +83,7 @@ interface Examination {
   readonly limits: LoraLimits;
   /** Absent: computed. */
   readonly digest?: string | undefined;
-  /** Gets the update of each of the model's modules that has one. */
+  /** Gets the update of each of the model's modules that has one, in memory used again after. */
   readonly keep: (module: string, factors: LoraFactors) => void;
 }
 
@@ -121,6 +122,7 @@ async function examineTensors(
       const { rank, down, up, scale } = update;
       keep(update.target.name, { rank, down, up, scale: scale.value });
     }
+    reader.recycle();
   }
   return report.finish(sha256, architecture);
 }

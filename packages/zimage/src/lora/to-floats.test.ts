@@ -2,7 +2,9 @@ import { expect, test } from "vitest";
 import { toFloats } from "./to-floats.ts";
 
 function converted(dtype: "F16" | "BF16", ...bits: number[]): number[] {
-  return [...toFloats(new Uint8Array(Uint16Array.from(bits).buffer), dtype).floats];
+  const floats = new Float32Array(bits.length);
+  toFloats(new Uint8Array(Uint16Array.from(bits).buffer), dtype, floats);
+  return [...floats];
 }
 
 test("float16 in all its forms", () => {
@@ -28,6 +30,7 @@ test("bfloat16 is the upper half of a float32", () => {
     Number.POSITIVE_INFINITY,
     2 ** -133,
   ]);
+  expect(converted("BF16", 0x3f80, 0xc040, 0xbf80)).toEqual([1, -3, -1]);
 });
 
 test.each([
@@ -35,14 +38,17 @@ test.each([
   ["F16", [0x3c00, 0xfc00], Number.POSITIVE_INFINITY],
   ["BF16", [0x8000, 0xc040], 3],
   ["BF16", [0xffc0, 0x7f80], Number.NaN],
+  ["BF16", [0x3f80, 0x8000, 0xc040], 3],
+  ["BF16", [0x3f80, 0xc040, 0x8000], 3],
 ] as const)("the peak of %s counts both signs and puts NaN above all", (dtype, bits, peak) => {
   const bytes = new Uint8Array(Uint16Array.from(bits).buffer);
 
-  expect(toFloats(bytes, dtype).peak).toBe(peak);
+  expect(toFloats(bytes, dtype, new Float32Array(bits.length))).toBe(peak);
 });
 
 test("float32 is taken as it is", () => {
   const values = Float32Array.of(1.5, -4.25, 0);
 
-  expect(toFloats(new Uint8Array(values.buffer), "F32")).toEqual({ floats: values, peak: 4.25 });
+  expect(toFloats(new Uint8Array(values.buffer), "F32", values)).toBe(4.25);
+  expect([...values]).toEqual([1.5, -4.25, 0]);
 });

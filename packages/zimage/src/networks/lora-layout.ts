@@ -22,18 +22,53 @@ export function layOutAdapter(adapter: LoraAdapter): LoraAdapter {
 export function layOutFactors(factors: LoraFactors): LoraFactors {
   if (factors.layout === "run") return factors;
   const { rank, scale } = factors;
-  const ranks = paddedRank(rank);
-  const width = factors.down.length / rank;
-  const out = factors.up.length / rank;
-  const down = new Float32Array(ranks * width);
-  const up = new Float32Array(ranks * out);
-  for (let at = 0; at < rank; at++) {
-    const group = Math.floor(at / ranksPerGroup) * width * ranksPerGroup;
-    const column = at % ranksPerGroup;
-    for (let from = 0; from < width; from++) {
-      down[group + from * ranksPerGroup + column] = factors.down[at * width + from] ?? 0;
-    }
-    for (let to = 0; to < out; to++) up[at * out + to] = factors.up[to * rank + at] ?? 0;
+  return {
+    rank,
+    scale,
+    down: layOutDown(factors.down, rank),
+    up: layOutUp(factors.up, rank),
+    layout: "run",
+  };
+}
+
+/** [rank, in] to [group, in, 16]. */
+function layOutDown(down: Float32Array, rank: number): Float32Array {
+  const width = down.length / rank;
+  const laidOut = new Float32Array(paddedRank(rank) * width);
+  for (let first = 0; first < rank; first += ranksPerGroup) {
+    const group = down.subarray(first * width, (first + ranksPerGroup) * width);
+    transpose(group, width, { values: laidOut.subarray(first * width), columns: ranksPerGroup });
   }
-  return { rank, scale, down, up, layout: "run" };
+  return laidOut;
+}
+
+/** [out, rank] to [ranks, out]. */
+function layOutUp(up: Float32Array, rank: number): Float32Array {
+  const out = up.length / rank;
+  const laidOut = new Float32Array(paddedRank(rank) * out);
+  transpose(up, rank, { values: laidOut, columns: out });
+  return laidOut;
+}
+
+interface Matrix {
+  readonly values: Float32Array;
+  readonly columns: number;
+}
+
+/** Rows that are read together, so that what one brings into the cache is used up in time. */
+const rowsTogether = 64;
+
+/** Writes rows as columns; columns of the target beyond them stay as they are. */
+function transpose(from: Float32Array, columns: number, target: Matrix): void {
+  const rows = from.length / columns;
+  const { values } = target;
+  for (let start = 0; start < rows; start += rowsTogether) {
+    const end = Math.min(start + rowsTogether, rows);
+    for (let column = 0; column < columns; column += 1) {
+      const to = column * target.columns;
+      for (let row = start; row < end; row += 1) {
+        values[to + row] = from[row * columns + column] ?? 0;
+      }
+    }
+  }
 }
