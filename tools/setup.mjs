@@ -96,6 +96,8 @@ async function installServers() {
 
 /** Apart from the others, because it takes minutes; where it could be built it has to be. */
 async function installControlPlane() {
+  const { helm3 } = await import("./servers/helm.mjs");
+  await helm3.find({ fetch: true, log: say });
   const { canBuildControlPlane, findControlPlane } = await import("./servers/control-plane.mjs");
   const found = await findControlPlane({ fetch: true, log: say });
   if (found) say("setup: a Kubernetes control plane");

@@ -68,6 +68,23 @@ export class Cluster {
     await this.client.merge(`/api/v1/nodes/${node}`, { metadata: { labels } });
   }
 
+  /** As a cloud takes a spot machine: no new pods, those there are told to go, then it is gone. */
+  async reclaim(node: string, namespace: string): Promise<void> {
+    await this.client.merge(`/api/v1/nodes/${node}`, { spec: { unschedulable: true } });
+    const pods = (await this.pods(namespace)).filter(({ spec }) => spec.nodeName === node);
+    for (const { metadata } of pods) {
+      const { name } = metadata;
+      const path = `/api/v1/namespaces/${namespace}/pods/${name}/eviction`;
+      const body = { apiVersion: "policy/v1", kind: "Eviction", metadata: { name } };
+      const { status } = await this.client.ask({ method: "POST", path, body });
+      if (status !== 201) throw new Error(`${name} could not be evicted: ${status}`);
+    }
+    await waitUntil(`${node} is empty`, podsWithinMs, async () => {
+      return (await this.pods(namespace)).every(({ spec }) => spec.nodeName !== node);
+    });
+    await this.client.remove(`/api/v1/nodes/${node}`);
+  }
+
   async namespace(name: string, labels: Record<string, string> = {}): Promise<void> {
     await this.client.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name, labels } });
     const account = `/api/v1/namespaces/${name}/serviceaccounts/default`;

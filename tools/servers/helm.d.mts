@@ -2,3 +2,4 @@
 import type { GoToolAtHand } from "./go-tool.d.mts";
 
 export declare const helm: GoToolAtHand;
+export declare const helm3: GoToolAtHand;

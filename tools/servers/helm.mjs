@@ -5,20 +5,26 @@
 import { goTool } from "./go-tool.mjs";
 import { runAsCommand } from "./run-as-command.mjs";
 
-const version = "4.2.4";
+/** @param {{ version: string, variable: string }} release */
+function helmOf({ version, variable }) {
+  const module = `helm.sh/helm/v${version.split(".")[0]}`;
+  return goTool({
+    name: "helm",
+    title: "Helm",
+    variable,
+    probeMs: 10_000,
+    versionArgument: "version",
+    // It prints `version.BuildInfo{Version:"v4.2.4", ...}`.
+    readVersion: (text) => /Version:"v([\d.]+)"/.exec(text)?.[1],
+    version,
+    go: [1, 26],
+    package: `${module}/cmd/helm`,
+    stamps: { [`${module}/internal/version.version`]: `v${version}` },
+  });
+}
 
-export const helm = goTool({
-  name: "helm",
-  title: "Helm",
-  variable: "HELM_BIN",
-  probeMs: 10_000,
-  versionArgument: "version",
-  // It prints `version.BuildInfo{Version:"v4.2.4", ...}`.
-  readVersion: (text) => /Version:"v([\d.]+)"/.exec(text)?.[1],
-  version,
-  go: [1, 26],
-  package: "helm.sh/helm/v4/cmd/helm",
-  stamps: { "helm.sh/helm/v4/internal/version.version": `v${version}` },
-});
+export const helm = helmOf({ version: "4.2.4", variable: "HELM_BIN" });
+/** Ended, and still in use: charts should render with it. Built by `npm run test:k8s` only. */
+export const helm3 = helmOf({ version: "3.21.4", variable: "HELM3_BIN" });
 
 await runAsCommand(import.meta.url, helm.find);

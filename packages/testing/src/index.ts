@@ -28,6 +28,7 @@ export {
 export { findFreePort } from "./servers/free-port.ts";
 export { type KubeAnswer, KubeClient } from "./servers/kube-client.ts";
 export {
+  type AuditedRequest,
   type ControlPlane,
   hasControlPlaneForTests,
   startControlPlane,

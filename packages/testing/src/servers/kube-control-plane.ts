@@ -4,7 +4,7 @@
  * own, and everybody shows a token.
  */
 import { randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { invariant } from "@zfarm/runtime";
@@ -14,7 +14,7 @@ import {
 } from "../../../../tools/servers/control-plane.mjs";
 import { findFreePort } from "./free-port.ts";
 import { KubeClient } from "./kube-client.ts";
-import { writeControlPlaneFiles } from "./kube-files.ts";
+import { type KubePlace, kubeconfigOf, writeControlPlaneFiles } from "./kube-files.ts";
 import { KubeProcess, type KubeProgram } from "./kube-process.ts";
 import { apiServer, controllers, etcd, kwok, scheduler } from "./kube-programs.ts";
 
@@ -32,6 +32,17 @@ export async function hasControlPlaneForTests(): Promise<boolean> {
   return false;
 }
 
+export interface AuditedRequest {
+  /** `system:serviceaccount:<namespace>:<name>` */
+  readonly user: string;
+  /** Kubernetes' own: `list`, not GET. */
+  readonly verb: string;
+  /** `pods`, `deployments.apps`, or with a subresource `deployments/scale.apps`. */
+  readonly resource: string;
+  /** HTTP's. */
+  readonly status: number;
+}
+
 export interface ControlPlane {
   /** Its administrator's. */
   readonly client: KubeClient;
@@ -39,6 +50,10 @@ export interface ControlPlane {
   readonly kubeconfig: string;
   /** Where it keeps its files and logs until it stops. */
   readonly folder: string;
+  /** A kubeconfig of a service account that is there, with no more rights than it has. */
+  kubeconfigOf(account: { readonly namespace: string; readonly name: string }): Promise<string>;
+  /** What service accounts have asked for so far, oldest first. */
+  audit(): Promise<readonly AuditedRequest[]>;
   /** What each process holds in memory now, in bytes. */
   residentBytes(): Promise<Readonly<Record<string, number>>>;
   /** Ends every process and removes every file. */
@@ -66,10 +81,17 @@ class RunningControlPlane implements ControlPlane {
   readonly kubeconfig: string;
   readonly #processes: KubeProcess[] = [];
   #client: KubeClient | undefined;
+  #place: KubePlace;
 
   constructor(folder: string) {
     this.folder = folder;
     this.kubeconfig = join(folder, "kubeconfig");
+    this.#place = {
+      folder,
+      server: "",
+      certificates: join(folder, "certificates", "apiserver.crt"),
+      token: randomBytes(16).toString("hex"),
+    };
   }
 
   get client(): KubeClient {
@@ -80,19 +102,35 @@ class RunningControlPlane implements ControlPlane {
   async start(paths: ControlPlanePaths): Promise<void> {
     const ports = { client: await findFreePort(), peer: await findFreePort() };
     const securePort = await findFreePort();
-    const place = {
-      folder: this.folder,
-      server: `https://127.0.0.1:${securePort}`,
-      certificates: join(this.folder, "certificates", "apiserver.crt"),
-      token: randomBytes(16).toString("hex"),
-    };
+    this.#place = { ...this.#place, server: `https://127.0.0.1:${securePort}` };
     await mkdir(join(this.folder, "certificates"));
-    await writeControlPlaneFiles(place);
+    await writeControlPlaneFiles(this.#place);
     this.#run(etcd(paths, ports));
     const server = this.#run(apiServer(paths, { securePort, etcdPort: ports.client }));
-    await server.ready(() => this.#connect(place), startWithinMs);
+    await server.ready(() => this.#connect(), startWithinMs);
     for (const program of [controllers, scheduler, kwok]) this.#run(program(paths));
     await server.ready(() => this.#servesAccounts(), startWithinMs);
+  }
+
+  async kubeconfigOf(account: { namespace: string; name: string }): Promise<string> {
+    const { namespace, name } = account;
+    const { status, body } = await this.client.ask({
+      method: "POST",
+      path: `/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`,
+      body: { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: {} },
+    });
+    invariant(status === 201, `a token for ${namespace}/${name} is made: ${status}`);
+    const { token } = (body as { status: { token: string } }).status;
+    const file = join(this.folder, `${namespace}-${name}.kubeconfig`);
+    await writeFile(file, kubeconfigOf({ ...this.#place, token }), { mode: 0o600 });
+    return file;
+  }
+
+  async audit(): Promise<AuditedRequest[]> {
+    const text = await readFile(join(this.folder, "audit.log"), "utf8").catch(() => "");
+    // The last line may be half written.
+    const lines = text.slice(0, text.lastIndexOf("\n") + 1).split("\n");
+    return lines.filter((line) => line !== "").map(readAudited);
   }
 
   async residentBytes(): Promise<Record<string, number>> {
@@ -114,7 +152,8 @@ class RunningControlPlane implements ControlPlane {
   }
 
   /** The server writes its certificate while it starts. */
-  async #connect(place: { server: string; certificates: string; token: string }): Promise<boolean> {
+  async #connect(): Promise<boolean> {
+    const place = this.#place;
     const certificates = await readFile(place.certificates, "utf8").catch(() => undefined);
     if (certificates === undefined) return false;
     this.#client?.close();
@@ -129,4 +168,23 @@ class RunningControlPlane implements ControlPlane {
     const path = "/api/v1/namespaces/default/serviceaccounts/default";
     return (await this.client.ask({ path })).status === 200;
   }
+}
+
+interface AuditLine {
+  readonly user: { readonly username: string };
+  readonly verb: string;
+  readonly objectRef?: {
+    readonly resource: string;
+    readonly subresource?: string;
+    readonly apiGroup?: string;
+  };
+  readonly responseStatus: { readonly code: number };
+}
+
+function readAudited(line: string): AuditedRequest {
+  const { user, verb, objectRef, responseStatus } = JSON.parse(line) as AuditLine;
+  const { resource = "", subresource, apiGroup } = objectRef ?? {};
+  const path = subresource === undefined ? resource : `${resource}/${subresource}`;
+  const full = apiGroup === undefined ? path : `${path}.${apiGroup}`;
+  return { user: user.username, verb, resource: full, status: responseStatus.code };
 }

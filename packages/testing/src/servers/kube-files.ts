@@ -22,7 +22,8 @@ export async function writeControlPlaneFiles(place: KubePlace): Promise<void> {
     "accounts.pub": accounts.publicKey,
     "accounts.key": accounts.privateKey,
     "tokens.csv": `${place.token},zfarm-test,zfarm-test,system:masters\n`,
-    kubeconfig: JSON.stringify(kubeconfigOf(place)),
+    kubeconfig: kubeconfigOf(place),
+    "audit-policy.json": JSON.stringify(auditPolicy),
     "stages.yaml": kwokStages()
       .map((stage) => `---\n${JSON.stringify(stage)}\n`)
       .join(""),
@@ -32,14 +33,23 @@ export async function writeControlPlaneFiles(place: KubePlace): Promise<void> {
   }
 }
 
-function kubeconfigOf({ server, certificates, token }: KubePlace): object {
+/** What service accounts ask for, and nobody else. */
+const auditPolicy = {
+  apiVersion: "audit.k8s.io/v1",
+  kind: "Policy",
+  omitStages: ["RequestReceived", "ResponseStarted"],
+  rules: [{ level: "Metadata", userGroups: ["system:serviceaccounts"] }, { level: "None" }],
+};
+
+/** The text of a file that programs find the API server with. */
+export function kubeconfigOf({ server, certificates, token }: Omit<KubePlace, "folder">): string {
   const name = "zfarm-test";
-  return {
+  return JSON.stringify({
     apiVersion: "v1",
     kind: "Config",
     clusters: [{ name, cluster: { server, "certificate-authority": certificates } }],
     users: [{ name, user: { token } }],
     contexts: [{ name, context: { cluster: name, user: name } }],
     "current-context": name,
-  };
+  });
 }

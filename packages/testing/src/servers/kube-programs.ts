@@ -47,6 +47,8 @@ export function apiServer(
     "--service-account-key-file=accounts.pub",
     "--service-account-signing-key-file=accounts.key",
     "--service-cluster-ip-range=10.0.0.0/16",
+    "--audit-policy-file=audit-policy.json",
+    "--audit-log-path=audit.log",
     // The loopback is no address that pods could use.
     "--endpoint-reconciler-type=none",
     "--enable-priority-and-fairness=false",
