@@ -34,7 +34,7 @@ async function restoreLora(needs: ReconcileNeeds, { key }: BlobInfo): Promise<vo
   // Whoever wrote one since then wrote a newer one.
   if ((await needs.broker.loras.put(record, 0n)) === "conflict") return;
   needs.metrics.reconciled.inc({ what: "lora" });
-  needs.log.warn({ project_id: name.project, lora_id: name.lora }, "lost adapter restored");
+  needs.log.warn({ project: name.project, lora_id: name.lora }, "lost adapter restored");
 }
 
 /** Undefined where the store holds something else under the key. */

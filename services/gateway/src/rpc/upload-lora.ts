@@ -21,7 +21,7 @@ export const uploadLora: UploadMethod<UploadLoraRequest, UploadLoraResponse> = {
   run: async (parts, scope, needs) => {
     const order = readUploadHeader(await readHeader(parts));
     const { project, lora } = order.name;
-    scope.note({ project_id: project, lora_id: lora, pool: order.pool });
+    scope.note({ project, lora_id: lora, pool: order.pool });
     const architecture = await requireArchitecture(needs, order.pool);
     const receiving = { parts, scope, order: { architecture, digest: order.digest } };
     return await receiveLora(needs, receiving, async (file) => {

@@ -236,12 +236,12 @@ export class LoraShelf {
         const { bytes, loadMs } = load;
         metrics.loadSeconds.observe({ tier: "disk" }, loadMs / 1_000);
         this.#drop(ledger.load(digest, bytes));
-        log.info({ lora: digest, bytes, load_ms: Math.round(loadMs) }, "adapter is loaded");
+        log.info({ sha256: digest, bytes, load_ms: Math.round(loadMs) }, "adapter is loaded");
         this.#changed();
         return { kind: "ready" };
       }
       case "failed":
-        log.warn({ lora: digest, why: load.failure.message }, "adapter could not be loaded");
+        log.warn({ sha256: digest, why: load.failure.message }, "adapter could not be loaded");
         if (load.failure.kind !== "corrupt") return failed(digest, load.failure);
         await folder.drop(digest);
         return { kind: "corrupt", digest, message: load.failure.message };
