@@ -16,6 +16,7 @@ export default defineConfig({
           include: [
             "{packages,services,cli,tools}/**/*.test.ts",
             "test/*.test.ts",
+            "test/chart/*.test.ts",
             "test/chaos/*/**/*.test.ts",
           ],
           testTimeout: 30_000,

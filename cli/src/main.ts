@@ -1,8 +1,9 @@
 /** The `zfarm` command: finds the subcommand, runs it, turns failures into text and exit codes. */
 import { FarmError } from "@zfarm/contract";
-import type { Env } from "@zfarm/runtime";
+import { ConfigError, type Env } from "@zfarm/runtime";
 import { ModelError } from "@zfarm/zimage";
 import type { Command } from "./command.ts";
+import { runBootstrap } from "./commands/bootstrap.ts";
 import { runDoctor } from "./commands/doctor.ts";
 import { runJob } from "./commands/job.ts";
 import { runLora } from "./commands/lora.ts";
@@ -25,6 +26,7 @@ const commands: Readonly<Record<string, Command>> = {
   project: runProject,
   lora: runLora,
   model: runModel,
+  bootstrap: runBootstrap,
   doctor: runDoctor,
   quickstart: runQuickstart,
 };
@@ -60,6 +62,8 @@ const usage = `usage: zfarm COMMAND [options]
       say whether a model is whole and what it runs as here; --deep reads every weight
   model prepare DIR --weights bf16|int8|int4 [--out DIR]
       write it again with smaller weights; goes on where a stopped run was
+  bootstrap
+      make the streams of a farm whose services may not; reads NATS_URL and its like
   doctor
       say what this machine offers: Node, broker, store, model, weights, devices
   quickstart ["PROMPT"] [options of render]
@@ -88,6 +92,10 @@ export async function runCommand(argv: readonly string[], env: Env): Promise<0 |
 function explain(error: unknown): 1 | 2 {
   if (error instanceof UsageError || isParseError(error)) {
     processTerminal.note(`zfarm: ${error.message}`);
+    return 2;
+  }
+  if (error instanceof ConfigError) {
+    for (const problem of error.problems) processTerminal.note(`zfarm: ${problem}`);
     return 2;
   }
   if (error instanceof ModelError) {

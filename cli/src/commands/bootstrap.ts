@@ -1,0 +1,26 @@
+/**
+ * `zfarm bootstrap`: makes the streams and buckets on the broker, for farms whose services may not
+ * (NATS_STREAMS=require). Harmless when repeated; settings come from the environment.
+ */
+import { parseArgs } from "node:util";
+import { openBroker, readBrokerConfig } from "@zfarm/broker";
+import { createLog, type Env, EnvReader, logLevels } from "@zfarm/runtime";
+import type { CommandContext } from "../command.ts";
+
+export async function runBootstrap({ args, env, terminal }: CommandContext): Promise<void> {
+  parseArgs({ args: [...args] });
+  const { level, config } = readSettings(env);
+  const log = createLog({ name: "bootstrap", level });
+  const broker = await openBroker(config, { name: "bootstrap", log });
+  await broker.drain();
+  terminal.print(`the broker at ${config.servers.join(", ")} has what a farm needs`);
+}
+
+/** NATS_URL and its like, LOG_LEVEL; all problems at once, as ConfigError. */
+function readSettings(env: Env) {
+  const reader = new EnvReader(env);
+  const level = reader.choice("LOG_LEVEL", logLevels, "info");
+  const config = readBrokerConfig(reader);
+  reader.finish();
+  return { level, config };
+}
