@@ -3,6 +3,7 @@ import {
   type ControlPlane,
   gpuNode,
   type KubeClient,
+  openResource,
   simulatedNodeLabel,
   startControlPlane,
 } from "@zfarm/testing";
@@ -90,6 +91,17 @@ export class Cluster {
     const account = `/api/v1/namespaces/${name}/serviceaccounts/default`;
     await waitUntil(`${name} has its account`, podsWithinMs, async () => {
       return (await this.client.ask({ path: account })).status === 200;
+    });
+  }
+
+  /** Resources of the group are known to the server, and tools find them. */
+  async define(group: string, version: string, kinds: readonly string[]): Promise<void> {
+    for (const kind of kinds) await this.client.apply(openResource(group, version, kind));
+    const path = `/apis/${group}/${version}`;
+    await waitUntil(`${group} is served`, 20_000, async () => {
+      const { status, body } = await this.client.ask({ path });
+      const { resources } = body as { resources?: { kind: string }[] };
+      return status === 200 && kinds.every((kind) => resources?.some((one) => one.kind === kind));
     });
   }
 

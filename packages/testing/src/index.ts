@@ -36,6 +36,7 @@ export {
 export {
   gpuNode,
   type KubeObject,
+  openResource,
   simulatedNodeLabel,
   startDelayAnnotation,
 } from "./servers/kube-objects.ts";

@@ -60,14 +60,14 @@ export function kwokStages(): KubeObject[] {
       delay: delayFrom(`.metadata.annotations["${startDelayAnnotation}"]`),
       next: { statusTemplate: podStatus },
     }),
-    stage("pod-complete", "Pod", {
-      selector: [
-        absent(".metadata.deletionTimestamp"),
-        among(".status.phase", "Running"),
-        among(ownerKind, "Job"),
-      ],
-      next: { statusTemplate: podDone },
-    }),
+    // Two that end by themselves: pods of jobs, and those that a chart's tests are.
+    ...[among(ownerKind, "Job"), exists('.metadata.annotations["helm.sh/hook"]')].map(
+      (own, index) =>
+        stage(`pod-complete-${index}`, "Pod", {
+          selector: [absent(".metadata.deletionTimestamp"), among(".status.phase", "Running"), own],
+          next: { statusTemplate: podDone },
+        }),
+    ),
     // Whoever plays the pod's process takes the pod away once that has ended; this is the kubelet's
     // last word when the time of grace is over.
     stage("pod-gone", "Pod", {
@@ -156,3 +156,23 @@ containerStatuses:
 {{ end }}
 phase: Succeeded
 `;
+
+/** A resource that the cluster takes as it comes: its makers' own schema is not at hand. */
+export function openResource(group: string, version: string, kind: string): KubeObject {
+  const singular = kind.toLowerCase();
+  const plural = `${singular}s`;
+  const schema = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
+  return {
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
+    metadata: { name: `${plural}.${group}` },
+    spec: {
+      group,
+      scope: "Namespaced",
+      names: { kind, plural, singular, listKind: `${kind}List` },
+      versions: [
+        { name: version, served: true, storage: true, schema: { openAPIV3Schema: schema } },
+      ],
+    },
+  };
+}
