@@ -157,6 +157,7 @@ export class TermLedger {
       case "task-rewritten":
       case "lease-renewed":
       case "prefetch-asked":
+      case "workers-retired":
       case "listening":
       case "tick":
         return;

@@ -80,6 +80,7 @@ function projectOf({ query }: SchedulerQuery): string | undefined {
       return query.value.project;
     case "listWorkers":
     case "victims":
+    case "scaling":
     case undefined:
       return undefined;
   }

@@ -1,4 +1,6 @@
 /** What two processes must agree on. No I/O. */
+import "./limit-relations.ts";
+
 export * from "./errors.ts";
 export * from "./failure-reasons.ts";
 export * from "./gen/zfarm/v1/fleet_service.ts";

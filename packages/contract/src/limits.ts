@@ -1,11 +1,13 @@
 /**
  * Every bound of the farm in one place, with its reason. Units are in the names. Proto comments,
- * error texts and documentation quote these numbers; the checks at the end keep them consistent.
+ * error texts and documentation quote these numbers; `limit-relations.ts` keeps them consistent.
  */
+import { autoscaleLimits } from "./autoscale-limits.ts";
 import { loraLimits } from "./lora-limits.ts";
 import { shelfLimits } from "./shelf-limits.ts";
 
 export const limits = {
+  ...autoscaleLimits,
   ...loraLimits,
   ...shelfLimits,
   /** Bytes of one prompt in UTF-8; a 512-token prompt stays far below. */
@@ -336,65 +338,3 @@ export const limits = {
   /** From SIGTERM to exit; the pod's grace period is longer. */
   stopWithinMs: 25_000,
 } as const;
-
-/** Relations between bounds that code relies on; each line is one. */
-const relations: readonly (readonly [boolean, string])[] = [
-  [limits.beatMs * 3 < limits.leaseMs, "a lease must survive two lost heartbeats"],
-  [limits.leaderRenewMs * 2 < limits.leaderLeaseMs, "leadership must survive one lost renewal"],
-  [
-    limits.leaderRenewMs * 3 < limits.leaderGrantsMs,
-    "a leader must go on granting although two renewals are late",
-  ],
-  [
-    limits.leaderGrantsMs + limits.takeoverGraceMs <= limits.leaderLeaseMs,
-    "a lease that expires must leave nothing to wait for",
-  ],
-  [limits.leaderRetryMs < limits.leaderLeaseMs, "a standby must ask more than once a lease"],
-  [limits.outcomeRetentionMs < limits.jobRetentionMs, "a job must outlive its outcomes"],
-  [limits.jobRetentionMs <= limits.loraKeepMs, "a job that is tried again must find its adapters"],
-  [
-    limits.pageBytesMax + limits.messageBytesMax < limits.requestBytesMax,
-    "a page and one adapter more must fit what gRPC clients take by default",
-  ],
-  [limits.loraChunkBytes < limits.requestBytesMax, "a chunk of a file must fit a request"],
-  [limits.deadlineMsMax <= limits.jobRetentionMs, "a deadline must lie within its job's life"],
-  [
-    limits.workersMax * limits.batchTasksMax <= limits.projectRunningMax,
-    "a project must be allowed to use the whole farm",
-  ],
-  [limits.createMs * 2 < limits.manifestAbandonMs, "a create must not lose its manifest"],
-  [limits.objectSweepAgeMs < limits.outcomeRetentionMs, "garbage must show while outcomes tell it"],
-  [limits.beatMs * 2 < limits.takeoverGraceMs, "a new leader must hear every worker twice"],
-  [limits.beatMs * limits.unlistedBeatsMax < limits.leaseMs, "a dropped lease must show early"],
-  [limits.strikeBurstMs < limits.strikeWindowMs, "failures must be told apart before they age"],
-  [limits.poisonCrashes <= limits.taskCrashesMax, "poison must be found before a task is given up"],
-  [limits.leaseMs < limits.workerForgetMs, "a worker must outlive its leases in the table"],
-  [
-    limits.drainGraceMs +
-      limits.releaseMs +
-      limits.latentsMs +
-      limits.engineCloseMs +
-      limits.brokerRequestMs <
-      limits.stopWithinMs,
-    "a drain, a hand-back, a last report and the end of the engine must fit into the stop",
-  ],
-  [
-    limits.askHoldMs + limits.askSpreadMs < limits.askTimeoutMs,
-    "the leader must answer before the worker gives up",
-  ],
-  [limits.loraLoadMs < limits.engineStepMs, "a slow load must fail before its engine is stuck"],
-  [limits.loraRanksDefault <= limits.loraRanksMax, "the default ranks must be allowed ones"],
-  [limits.loraPieceBytes <= limits.loraDiskBytesDefault, "a piece must fit the disk's budget"],
-  [
-    limits.watchEventsMax * limits.promptBytesMax * 4 < limits.requestBytesMax,
-    "events of one answer must fit what gRPC clients take by default, each with two prompts, twice",
-  ],
-  [limits.promptBytesMax * 4 < limits.messageBytesMax, "a task must fit a message"],
-  [limits.sidePixelsMax ** 2 <= limits.areaPixelsMax, "the largest square must be allowed"],
-  [limits.callMsMax < limits.connectionGraceMs, "a connection must outlive its longest call"],
-  [limits.renderMs <= limits.callMsMax, "a default deadline must be an allowed one"],
-  [limits.drainMs < limits.stopWithinMs, "a drain must leave time for the rest of the stop"],
-];
-for (const [holds, why] of relations) {
-  if (!holds) throw new RangeError(`limits: ${why}`);
-}

@@ -3,7 +3,11 @@ import { expect, test } from "vitest";
 import { readSchedulerConfig, readSchedulerStore } from "./config.ts";
 
 test("a scheduler needs no settings", () => {
-  expect(readSchedulerConfig({})).toEqual({ candidate: "scheduler", durability: "stream" });
+  expect(readSchedulerConfig({})).toEqual({
+    candidate: "scheduler",
+    durability: "stream",
+    autoscaler: { actuator: "none", tickMs: 5_000, pools: new Map() },
+  });
 });
 
 test("its name may be a pod's name", () => {

@@ -2,14 +2,16 @@
 import { type BlobsConfig, readBlobsConfig } from "@zfarm/blobs";
 import { type Durability, readDurability } from "@zfarm/broker";
 import { type Env, EnvReader } from "@zfarm/runtime";
+import { type AutoscalerConfig, readAutoscaler } from "./autoscale/autoscaler-config.ts";
 
 export interface SchedulerConfig {
   /** Who stands for leadership, for operators who look at the lease. */
   readonly candidate: string;
   readonly durability: Durability;
+  readonly autoscaler: AutoscalerConfig;
 }
 
-/** SCHEDULER_ID, DURABILITY. */
+/** SCHEDULER_ID, DURABILITY, and what the autoscaler reads. */
 export function readScheduler(reader: EnvReader): SchedulerConfig {
   const candidate = reader.text("SCHEDULER_ID", {
     default: "scheduler",
@@ -20,7 +22,7 @@ export function readScheduler(reader: EnvReader): SchedulerConfig {
   if (durability === "stream" && reader.optionalText("NATS_STREAMS") === "recreate") {
     reader.problem("NATS_STREAMS=recreate needs DURABILITY=manifest: nothing could be restored");
   }
-  return { candidate, durability };
+  return { candidate, durability, autoscaler: readAutoscaler(reader) };
 }
 
 /** The object store, which only manifests need: without it nothing is swept either. */

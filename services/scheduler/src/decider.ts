@@ -5,6 +5,7 @@
 import type { Broker, LeaderTerm } from "@zfarm/broker";
 import { FarmError, limits } from "@zfarm/contract";
 import type { Clock, Log, Tracing } from "@zfarm/runtime";
+import type { AutoscaleLoop } from "./autoscale/autoscale-loop.ts";
 import type { BeatEars } from "./beat-ears.ts";
 import { Scheduler } from "./domain/scheduler.ts";
 import type { SchedulerEffect } from "./domain/scheduler-effect.ts";
@@ -24,6 +25,8 @@ export interface TermNeeds {
   readonly ears: BeatEars;
   /** Undefined where this process has no object store. */
   readonly store?: Pick<StoreKeeper, "run">;
+  /** Undefined where no leader sees the whole farm. */
+  readonly autoscaler?: Pick<AutoscaleLoop, "run" | "report">;
 }
 
 export class Decider {

@@ -11,6 +11,7 @@ import {
 import { type RunningApp, silentLog, startApp } from "@zfarm/runtime";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { buildTask } from "../testing/drive-core.ts";
+import { readSchedulerConfig } from "./config.ts";
 import { wireScheduler } from "./wire-scheduler.ts";
 
 const ref = { project: defaultProject, job: createJobId() };
@@ -42,7 +43,7 @@ describe("a leader with an object store", () => {
   });
 
   async function start(store: BlobStore): Promise<RunningApp> {
-    const config = { candidate: "s1", durability: "manifest" } as const;
+    const config = readSchedulerConfig({ SCHEDULER_ID: "s1", DURABILITY: "manifest" });
     const app = startApp({
       name: "scheduler",
       log: silentLog,

@@ -91,12 +91,12 @@ async function followOutcomes(
   const { broker } = decider.needs;
   const options = { after: start.outcomesBefore, stop: decider.ended };
   let stopServing: (() => void) | undefined;
-  let keeping: Promise<void> | undefined;
+  let keeping: Promise<unknown> | undefined;
   try {
     for await (const followed of broker.outcomes.follow(options)) {
       if (followed.kind === "caught-up") {
         stopServing = beginServing(decider, start.startedAt);
-        keeping = keepStore(decider);
+        keeping = Promise.all([keepStore(decider), autoscale(decider)]);
         continue;
       }
       decider.decideAll(followed.entries.flatMap((stored) => outcomeSeen(stored, decider)));
@@ -132,6 +132,12 @@ function beginServing(decider: Decider, startedAt: number): () => void {
 function keepStore(decider: Decider): Promise<void> | undefined {
   const { store } = decider.needs;
   return store && guard(decider, () => store.run(decider));
+}
+
+/** Undefined where this leader sees only a part of the farm. */
+function autoscale(decider: Decider): Promise<void> | undefined {
+  const { autoscaler } = decider.needs;
+  return autoscaler && guard(decider, () => autoscaler.run(decider));
 }
 
 /** After a stop waiting workers are sent on and writes may end; a lost term just ends. */

@@ -94,6 +94,10 @@ function answerQuery(decider: Decider, { query }: SchedulerQuery): SchedulerRepl
     }
     case "prefetch":
       return { epoch, reply: { $case: "prefetch", value: prefetch(decider, query.value) } };
+    case "scaling": {
+      const value = decider.needs.autoscaler?.report() ?? { actuator: "none", pools: [] };
+      return { epoch, reply: { $case: "scaling", value } };
+    }
     case undefined:
       return { epoch, reply: undefined };
   }

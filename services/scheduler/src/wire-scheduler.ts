@@ -3,6 +3,9 @@ import type { BlobStore } from "@zfarm/blobs";
 import { type Broker, copyOutcomes } from "@zfarm/broker";
 import { shardOf } from "@zfarm/contract";
 import { type App, invariant } from "@zfarm/runtime";
+import { AutoscaleLoop } from "./autoscale/autoscale-loop.ts";
+import { createAutoscaleMetrics } from "./autoscale/autoscale-metrics.ts";
+import { openActuator } from "./autoscale/open-actuator.ts";
 import { BeatEars } from "./beat-ears.ts";
 import type { SchedulerConfig } from "./config.ts";
 import { shareGauges } from "./gauge-share.ts";
@@ -26,6 +29,7 @@ export async function wireScheduler(
   const { shards } = broker;
   const metrics = createSchedulerMetrics(registry);
   const storeMetrics = createStoreMetrics(registry);
+  const autoscaler = shards === 1 ? await openAutoscaler(app, config) : undefined;
   app.ready(() => broker.problem());
   app.spawn("broker-state", (stop) => broker.untilLost(stop));
   // Every process stands for every shard: which of them leads which is decided by chance.
@@ -42,12 +46,21 @@ export async function wireScheduler(
       log: shards === 1 ? log : log.child({ shard }),
       metrics: shards === 1 ? metrics : shareGauges(metrics),
       ...(store === undefined ? {} : { store }),
+      ...(autoscaler === undefined ? {} : { autoscaler }),
     };
     app.ready(() => store?.problem());
     app.spawn(`lead-${shard}`, (stop) =>
       leadLoop(needs, config.candidate, stop).finally(() => ears.close()),
     );
   }
+}
+
+/** One leader sees the whole backlog only where there is one shard. */
+async function openAutoscaler(app: App, { autoscaler }: SchedulerConfig): Promise<AutoscaleLoop> {
+  const metrics = createAutoscaleMetrics(app.registry);
+  const opening = openActuator(autoscaler);
+  const actuator = await app.open("actuator", opening, (open) => open.close());
+  return new AutoscaleLoop({ config: autoscaler, actuator, metrics });
 }
 
 /** The broker, whose outcomes are copied where the farm keeps manifests. */

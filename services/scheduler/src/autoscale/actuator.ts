@@ -3,37 +3,9 @@
  * `domain/autoscale`; it never knows which hands it has.
  */
 import type { PoolId, WorkerId } from "@zfarm/contract";
+import type { PoolFleet } from "../domain/autoscale/fleet.ts";
 
-/** Where a machine of a pool is in its life. */
-export type MemberPhase =
-  /** Asked for, and nothing in the cluster can take it yet. */
-  | "unschedulable"
-  | "starting"
-  | "ready"
-  /** Fails to start again and again. */
-  | "crashing"
-  /** Told to stop, and still there. */
-  | "stopping";
-
-/** One worker as those see it that start and stop workers. */
-export interface FleetMember {
-  readonly worker: WorkerId;
-  readonly phase: MemberPhase;
-  /** Milliseconds since the epoch. */
-  readonly createdAt: number;
-  /** Absent until it was first ready. */
-  readonly readyAt?: number;
-  /** Whether a machine was made for it: a cold start of the longer kind. Absent: not known. */
-  readonly isOnNewNode?: boolean;
-}
-
-/** What there is of a pool now. */
-export interface PoolFleet {
-  readonly pool: PoolId;
-  /** Workers asked for, whether or not they are there yet. */
-  readonly target: number;
-  readonly members: readonly FleetMember[];
-}
+export type { FleetMember, MemberPhase, PoolFleet } from "../domain/autoscale/fleet.ts";
 
 /** What the brain wants of one pool. */
 export interface PoolScaling {

@@ -14,10 +14,11 @@ import {
 } from "@zfarm/contract";
 import { type FarmState, jobKey } from "./farm-state.ts";
 import type { PoolEntry } from "./pool-entry.ts";
+import { backlogMsOf } from "./pool-work.ts";
 import { positionsOf } from "./position-rules.ts";
 import { drains } from "./serving.ts";
 import type { TaskEntry } from "./task-entry.ts";
-import { rankVictims } from "./victims.ts";
+import { type RankedVictim, rankVictims } from "./victims.ts";
 import { countWaiting } from "./waiting-counts.ts";
 import type { WorkerEntry } from "./worker-entry.ts";
 
@@ -35,7 +36,7 @@ export function countPools(state: FarmState): PoolCounts[] {
   return [...state.pools.values()].map((pool) => {
     const { id, queued, leased } = pool;
     const waiting = countWaiting(state, pool);
-    return { pool: id, queued, leased, waiting, backlogMs: queued * state.costs.typical(id) };
+    return { pool: id, queued, leased, waiting, backlogMs: backlogMsOf(state, pool) };
   });
 }
 
@@ -122,6 +123,15 @@ export function describeJob(state: FarmState, job: JobRef): LiveTask[] {
 
 /** Which workers of a pool to take away first, with the reason for each. */
 export function nameVictims(state: FarmState, id: PoolId, count: number): Victim[] {
+  return rankPoolVictims(state, id, count).map(({ candidate, reason }) => ({
+    worker: workerName(candidate.id),
+    workLeftSeconds: candidate.workLeftMs / 1_000,
+    warmBytes: BigInt(candidate.warmBytes),
+    reason,
+  }));
+}
+
+export function rankPoolVictims(state: FarmState, id: PoolId, count: number): RankedVictim[] {
   const pool = state.pools.get(id);
   const candidates = [...(pool?.workers ?? [])].map((worker) => ({
     id: worker.id,
@@ -129,12 +139,7 @@ export function nameVictims(state: FarmState, id: PoolId, count: number): Victim
     warmBytes: worker.shelf?.warmBytes((digest) => pool?.line.wants(digest) === true) ?? 0,
     isDraining: drains(worker),
   }));
-  return rankVictims(candidates, count).map(({ candidate, reason }) => ({
-    worker: workerName(candidate.id),
-    workLeftSeconds: candidate.workLeftMs / 1_000,
-    warmBytes: BigInt(candidate.warmBytes),
-    reason,
-  }));
+  return rankVictims(candidates, count);
 }
 
 function conditionOf(state: FarmState, worker: WorkerEntry): Partial<Worker> {

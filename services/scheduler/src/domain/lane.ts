@@ -5,6 +5,7 @@
 import { limits, PriorityClass } from "@zfarm/contract";
 import { IndexedHeap } from "./indexed-heap.ts";
 import type { Priority } from "./job-entry.ts";
+import { LaneLoad } from "./lane-load.ts";
 import type { Lot } from "./lot.ts";
 import { StrideMember } from "./stride-line.ts";
 
@@ -19,7 +20,9 @@ const classRates: Readonly<Record<PriorityClass, number>> = {
 
 export class Lane {
   readonly key: string;
+  readonly priorityClass: PriorityClass;
   readonly hasDeadlines: boolean;
+  readonly load = new LaneLoad();
   /** In the line of lanes of its project. */
   readonly turn: StrideMember<Lane>;
   readonly isBefore: (one: Lot, other: Lot) => boolean;
@@ -33,6 +36,7 @@ export class Lane {
     // Whatever their priorities, what is wanted by a time goes at the pace of the highest one.
     const pace = hasDeadlines ? limits.priorityMax : priority.priority;
     this.key = laneKey(priority, hasDeadlines);
+    this.priorityClass = priorityClass;
     this.hasDeadlines = hasDeadlines;
     this.#rate = classRates[priorityClass] * pace;
     this.turn = new StrideMember<Lane>(this, this.#rate);
@@ -60,15 +64,18 @@ export class Lane {
   add(lot: Lot): void {
     lot.lane = this;
     this.#heapOf(lot).put(lot);
+    this.load.add(lot);
   }
 
-  /** Its first task has changed. */
+  /** It has grown or shrunk, and its first task may be another one. */
   reorder(lot: Lot): void {
     this.#heapOf(lot).put(lot);
+    this.load.recount(lot);
   }
 
   remove(lot: Lot): void {
     this.#heapOf(lot).remove(lot);
+    this.load.remove(lot);
     lot.lane = undefined;
   }
 

@@ -6,6 +6,7 @@ import { type LoraRef, type TaskSpec, WaitReason } from "@zfarm/contract";
 import type { HeapMember } from "./indexed-heap.ts";
 import type { JobEntry } from "./job-entry.ts";
 import type { Lane } from "./lane.ts";
+import type { LoadBucket } from "./lane-load.ts";
 import { ListNode } from "./linked-list.ts";
 import type { TaskEntry } from "./task-entry.ts";
 import { Timer } from "./timer-heap.ts";
@@ -34,6 +35,9 @@ export class Lot implements HeapMember {
   readonly expireTimer: Timer<Wake>;
   /** Where it stands while tasks of it can be granted. */
   lane: Lane | undefined = undefined;
+  /** Where the lane counts its tasks, and how many of them. */
+  bucket: LoadBucket | undefined = undefined;
+  counted = 0;
   /** Its deadline as of when it joined its lane. */
   deadlineAt = Number.POSITIVE_INFINITY;
   /** Whether the deadline can no longer be made, so that it competes as if it had none. */

@@ -6,6 +6,7 @@ import { forgiveWorker } from "./health-rules.ts";
 import type { JobEntry } from "./job-entry.ts";
 import { refreshProject } from "./running-rules.ts";
 import type { SchedulerEvent } from "./scheduler-event.ts";
+import { isToDrain } from "./serving.ts";
 import { checkFailureBudget } from "./task-rules.ts";
 import { joinLine, leaveLine, regateJob, rehome, relane } from "./waiting-rules.ts";
 import type { WorkerEntry } from "./worker-entry.ts";
@@ -60,15 +61,18 @@ export function setWorkerPolicy(state: FarmState, { policy }: EventOf<"worker-po
 }
 
 /**
- * A worker that does not do what its policy wants is told, with each heartbeat until it does: the
- * command may get lost, and another leader may have given the one before.
+ * A worker that does not do what its policy or the autoscaler wants is told, with each heartbeat
+ * until it does: the command may get lost, and another leader may have given the one before.
  */
-export function tellDrain(state: FarmState, { id, policy, info }: WorkerEntry): void {
-  if (policy === undefined) return;
+export function tellDrain(state: FarmState, worker: WorkerEntry): void {
+  const { id, policy, isRetiring, info } = worker;
+  if (policy === undefined && isRetiring === undefined) return;
   const isDraining = info?.state === WorkerState.DRAINING;
-  if (policy.draining === isDraining) return;
-  const kind = policy.draining ? "control-drain" : "control-resume";
-  state.emit({ kind, reason: "policy", worker: id });
+  const isWished = isToDrain(worker);
+  if (isWished === isDraining) return;
+  const kind = isWished ? "control-drain" : "control-resume";
+  const reason = isRetiring === undefined || policy?.draining === true ? "policy" : "scaling";
+  state.emit({ kind, reason, worker: id });
 }
 
 function sampleOf(control: JobControl): number {

@@ -1,6 +1,7 @@
 /** A pool: its line, its workers, those of them that ask, and where adapters are. */
-import type { PoolId, PoolPolicy, WaitReason } from "@zfarm/contract";
+import type { PoolId, PoolPolicy, WaitReason, WorkerId } from "@zfarm/contract";
 import { ArrivalRates } from "./arrival-rates.ts";
+import { noSums } from "./autoscale/pool-work.ts";
 import { LinkedList } from "./linked-list.ts";
 import type { Lot } from "./lot.ts";
 import { PoolLine } from "./pool-line.ts";
@@ -22,6 +23,10 @@ export class PoolEntry {
   /** Adapters that one of its workers was told to fetch. */
   readonly prewarmed = new Set<string>();
   readonly arrivals = new ArrivalRates();
+  /** Work that has come since the term began, by class, for the forecast of more. */
+  readonly inflow = noSums();
+  /** Workers that the autoscaler is about to take away, also those not heard of yet. */
+  readonly retiring = new Set<WorkerId>();
   /** Live tasks that are kept out of the line, by what keeps them. */
   readonly gated = new Map<WaitReason, number>();
   /** The earliest end of a bounded wait of one of its lots. */

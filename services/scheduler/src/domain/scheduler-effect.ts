@@ -94,7 +94,7 @@ export type SchedulerEffect =
     }
   | {
       readonly kind: "control-drain" | "control-resume";
-      readonly reason: "policy";
+      readonly reason: "policy" | "scaling";
       readonly worker: WorkerId;
     }
   /** A task that needs the adapter will come soon. */

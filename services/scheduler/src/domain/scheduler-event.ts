@@ -16,6 +16,7 @@ import type {
   WorkerPolicy,
 } from "@zfarm/contract";
 import type { PrefetchAsked } from "./residences.ts";
+import type { WorkersRetired } from "./retire-rules.ts";
 
 export type SchedulerEvent =
   /** A message of QUEUE: a new task, or a known one that was rewritten. */
@@ -44,6 +45,8 @@ export type SchedulerEvent =
   | { readonly kind: "worker-policy"; readonly policy: WorkerPolicy }
   /** Somebody wants workers to fetch an adapter ahead of its first task. */
   | PrefetchAsked
+  /** The autoscaler takes workers away, or keeps them after all. */
+  | WorkersRetired
   /** Time has passed. */
   | { readonly kind: "tick" };
 

@@ -15,6 +15,7 @@ import type {
   Worker,
   WorkerState,
 } from "@zfarm/contract";
+import type { PoolWork } from "./autoscale/pool-work.ts";
 import { endRebuild, fireTimers, tick } from "./clock-rules.ts";
 import { explain } from "./explain.ts";
 import { FarmState } from "./farm-state.ts";
@@ -27,17 +28,21 @@ import {
   listWorkers,
   nameVictims,
   type PoolCounts,
+  rankPoolVictims,
   situationOf,
   type TaskSituation,
 } from "./farm-view.ts";
 import { dispatchTouched } from "./grant-rules.ts";
 import { endAttempt } from "./lease-rules.ts";
 import { controlJob, setPoolPolicy, setProjectPolicy, setWorkerPolicy } from "./policy-rules.ts";
+import { measureWork } from "./pool-work.ts";
 import { announceArrivals } from "./position-rules.ts";
 import { type PrefetchPlan, planPrefetch, prefetch, residencesOf } from "./residences.ts";
+import { retireWorkers } from "./retire-rules.ts";
 import type { SchedulerEffect } from "./scheduler-effect.ts";
 import type { SchedulerEvent } from "./scheduler-event.ts";
 import { finishRewrite, settleTask, storeTask } from "./task-rules.ts";
+import type { RankedVictim } from "./victims.ts";
 import { hearBeat, takeAsk } from "./worker-rules.ts";
 
 const nothing: readonly SchedulerEffect[] = [];
@@ -76,6 +81,11 @@ export class Scheduler {
   /** When time alone will next make something happen, milliseconds; undefined: not at all. */
   get wakesAt(): number | undefined {
     return this.#state.timers.nextAt;
+  }
+
+  /** Every pool that it has heard of. */
+  pools(): PoolId[] {
+    return [...this.#state.pools.keys()];
   }
 
   countPools(): PoolCounts[] {
@@ -119,6 +129,16 @@ export class Scheduler {
     return nameVictims(this.#state, pool, count);
   }
 
+  /** The same for who takes them away. */
+  rankVictims(pool: PoolId, count: number): RankedVictim[] {
+    return rankPoolVictims(this.#state, pool, count);
+  }
+
+  /** The work of a pool, and who does it. */
+  measureWork(pool: PoolId): PoolWork {
+    return measureWork(this.#state, pool);
+  }
+
   /** Which workers of a pool hold an adapter, nearest first. */
   residencesOf(pool: PoolId, digest: string): LoraResidence[] {
     return residencesOf(this.#state, pool, digest);
@@ -160,6 +180,8 @@ function apply(state: FarmState, event: SchedulerEvent): void {
       return setPoolPolicy(state, event);
     case "worker-policy":
       return setWorkerPolicy(state, event);
+    case "workers-retired":
+      return retireWorkers(state, event);
     case "prefetch-asked":
       return prefetch(state, event);
     case "tick":

@@ -7,8 +7,13 @@ export function isServing(state: FarmState, worker: WorkerEntry): boolean {
   return !drains(worker) && state.health.quarantineOf(worker.id, state.now) === undefined;
 }
 
-export function drains({ policy, info }: WorkerEntry): boolean {
-  return policy?.draining === true || info?.state === WorkerState.DRAINING;
+export function drains(worker: WorkerEntry): boolean {
+  return isToDrain(worker) || worker.info?.state === WorkerState.DRAINING;
+}
+
+/** Whether an operator or the autoscaler wants it to take no more work. */
+export function isToDrain({ policy, isRetiring }: WorkerEntry): boolean {
+  return policy?.draining === true || isRetiring === true;
 }
 
 /** The pool's workers that serve, one by one: who looks for one of them need not see all. */

@@ -20,6 +20,7 @@ import { settleCost } from "./cost-rules.ts";
 import { type FarmState, jobKey } from "./farm-state.ts";
 import { praiseWorker } from "./health-rules.ts";
 import type { JobEntry } from "./job-entry.ts";
+import { noteInflow } from "./pool-work.ts";
 import { countStop, freeWorker } from "./running-rules.ts";
 import type { OutcomeReason, RewriteReason } from "./scheduler-effect.ts";
 import type { SchedulerEvent } from "./scheduler-event.ts";
@@ -52,7 +53,9 @@ export function storeTask(state: FarmState, event: EventOf<"task-stored">): void
   const isFresh = entry.trial === undefined;
   if (state.isRebuilt) entry.job.pool.arrivals.note(entry.lot.shape, state.now);
   queueTask(state, entry);
-  if (isFresh && state.isRebuilt) state.arrived.push(entry);
+  if (!state.isRebuilt) return;
+  noteInflow(state, entry);
+  if (isFresh) state.arrived.push(entry);
 }
 
 /** A rewrite ended. If the task changed meanwhile its message is rewritten again. */

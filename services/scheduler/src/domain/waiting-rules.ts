@@ -62,6 +62,7 @@ export function leaveLine(state: FarmState, entry: TaskEntry): void {
 /** What keeps the job's tasks out of the line may have changed. */
 export function regateJob(state: FarmState, job: JobEntry): void {
   for (const lot of job.lots.values()) {
+    lot.lane?.load.recount(lot);
     const gate = gateOf(lot);
     if (gate === lot.gate) continue;
     leave(lot);

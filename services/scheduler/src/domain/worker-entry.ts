@@ -23,6 +23,8 @@ export class WorkerEntry {
   claims: readonly LeasedTask[] = [];
   ask: AskEntry | undefined = undefined;
   policy: WorkerPolicy | undefined = undefined;
+  /** Whether the autoscaler takes it away; undefined where it has never said so. */
+  isRetiring: boolean | undefined = undefined;
   /** The task that it runs and that shares it with no other. */
   alone: TaskEntry | undefined = undefined;
   /** Its adapters; undefined for a worker that takes none. */

@@ -92,6 +92,7 @@ function hearWorker(state: FarmState, id: WorkerId, poolId: PoolId): WorkerEntry
     if (state.workers.size >= limits.workersMax) return undefined;
     worker = new WorkerEntry(id, pool);
     worker.policy = state.workerPolicies.get(id);
+    if (pool.retiring.has(id)) worker.isRetiring = true;
     state.workers.set(id, worker);
     state.timers.set(worker.timer, state.now + limits.workerForgetMs);
   }

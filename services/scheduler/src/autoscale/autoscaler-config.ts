@@ -1,0 +1,51 @@
+/** The autoscaler's settings: which hands it has, and what each pool should be like. */
+import { readFileSync } from "node:fs";
+import { limits } from "@zfarm/contract";
+import type { EnvReader } from "@zfarm/runtime";
+import { type AutoscalerFile, noFile, parseAutoscalerFile } from "./autoscaler-file.ts";
+
+/** Hands that this build has. */
+export const actuatorNames = ["none"] as const;
+
+export type ActuatorName = (typeof actuatorNames)[number];
+
+export interface AutoscalerConfig extends AutoscalerFile {
+  readonly actuator: ActuatorName;
+}
+
+/** AUTOSCALER, AUTOSCALER_FILE. */
+export function readAutoscaler(reader: EnvReader): AutoscalerConfig {
+  const actuator = reader.choice("AUTOSCALER", actuatorNames, "none");
+  const path = reader.optionalText("AUTOSCALER_FILE");
+  const file = path === undefined ? noFile : readFile(reader, path);
+  const shards = reader.optionalText("FARM_SHARDS") ?? "1";
+  if (isActive(actuator) && shards !== "1") {
+    const why = "no leader sees the whole backlog of a farm with several shards";
+    reader.problem(`AUTOSCALER=${actuator} needs FARM_SHARDS=1, got ${shards}: ${why}`);
+  }
+  if (isActive(actuator) && path === undefined) {
+    reader.problem(`AUTOSCALER=${actuator} needs AUTOSCALER_FILE, which names the pools`);
+  }
+  return { actuator, ...file };
+}
+
+function isActive(actuator: string): boolean {
+  return actuator !== "none";
+}
+
+function readFile(reader: EnvReader, path: string): AutoscalerFile {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    const reason = error instanceof Error && "code" in error ? String(error.code) : "unreadable";
+    reader.problem(`AUTOSCALER_FILE cannot be read (${reason}): ${path}`);
+    return noFile;
+  }
+  if (text.length > limits.autoscaleFileBytesMax) {
+    const bound = limits.autoscaleFileBytesMax;
+    reader.problem(`AUTOSCALER_FILE must have at most ${bound} characters, got ${text.length}`);
+    return noFile;
+  }
+  return parseAutoscalerFile(text, (problem) => reader.problem(`AUTOSCALER_FILE: ${problem}`));
+}

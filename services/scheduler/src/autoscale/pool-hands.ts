@@ -1,0 +1,95 @@
+/**
+ * Makes one pool as the brain wants it: more workers at once, fewer by having them finish first.
+ * Remembers whom it has given up until they are gone.
+ */
+import type { WorkerId } from "@zfarm/contract";
+import { limits } from "@zfarm/contract";
+import type { PoolDecision } from "../domain/autoscale/decision.ts";
+import type { PoolWork } from "../domain/autoscale/pool-work.ts";
+import { planScaleIn } from "../domain/autoscale/scale-in.ts";
+import type { WorkersRetired } from "../domain/retire-rules.ts";
+import type { PoolFleet, PoolScaling } from "./actuator.ts";
+
+/** A pool at one tick. */
+export interface PoolTick {
+  readonly decision: PoolDecision;
+  readonly fleet: PoolFleet;
+  readonly work: PoolWork;
+  /** Who loses the least goes first; asked only where somebody has to go. */
+  readonly rank: () => readonly WorkerId[];
+  readonly now: number;
+}
+
+export interface PoolOrders {
+  /** For the core, at once: before anything else can be granted. */
+  readonly retired: WorkersRetired;
+  readonly scaling: PoolScaling;
+  /** Chosen to go, and still there long after. */
+  readonly missed: readonly WorkerId[];
+  readonly retiring: number;
+}
+
+export class PoolHands {
+  /** Given up at a time, and not seen to be gone yet. */
+  readonly #leaving = new Map<WorkerId, number>();
+  /** The target that they were given up for. */
+  #awaited = Number.POSITIVE_INFINITY;
+
+  /** What to do now; nothing of it is done here. */
+  order({ decision, fleet, work, rank, now }: PoolTick): PoolOrders {
+    const { pool, desired, reason } = decision;
+    const gone = this.#forgetGone(fleet);
+    const missed = this.#forgetMissed(fleet, now);
+    // The hands may not have lowered the target yet for those that were given up.
+    const underWay = Math.min(this.#leaving.size, Math.max(0, fleet.target - this.#awaited));
+    const base = fleet.target - underWay;
+    const surplus = base - desired;
+    const plan = planScaleIn({
+      surplus,
+      members: fleet.members,
+      workers: work.workers,
+      ranked: surplus > 0 ? rank() : [],
+      leaving: new Set(this.#leaving.keys()),
+    });
+    const wanted = surplus > 0 ? base - plan.leave.length : desired;
+    const retiring = work.workers.filter((worker) => worker.isRetiring).length;
+    return {
+      retired: {
+        kind: "workers-retired",
+        pool,
+        retire: plan.retire,
+        recall: [...plan.recall, ...gone, ...missed],
+      },
+      scaling: { pool, desired: wanted, target: fleet.target, victims: plan.leave, reason },
+      missed,
+      retiring: retiring + plan.retire.length - plan.recall.length,
+    };
+  }
+
+  /** The hands have taken the order. */
+  applied({ desired, victims }: PoolScaling, now: number): void {
+    if (victims.length > 0) this.#awaited = desired;
+    for (const worker of victims) this.#leaving.set(worker, now);
+  }
+
+  #forgetGone({ members }: PoolFleet): WorkerId[] {
+    const here = new Set(members.map(({ worker }) => worker));
+    return this.#forget((worker) => !here.has(worker));
+  }
+
+  /** Still there and not told to stop: somebody else was taken, or nobody. */
+  #forgetMissed({ members }: PoolFleet, now: number): WorkerId[] {
+    const staying = new Set(
+      members.filter(({ phase }) => phase !== "stopping").map(({ worker }) => worker),
+    );
+    const isOld = (since: number): boolean => now - since > limits.autoscaleLeaveMs;
+    return this.#forget((worker, since) => staying.has(worker) && isOld(since));
+  }
+
+  #forget(isOver: (worker: WorkerId, since: number) => boolean): WorkerId[] {
+    const over = [...this.#leaving].filter(([worker, since]) => isOver(worker, since));
+    for (const [worker] of over) this.#leaving.delete(worker);
+    if (this.#leaving.size === 0) this.#awaited = Number.POSITIVE_INFINITY;
+    return over.map(([worker]) => worker);
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * How long workers take from being asked for to being ready, as 8 of 10 do: learnt apart for those
+ * that found a machine and those for which one had to be made.
+ */
+import { limits, type WorkerId } from "@zfarm/contract";
+import type { FleetMember } from "./fleet.ts";
+
+export const startKinds = ["warm_node", "new_node"] as const;
+
+export type StartKind = (typeof startKinds)[number];
+
+export class ColdStarts {
+  /** Milliseconds, the newest last. */
+  readonly #seen: Record<StartKind, number[]> = { warm_node: [], new_node: [] };
+  /** In which order kinds came: what the last ones were, the next one may well be. */
+  readonly #all: number[] = [];
+  #counted = new Set<WorkerId>();
+
+  /** Takes the starts that have ended since the last look. */
+  learn(members: readonly FleetMember[]): void {
+    const present = new Set<WorkerId>();
+    for (const member of members) {
+      if (member.readyAt === undefined) continue;
+      present.add(member.worker);
+      if (!this.#counted.has(member.worker)) this.#note(member, member.readyAt);
+    }
+    this.#counted = present;
+  }
+
+  /** Milliseconds from asking for a worker to its first picture; of any kind without one. */
+  expected(kind?: StartKind): number {
+    const known = kind === undefined ? this.#all : this.#seen[kind];
+    const starts = known.length > 0 ? known : this.#all;
+    if (starts.length === 0) return limits.autoscaleColdStartMs;
+    const sorted = starts.toSorted((one, other) => one - other);
+    return sorted[Math.ceil(0.8 * sorted.length) - 1] ?? limits.autoscaleColdStartMs;
+  }
+
+  /** What was measured of a kind; undefined before the first. */
+  measured(kind: StartKind): number | undefined {
+    return this.#seen[kind].length === 0 ? undefined : this.expected(kind);
+  }
+
+  #note({ createdAt, isOnNewNode }: FleetMember, readyAt: number): void {
+    const { autoscaleColdStartMsMin: min, autoscaleColdStartMsMax: max } = limits;
+    const tookMs = Math.min(Math.max(readyAt - createdAt, min), max);
+    for (const list of [this.#all, this.#seen[isOnNewNode === true ? "new_node" : "warm_node"]]) {
+      list.push(tookMs);
+      if (list.length > limits.autoscaleColdStarts) list.shift();
+    }
+  }
+}
+
+export function startKindOf({ isOnNewNode }: FleetMember): StartKind | undefined {
+  if (isOnNewNode === undefined) return undefined;
+  return isOnNewNode ? "new_node" : "warm_node";
+}

@@ -1,0 +1,140 @@
+/** Decides how many workers one pool should have: what its work needs, through all the rules. */
+import { limits } from "@zfarm/contract";
+import { startKindOf } from "./cold-starts.ts";
+import { Choice, type DecisionInputs, type PoolDecision } from "./decision.ts";
+import { type Demand, demandOf } from "./demand.ts";
+import type { FleetMember, PoolFleet } from "./fleet.ts";
+import type { PoolGoals } from "./pool-goals.ts";
+import type { PoolMemory } from "./pool-memory.ts";
+import { type PoolWork, workClasses } from "./pool-work.ts";
+
+export interface PoolSituation {
+  readonly goals: PoolGoals;
+  readonly work: PoolWork;
+  readonly memory: PoolMemory;
+  readonly tickMs: number;
+  readonly now: number;
+}
+
+/** Less than this of a worker is no worker: a rate fades and never ends. */
+const dust = 0.05;
+
+/** The number of one pool, before pools share devices. */
+export function planPool(situation: PoolSituation): PoolDecision {
+  const { memory, work, now } = situation;
+  const fleet = memory.fleet ?? { pool: work.pool, target: 0, members: [] };
+  const facts = factsOf(situation, fleet);
+  const demand = demandOf(facts);
+  const choice = chooseByNeed(situation, demand);
+  memory.hold.note(choice.workers, now);
+  keepUp(situation, choice, { fleet, coldStartMs: facts.coldStartMs });
+  boundByGoals(situation, choice, facts.aside);
+  guard(situation, choice, fleet);
+  const { workers: desired, reason, bounds } = choice;
+  const inputs = inputsOf(situation, facts, demand);
+  return { pool: work.pool, desired, target: fleet.target, reason, bounds, inputs };
+}
+
+type Facts = ReturnType<typeof factsOf>;
+
+/** What the rules look at, from the work, the workers and what is remembered. */
+function factsOf({ goals, work, memory, now }: PoolSituation, fleet: PoolFleet) {
+  const aside = work.workers.filter(({ condition }) => condition === "aside").length;
+  const ready = work.workers.filter(({ condition }) => condition === "serving").length;
+  const coldStartMs = memory.coldStarts.expected();
+  const starting = fleet.members.filter(({ phase }) => phase === "starting");
+  const startingInMs = starting.map((member) => readyInMs(member, memory, now));
+  memory.notePanic(ready + starting.length, now);
+  const arrivals = memory.arrivalsAhead(coldStartMs);
+  const inFlightMs = work.workers.reduce((sum, { workLeftMs }) => sum + workLeftMs, 0);
+  return { goals, work, arrivals, inFlightMs, ready, aside, startingInMs, coldStartMs };
+}
+
+/** One that is late is given as long again: it should be ready any moment, and may never be. */
+function readyInMs(member: FleetMember, memory: PoolMemory, now: number): number {
+  const expectedMs = memory.coldStarts.expected(startKindOf(member));
+  const ageMs = now - member.createdAt;
+  return ageMs <= expectedMs ? expectedMs - ageMs : ageMs - expectedMs;
+}
+
+function chooseByNeed({ work }: PoolSituation, demand: Demand): Choice {
+  const { forArrivals, forBacklog } = demand;
+  const isByBacklog = forBacklog > forArrivals;
+  const needed = Math.ceil(forArrivals + forBacklog - dust);
+  const choice = new Choice(needed, isByBacklog ? "backlog" : "arrivals");
+  const waits = workClasses.some((each) => work.waiting[each].tasks > 0);
+  if (waits || work.running > 0) choice.atLeast(1, "in_use");
+  return choice;
+}
+
+/** What was wanted lately counts, downs come in steps, and some stay while the pool is in use. */
+function keepUp(
+  { goals, memory, now }: PoolSituation,
+  choice: Choice,
+  { fleet, coldStartMs }: { fleet: PoolFleet; coldStartMs: number },
+): void {
+  const holdMs = Math.max(limits.autoscaleHoldMs, 2 * coldStartMs);
+  choice.atLeast(Math.min(memory.hold.highest(now, holdMs), fleet.target), "hold");
+  if (now - memory.workedAt < goals.idleToZeroMs) {
+    choice.atLeast(1, "in_use");
+    choice.atLeast(goals.warm, "warm_floor");
+  } else if (choice.workers === 0) choice.reason = "idle";
+  if (now < memory.panicUntil) choice.atLeast(fleet.target, "panic");
+  choice.atLeast(memory.step.floor(fleet.target, now), "step");
+  if (choice.workers < fleet.target) memory.step.begin(now);
+}
+
+/** Workers that stand aside take up places: so many more are needed beside them. */
+function boundByGoals({ goals, work }: PoolSituation, choice: Choice, aside: number): void {
+  const { workersMin: min = goals.min, workersMax: max = goals.max } = work.wish;
+  choice.workers += aside;
+  choice.atLeast(min, "min");
+  choice.atMost(Math.max(0, max), "max");
+}
+
+/** What forbids going up, and then what forbids everything. */
+function guard(
+  { work, memory, tickMs, now }: PoolSituation,
+  choice: Choice,
+  { target }: PoolFleet,
+): void {
+  if (memory.stuck.isStuck(now)) choice.atMost(target, "unschedulable");
+  if (memory.crashes.isFrozen(now)) choice.atMost(target, "crash_loop");
+  if (work.wish.isPaused === true) settle(choice, target, "paused");
+  const isStale = now - memory.fleetAt > limits.autoscaleStaleTicks * tickMs;
+  if (isStale) settle(choice, target, "stale");
+}
+
+function settle(choice: Choice, workers: number, reason: "paused" | "stale"): void {
+  choice.atLeast(workers, reason);
+  choice.atMost(workers, reason);
+  choice.reason = reason;
+}
+
+function inputsOf({ work, memory }: PoolSituation, facts: Facts, demand: Demand): DecisionInputs {
+  const countOf = (phase: FleetMember["phase"]): number =>
+    memory.fleet?.members.filter((member) => member.phase === phase).length ?? 0;
+  const arrivals = memory.arrivalsAhead(0);
+  const sums = { backlogMs: 0, waitingTasks: 0, arrivals: 0, arrivalsPredicted: 0 };
+  for (const each of workClasses) {
+    sums.backlogMs += work.waiting[each].ms;
+    sums.waitingTasks += work.waiting[each].tasks;
+    sums.arrivals += arrivals[each];
+    sums.arrivalsPredicted += facts.arrivals[each];
+  }
+  return {
+    backlogSeconds: sums.backlogMs / 1_000,
+    inFlightSeconds: facts.inFlightMs / 1_000,
+    waitingTasks: sums.waitingTasks,
+    arrivals: sums.arrivals,
+    arrivalsPredicted: sums.arrivalsPredicted,
+    coldStartSeconds: facts.coldStartMs / 1_000,
+    ready: facts.ready,
+    starting: countOf("starting"),
+    aside: facts.aside,
+    unschedulable: countOf("unschedulable"),
+    crashing: countOf("crashing"),
+    neededForArrivals: demand.forArrivals,
+    neededForBacklog: demand.forBacklog,
+  };
+}
