@@ -1,5 +1,6 @@
 /** Decides whether an app is ready: every condition answers in time and names no problem. */
 import type { Clock } from "./clock.ts";
+import { Gauge, type Registry } from "./metrics.ts";
 
 /** Undefined while all is well, else what is missing, in words. */
 export type ReadinessCheck = () => string | undefined | Promise<string | undefined>;
@@ -37,4 +38,16 @@ export class Readiness {
       answered.abort();
     }
   }
+}
+
+/** Shows the answer of /readyz as a metric, asked anew with each scrape. */
+export function showReadiness(registry: Registry, problems: () => Promise<string[]>): void {
+  new Gauge({
+    name: "zfarm_app_ready",
+    help: "1 where the process takes work, 0 where it waits for something; /readyz says for what.",
+    registers: [registry],
+    async collect() {
+      this.set((await problems()).length === 0 ? 1 : 0);
+    },
+  });
 }

@@ -9,6 +9,7 @@ import { ConfigError, type Env, EnvReader } from "./env.ts";
 import { createLog, type Log, type LogLevel, logLevels } from "./log.ts";
 import { collectProcessMetrics } from "./metrics.ts";
 import { openOpsServer } from "./ops-server.ts";
+import { showReadiness } from "./readiness.ts";
 import { tracingOff } from "./tracing.ts";
 import { readTracing, type TracingConfig } from "./tracing-config.ts";
 import type { OtelTracing } from "./tracing-otel.ts";
@@ -60,6 +61,7 @@ export async function runMain<C>(
     stopWithinMs: ops.stopWithinMs,
     wire: async (app) => {
       collectProcessMetrics(app.registry);
+      showReadiness(app.registry, () => running.problems());
       await openOps(app, ops, running);
       await wire(app, own);
     },

@@ -1,4 +1,5 @@
 /** The gateway's metrics. Labels come from closed sets: methods, gRPC codes, error codes. */
+import { errorTable } from "@zfarm/contract";
 import { Counter, Gauge, Histogram, type Registry } from "@zfarm/runtime";
 
 export interface GatewayMetrics {
@@ -18,6 +19,13 @@ export interface GatewayMetrics {
 const durationBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600];
 
 export function createGatewayMetrics(registry: Registry): GatewayMetrics {
+  const metrics = createMetrics(registry);
+  // Alerts are on some of them, and a rate needs a first sample from before the first event.
+  for (const reason of Object.keys(errorTable)) metrics.refusals.inc({ reason }, 0);
+  return metrics;
+}
+
+function createMetrics(registry: Registry): GatewayMetrics {
   const registers = [registry];
   return {
     requests: new Counter({

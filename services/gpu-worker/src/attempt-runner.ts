@@ -18,6 +18,7 @@ import { type Delivery, type DeliveryNeeds, deliver } from "./delivery.ts";
 import { HeldTask } from "./domain/held-tasks.ts";
 import type { RenderTask, Resume, TaskPreview, TaskStep } from "./engine/protocol.ts";
 import type { EngineEnd, EngineProcess, RenderHandlers } from "./engine-process.ts";
+import type { FailureMetrics } from "./failure-metrics.ts";
 import type { LatentStore } from "./latent-store.ts";
 import { type AttemptEnd, observeStages, type WorkerMetrics } from "./metrics.ts";
 import type { PreviewWishes } from "./preview-wishes.ts";
@@ -36,6 +37,7 @@ export interface AttemptRunnerNeeds {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: WorkerMetrics;
+  readonly failures: FailureMetrics;
   readonly traces: AttemptTraces;
   /** Told of what must never happen: the process ends. */
   readonly fail: (error: unknown) => void;
@@ -296,6 +298,7 @@ export class AttemptRunner implements RenderHandlers {
     // Canceled or handed back meanwhile: the leader already knows better.
     if (held.abandoned.signal.aborted) return;
     held.hasFailed = true;
+    this.#needs.failures.count(failure.reason);
     await this.#report(held, { failure });
     const { reason, message } = failure;
     this.#end(held, "failed", { reason, failure_message: message });

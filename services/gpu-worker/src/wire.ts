@@ -9,6 +9,7 @@ import type { GpuWorkerConfig } from "./config.ts";
 import { obeyControl } from "./control.ts";
 import type { EngineInfo } from "./engine/protocol.ts";
 import { EngineProcess } from "./engine-process.ts";
+import { createFailureMetrics } from "./failure-metrics.ts";
 import { runHeartbeat } from "./heartbeat.ts";
 import { LatentStore } from "./latent-store.ts";
 import { createMetrics, type WorkerMetrics } from "./metrics.ts";
@@ -68,6 +69,7 @@ export async function wireGpuWorker(
     clock,
     log: log.child({ model_digest: info.digest }),
     metrics,
+    failures: createFailureMetrics(app.registry),
     traces: new AttemptTraces(app.tracing, clock),
     fail: (error) => app.fail(error),
   });

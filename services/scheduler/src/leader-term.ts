@@ -11,6 +11,7 @@ import type { SchedulerEvent } from "./domain/scheduler-event.ts";
 import { hideFarm } from "./metrics.ts";
 import { rebuildIndex } from "./rebuild-index.ts";
 import { hearBeats, serveFarm } from "./serve-farm.ts";
+import { countOutcome } from "./slo-metrics.ts";
 import { Wishes } from "./wishes.ts";
 
 /** Leads until `stop` or `term.lost` aborts; rejects with what made the term fail. */
@@ -110,7 +111,10 @@ async function followOutcomes(
 
 function outcomeSeen({ outcome, revision }: StoredOutcome, { needs }: Decider): SchedulerEvent[] {
   const id = taskOf(outcome);
-  if (id !== undefined) return [{ kind: "outcome-seen", id, outcome }];
+  if (id !== undefined) {
+    countOutcome(needs.metrics, outcome);
+    return [{ kind: "outcome-seen", id, outcome }];
+  }
   needs.log.error({ revision: String(revision) }, "unusable message in outcomes");
   return [];
 }

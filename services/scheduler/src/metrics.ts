@@ -2,6 +2,7 @@
 import { WorkerState, waitReasonName } from "@zfarm/contract";
 import { Counter, Gauge, Histogram, type Registry } from "@zfarm/runtime";
 import type { PoolCounts } from "./domain/farm-view.ts";
+import { createSloMetrics, showOldest } from "./slo-metrics.ts";
 
 export type SchedulerMetrics = ReturnType<typeof createSchedulerMetrics>;
 
@@ -9,11 +10,15 @@ export type SchedulerMetrics = ReturnType<typeof createSchedulerMetrics>;
 const assignBuckets = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300, 1_800];
 
 export function createSchedulerMetrics(registry: Registry) {
-  return {
+  const metrics = {
     ...createFarmGauges(registry),
     ...createDecisionCounters(registry),
     ...createCostMetrics(registry),
+    ...createSloMetrics(registry),
   };
+  // An alert is on it, and a rate needs a first sample from before the first event.
+  metrics.outcomes.inc({ reason: "poisoned" }, 0);
+  return metrics;
 }
 
 /** What the leader sees now; empty on a standby. */
@@ -175,10 +180,11 @@ export function showFarm(
   },
 ): void {
   metrics.waitingByReason.reset();
-  for (const { pool, queued, leased, waiting, backlogMs } of farm.pools) {
+  for (const { pool, queued, leased, waiting, backlogMs, oldestMs } of farm.pools) {
     metrics.waiting.set({ pool }, queued);
     metrics.running.set({ pool }, leased);
     metrics.backlog.set({ pool }, backlogMs / 1_000);
+    showOldest(metrics, pool, oldestMs);
     for (const [reason, tasks] of waiting) {
       metrics.waitingByReason.set({ pool, reason: waitReasonName(reason) }, tasks);
     }
@@ -195,5 +201,6 @@ export function showFarm(
 export function hideFarm(metrics: SchedulerMetrics): void {
   const { waiting, waitingByReason, backlog, running, workers, tables } = metrics;
   for (const gauge of [waiting, waitingByReason, backlog, running, workers, tables]) gauge.reset();
+  metrics.oldestAge.reset();
   metrics.leader.set(0);
 }

@@ -1,8 +1,9 @@
 /** Logs and counts what the core decided, so that every decision can be looked up by its reason. */
 import { taskIdOf, taskKey } from "@zfarm/contract";
-import { type Log, parseTraceParent } from "@zfarm/runtime";
+import { type Clock, type Log, parseTraceParent } from "@zfarm/runtime";
 import type { Grant, SchedulerEffect } from "./domain/scheduler-effect.ts";
 import type { SchedulerMetrics } from "./metrics.ts";
+import { countStarts } from "./slo-metrics.ts";
 
 /** Lines of what happens often and well are debug, so that info stays one line a grant. */
 interface Recorders {
@@ -10,9 +11,13 @@ interface Recorders {
   readonly metrics: SchedulerMetrics;
 }
 
-export function recordEffect(effect: SchedulerEffect, { log, metrics }: Recorders): void {
+export function recordEffect(
+  effect: SchedulerEffect,
+  { log, metrics, clock }: Recorders & { readonly clock: Clock },
+): void {
   switch (effect.kind) {
     case "grant":
+      countStarts(metrics, effect, clock.now());
       recordGrant(effect, { log, metrics });
       return;
     case "answer-empty":

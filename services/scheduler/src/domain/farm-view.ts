@@ -4,6 +4,7 @@ import {
   type LiveTask,
   limits,
   type PoolId,
+  type PriorityClass,
   type TaskId,
   taskKey,
   type Victim,
@@ -13,6 +14,7 @@ import {
   workerName,
 } from "@zfarm/contract";
 import { type FarmState, jobKey } from "./farm-state.ts";
+import { oldestWaiting } from "./oldest-tasks.ts";
 import type { PoolEntry } from "./pool-entry.ts";
 import { backlogMsOf } from "./pool-work.ts";
 import { positionsOf } from "./position-rules.ts";
@@ -30,13 +32,17 @@ export interface PoolCounts {
   readonly waiting: ReadonlyMap<WaitReason, number>;
   /** Device time of the tasks that wait, as predicted. */
   readonly backlogMs: number;
+  /** Milliseconds since the oldest task of a class was accepted, of those that could be granted. */
+  readonly oldestMs: ReadonlyMap<PriorityClass, number>;
 }
 
 export function countPools(state: FarmState): PoolCounts[] {
   return [...state.pools.values()].map((pool) => {
     const { id, queued, leased } = pool;
     const waiting = countWaiting(state, pool);
-    return { pool: id, queued, leased, waiting, backlogMs: backlogMsOf(state, pool) };
+    const backlogMs = backlogMsOf(state, pool);
+    const oldestMs = oldestWaiting(state, pool);
+    return { pool: id, queued, leased, waiting, backlogMs, oldestMs };
   });
 }
 
