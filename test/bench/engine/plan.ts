@@ -40,12 +40,12 @@ export async function benchPlan(): Promise<object> {
 function planFor(model: ModelDirectory, gib: number): object {
   const bytes = gib * gibibyte * share;
   try {
-    const { mode, residency } = holdWeights(model, { device: "cpu", memoryBytes: bytes });
+    const { mode, open } = holdWeights(model, { device: "cpu", memoryBytes: bytes });
     const networks = networkBytes(model, mode);
-    const memory = new MemoryKeeper(model, { bytes, networks, inTurn: residency === "in turn" });
+    const memory = new MemoryKeeper(model, { bytes, networks, open });
     const { sizeMultiple: multiple, pixelsMax, tokensMax: tokens } = describeModel(model);
     const most = memory.pixelsMax({ side: Math.sqrt(pixelsMax), multiple, tokens });
-    return { mode, residency, sideMax: Math.sqrt(most) };
+    return { mode, open: open[0], sideMax: Math.sqrt(most) };
   } catch (error) {
     if (error instanceof ModelError) return { refused: error.message };
     throw error;

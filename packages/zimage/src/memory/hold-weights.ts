@@ -1,4 +1,4 @@
-/** Decides at the start how an open model's weights are held and what is open at once. */
+/** Decides at the start how an open model's weights are held and what may be open at once. */
 import { ModelError } from "../errors.ts";
 import { countParameters } from "../model/count-parameters.ts";
 import type { ModelDirectory } from "../model/open-model-directory.ts";
@@ -8,10 +8,12 @@ import {
   type WeightDevice,
   type WeightMode,
 } from "../model/weight-choice.ts";
+import type { OpenAtOnce } from "../networks/open-networks.ts";
 
 export interface HeldWeights {
   readonly mode: WeightMode;
-  readonly residency: "together" | "in turn";
+  /** What may be open at once, the preferred first. */
+  readonly open: readonly [OpenAtOnce, ...OpenAtOnce[]];
 }
 
 export interface HoldOptions {
@@ -50,5 +52,5 @@ export function holdWeights(model: ModelDirectory, options: HoldOptions): HeldWe
     const message = `model ${model.name} needs ${numbers} are there`;
     throw new ModelError("MEMORY_EXCEEDED", message, { field: "memoryBytes" });
   }
-  return { mode, residency: row.fits };
+  return { mode, open: row.fits === "together" ? ["all", "two", "one"] : ["two", "one"] };
 }

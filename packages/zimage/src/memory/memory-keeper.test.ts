@@ -24,7 +24,7 @@ afterAll(() => rm(folder, { recursive: true }));
 const gibibyte = 2 ** 30;
 
 function keeper(bytes: number): MemoryKeeper {
-  return new MemoryKeeper(model, { bytes, networks: networkBytes(model, "fp32"), inTurn: false });
+  return new MemoryKeeper(model, { bytes, networks: networkBytes(model, "fp32"), open: ["all"] });
 }
 
 test("a picture that cannot fit is refused with what it needs and what is there", () => {
@@ -50,6 +50,15 @@ test("running out of memory fails that run alone and makes later plans ask for m
   expect(after).toBeGreaterThan(before);
   for (let times = 0; times < 20; times += 1) await memory.watch(fail).catch(() => undefined);
   expect(memory.plan(ask).needBytes).toBeLessThan(2 * before);
+});
+
+test("a run that pictures share is planned with all of its rows", () => {
+  const ask = { width: 64, height: 64, tokens: 20 };
+  const need = (runRows: number): number => keeper(gibibyte).plan({ ...ask, runRows }).needBytes;
+  const { perRow } = networkBytes(model, "fp32");
+
+  expect(need(1)).toBe(keeper(gibibyte).plan(ask).needBytes);
+  expect(need(1064) - need(1000)).toBe(64 * perRow);
 });
 
 test("other failures teach nothing about memory", async () => {

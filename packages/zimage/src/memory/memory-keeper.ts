@@ -10,7 +10,10 @@ import {
 } from "./memory-plan.ts";
 import { rowsOf } from "./network-bytes.ts";
 
-export type PictureAsk = Pick<PictureSize, "width" | "height" | "tokens">;
+export interface PictureAsk extends Pick<PictureSize, "width" | "height" | "tokens"> {
+  /** Rows that share the transformer's run with the picture's own, these included. */
+  readonly runRows?: number;
+}
 
 export class MemoryKeeper {
   readonly #model: ModelDirectory;
@@ -50,7 +53,8 @@ export class MemoryKeeper {
   }
 
   #planFor(ask: PictureAsk): MemoryPlan {
-    return planMemory(this.#budget, { ...ask, rows: rowsOf(this.#model, ask, ask.tokens) });
+    const own = rowsOf(this.#model, ask, ask.tokens);
+    return planMemory(this.#budget, { ...ask, rows: Math.max(own, ask.runRows ?? 0) });
   }
 
   #learn(): void {

@@ -13,11 +13,12 @@ const picture = { width: 1024, height: 1024, rows: 4128, tokens: 32 };
 const budget = (bytes: number, change: Partial<MemoryBudget> = {}): MemoryBudget => ({
   bytes,
   networks,
-  inTurn: false,
+  open: ["all", "two", "one"],
   learned: 1,
   ...change,
 });
-const fixed = baseBytes + 3e9 + 2e8 + 4128 * 3e5;
+const transformer = 3e9 + 4128 * 3e5;
+const fixed = baseBytes + transformer + 2e8;
 const encoder = 2e9 + 32 * 3e5;
 
 describe("planMemory", () => {
@@ -25,7 +26,7 @@ describe("planMemory", () => {
     expect(planMemory(budget(64e9), picture)).toEqual({
       fits: true,
       needBytes: fixed + encoder + 1024 * 1024 * 8e3,
-      releaseEncoder: false,
+      open: "all",
       tilePixels: undefined,
     });
   });
@@ -33,23 +34,34 @@ describe("planMemory", () => {
   it("cuts the decoder's work before it lets the text encoder go", () => {
     const plan = planMemory(budget(fixed + encoder + 512 * 512 * 8e3), picture);
 
-    expect(plan).toMatchObject({ releaseEncoder: false, tilePixels: 512 });
+    expect(plan).toMatchObject({ open: "all", tilePixels: 512 });
   });
 
-  it("lets the text encoder go where that is what it takes", () => {
+  it("closes the text encoder before the transformer where that is what it takes", () => {
     const plan = planMemory(budget(fixed + 256 * 256 * 8e3), picture);
 
-    expect(plan).toMatchObject({ fits: true, releaseEncoder: true, tilePixels: 256 });
+    expect(plan).toMatchObject({ fits: true, open: "two", tilePixels: 256 });
   });
 
-  it("never counts the text encoder where it is open in turn only", () => {
-    const plan = planMemory(budget(64e9, { inTurn: true }), picture);
+  it("counts the larger of text encoder and transformer where those are never open at once", () => {
+    const plan = planMemory(budget(64e9, { open: ["two", "one"] }), picture);
+    const long = { ...picture, tokens: 20_000 };
+    const reading = planMemory(budget(64e9, { open: ["two"] }), long);
 
-    expect(plan).toMatchObject({ releaseEncoder: true, needBytes: fixed + 1024 * 1024 * 8e3 });
+    expect(plan).toMatchObject({ open: "two", needBytes: fixed + 1024 * 1024 * 8e3 });
+    expect(reading).toMatchObject({
+      needBytes: baseBytes + 2e9 + 20_000 * 3e5 + 2e8 + 1024 * 1024 * 8e3,
+    });
+  });
+
+  it("opens one network at a time where that is what it takes, with larger tiles", () => {
+    const plan = planMemory(budget(baseBytes + transformer), picture);
+
+    expect(plan).toMatchObject({ fits: true, open: "one", tilePixels: 512 });
   });
 
   it("says how much the smallest way needs where none fits", () => {
-    const needBytes = fixed + 256 * 256 * 8e3;
+    const needBytes = baseBytes + transformer;
 
     expect(planMemory(budget(needBytes - 1), picture)).toEqual({
       fits: false,

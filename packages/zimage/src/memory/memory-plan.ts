@@ -1,20 +1,22 @@
 /**
  * Decides before a picture begins whether and how it fits into memory. Pure.
  *
- *     need = base + transformer + vae + [text encoder + perToken · tokens]
- *          + learned · (perRow · rows + perPixel · pixels decoded at once)
+ *     text encoder: weights + perToken · tokens
+ *     transformer:  weights + learned · perRow · rows
+ *     decoder:      weights + learned · perPixel · pixels decoded at once
  *
- * The runtime keeps what a network has once used for the next run, so the parts add up although
- * they are not used at the same time. The bracket is there while the text encoder stays.
+ * The runtime keeps what a network has once used for the next run, so networks that are open
+ * together add up although they are not used at the same time.
  */
+import type { OpenAtOnce } from "../networks/open-networks.ts";
 import type { NetworkBytes } from "./network-bytes.ts";
 
 export interface MemoryBudget {
   /** What this process may take. */
   readonly bytes: number;
   readonly networks: NetworkBytes;
-  /** Whether encoder and transformer are never open at once. */
-  readonly inTurn: boolean;
+  /** What may be open at once, the preferred first. */
+  readonly open: readonly OpenAtOnce[];
   /** Grows after a run that ran out of memory; see `learn`. */
   readonly learned: number;
 }
@@ -22,7 +24,7 @@ export interface MemoryBudget {
 export interface PictureSize {
   readonly width: number;
   readonly height: number;
-  /** Rows of the transformer for this picture, its caption included. */
+  /** Rows of the transformer's run with this picture, captions included. */
   readonly rows: number;
   /** Tokens of the longest prompt. */
   readonly tokens: number;
@@ -32,8 +34,7 @@ export type MemoryPlan =
   | {
       readonly fits: true;
       readonly needBytes: number;
-      /** Whether the text encoder has to go before the first step. */
-      readonly releaseEncoder: boolean;
+      readonly open: OpenAtOnce;
       /** Side of the decoder's tiles in pixels; absent: the whole picture at once. */
       readonly tilePixels: number | undefined;
     }
@@ -47,10 +48,10 @@ const tileSides = [1024, 768, 512, 384, 256] as const;
 const learnedMax = 2;
 const learnedStep = 1.25;
 
-/** The first way that fits: whole with everything open, then in tiles, then without the encoder. */
+/** The first way that fits: as much open as can be, and then as large tiles as can be. */
 export function planMemory(budget: MemoryBudget, picture: PictureSize): MemoryPlan {
-  const ways = [budget.inTurn, true].flatMap((releaseEncoder) =>
-    [undefined, ...tileSides].map((tilePixels) => ({ releaseEncoder, tilePixels })),
+  const ways = budget.open.flatMap((open) =>
+    [undefined, ...tileSides].map((tilePixels) => ({ open, tilePixels })),
   );
   let least = Number.POSITIVE_INFINITY;
   for (const way of ways) {
@@ -62,21 +63,26 @@ export function planMemory(budget: MemoryBudget, picture: PictureSize): MemoryPl
 }
 
 interface Way {
-  readonly releaseEncoder: boolean;
+  readonly open: OpenAtOnce;
   readonly tilePixels: number | undefined;
 }
 
 function needOf(
   { networks, learned }: MemoryBudget,
   { width, height, rows, tokens }: PictureSize,
-  { releaseEncoder, tilePixels }: Way,
+  { open, tilePixels }: Way,
 ): number {
   const side = tilePixels ?? Math.max(width, height);
   const atOnce = Math.min(width, side) * Math.min(height, side);
   const encoder = networks.textEncoder + networks.perToken * tokens;
-  const runs = networks.perRow * rows + networks.perPixel * atOnce;
-  const open = networks.transformer + networks.vae + (releaseEncoder ? 0 : encoder);
-  return Math.ceil(baseBytes + open + learned * runs);
+  const transformer = networks.transformer + learned * networks.perRow * rows;
+  const decoder = networks.vae + learned * networks.perPixel * atOnce;
+  const openBytes: Readonly<Record<OpenAtOnce, number>> = {
+    all: encoder + transformer + decoder,
+    two: Math.max(encoder, transformer) + decoder,
+    one: Math.max(encoder, transformer, decoder),
+  };
+  return Math.ceil(baseBytes + openBytes[open]);
 }
 
 /**

@@ -9,7 +9,10 @@ import type { Device } from "../networks/device.ts";
 import { padRows } from "../networks/rope.ts";
 import type { TensorIndex, TensorRef } from "../weights/tensor-index.ts";
 
-/** Bytes of a model in one mode. Files that are only mapped do not count: their pages can go. */
+/**
+ * Bytes of a model in one mode. Files that are only mapped count where a mode has just a few such
+ * weights: every step reads them. The pages of a whole mapped network do not: they can go.
+ */
 export interface NetworkBytes {
   readonly textEncoder: number;
   readonly transformer: number;
@@ -55,9 +58,14 @@ export function networkBytes(
     ({ name }) => !name.startsWith("encoder."),
   );
   const widest = vae.config.blockChannels[1] ?? vae.config.blockChannels[0] ?? 0;
+  const isMapped = mode === "bf16";
   return {
-    transformer: weightBytes(transformer.tensors, { late: late && dim >= lateDimMin, held }),
-    textEncoder: weightBytes(textEncoder.tensors, { late, held }),
+    transformer: weightBytes(transformer.tensors, {
+      late: late && dim >= lateDimMin,
+      held,
+      isMapped,
+    }),
+    textEncoder: weightBytes(textEncoder.tensors, { late, held, isMapped }),
     vae: decoder.reduce((sum, tensor) => sum + elementsOf(tensor) * floatBytes, 0),
     perRow: floatBytes * (wideValues * feedForwardSize(dim) + rowValues * dim),
     perPixel: floatBytes * decoderCopies * widest,
@@ -83,9 +91,11 @@ interface Holding {
   readonly late: boolean;
   /** Bytes of an element of the others, unless it is packed. */
   readonly held: number;
+  /** Whether that is the whole network, so that their pages may go. */
+  readonly isMapped: boolean;
 }
 
-function weightBytes({ tensors }: TensorIndex, { late, held }: Holding): number {
+function weightBytes({ tensors }: TensorIndex, { late, held, isMapped }: Holding): number {
   let bytes = 0;
   let largest = 0;
   for (const tensor of tensors.values()) {
@@ -93,6 +103,7 @@ function weightBytes({ tensors }: TensorIndex, { late, held }: Holding): number 
     if (isTable(tensor)) continue;
     if (isWidened && late && elementsOf(tensor) >= lateElementsMin) {
       largest = Math.max(largest, elementsOf(tensor));
+      if (!isMapped) bytes += tensor.length;
     } else {
       bytes += tensor.dtype === "U8" ? tensor.length : elementsOf(tensor) * held;
     }

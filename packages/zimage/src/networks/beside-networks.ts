@@ -30,9 +30,8 @@ export async function openBesideNetworks(
       await side.close();
     };
     const { textEncoder, vaeDecoder } = side;
-    // Beside is for machines with room for all of them: nothing is released.
-    const releaseTextEncoder = async (): Promise<void> => {};
-    return { textEncoder, transformer, vaeDecoder, releaseTextEncoder, close: closeAll };
+    // Beside is for machines with room for all of them: nothing is closed.
+    return { textEncoder, transformer, vaeDecoder, keepOpen: () => {}, close: closeAll };
   } catch (error) {
     await side.close();
     throw error;

@@ -38,29 +38,35 @@ async function useAll(networks: Networks): Promise<Float32Array[]> {
   return results;
 }
 
-test("networks that are open in turn give what networks together give", async () => {
-  const together = await openNetworks(model, { threads: 1 });
-  const inTurn = await openNetworks(model, { threads: 1, residency: "in turn" });
-  const wanted = await useAll(together);
-  const results = await useAll(inTurn);
-  await Promise.all([together.close(), inTurn.close()]);
+test.each(["two", "one"] as const)(
+  "networks of which %s are open at once give what networks together give",
+  async (open) => {
+    const together = await openNetworks(model, { threads: 1 });
+    const inTurn = await openNetworks(model, { threads: 1, open });
+    const wanted = await useAll(together);
+    const results = await useAll(inTurn);
+    await Promise.all([together.close(), inTurn.close()]);
 
-  for (const [at, result] of results.entries()) expectSameBits(result, wanted[at]);
-});
+    for (const [at, result] of results.entries()) expectSameBits(result, wanted[at]);
+  },
+);
 
-test("a released text encoder is opened again by the next prompt", async () => {
+test("what is open at once can change between two uses", async () => {
   const networks = await openNetworks(model, { threads: 1 });
-  const [before] = await networks.textEncoder.encode([Int32Array.of(5)]);
-  await networks.releaseTextEncoder();
-  await networks.releaseTextEncoder();
-  const [after] = await networks.textEncoder.encode([Int32Array.of(5)]);
+  const before = await useAll(networks);
+  networks.keepOpen("one");
+  const apart = await useAll(networks);
+  networks.keepOpen("all");
+  const after = await useAll(networks);
   await networks.close();
 
-  expectSameBits(after, before);
+  for (const [at, result] of [...apart, ...after].entries()) {
+    expectSameBits(result, before[at % before.length]);
+  }
 });
 
 test("uses at the same time wait for each other, and a failed one holds up none", async () => {
-  const networks = await openNetworks(model, { threads: 1, residency: "in turn" });
+  const networks = await openNetworks(model, { threads: 1, open: "two" });
   const prompts = [5, -1, 6].map((id) => networks.textEncoder.encode([Int32Array.of(id)]));
   const batch = {
     height: 8,

@@ -1,7 +1,4 @@
-/**
- * The three networks of a model: all open together, or the text encoder and the transformer in
- * turn where memory has no room for both.
- */
+/** The three networks of a model, each opened at its first use, as many at once as memory holds. */
 import type { WeightOptions } from "../graph/model-builder.ts";
 import type { ModelDirectory } from "../model/open-model-directory.ts";
 import { Reopened } from "./reopened.ts";
@@ -13,18 +10,24 @@ import { openTransformer } from "./transformer.ts";
 import type { VaeDecoder } from "./vae-decoder.ts";
 import { openVaeDecoder } from "./vae-decoder.ts";
 
+/**
+ * How many networks are open at once. `two`: the decoder, and either the text encoder or the
+ * transformer.
+ */
+export type OpenAtOnce = "all" | "two" | "one";
+
 export interface Networks {
   readonly textEncoder: TextEncoder;
   readonly transformer: Transformer;
   readonly vaeDecoder: VaeDecoder;
-  /** Frees the text encoder's memory; the next prompt opens it again. */
-  releaseTextEncoder(): Promise<void>;
+  /** From the next use on, what is not used is closed until no more are open. */
+  keepOpen(atOnce: OpenAtOnce): void;
   close(): Promise<void>;
 }
 
 export interface NetworkOptions extends EngineOptions, WeightOptions, LoraOptions, RunOptions {
-  /** `in turn`: opening the text encoder closes the transformer, and the reverse. */
-  readonly residency?: "together" | "in turn";
+  /** Until `keepOpen` says otherwise; `all` when absent. */
+  readonly open?: OpenAtOnce;
 }
 
 /**
@@ -49,7 +52,7 @@ class ResidentNetworks implements Networks {
   readonly textEncoder: TextEncoder;
   readonly transformer: Transformer;
   readonly vaeDecoder: VaeDecoder;
-  readonly #residency: "together" | "in turn";
+  #atOnce: OpenAtOnce;
   readonly #encoder: Reopened<TextEncoder>;
   readonly #denoiser: Reopened<Transformer>;
   readonly #decoder: Reopened<VaeDecoder>;
@@ -58,8 +61,8 @@ class ResidentNetworks implements Networks {
 
   constructor(model: ModelDirectory, options: NetworkOptions) {
     const { textEncoder, transformer, vae } = model;
-    const { residency = "together", ...rest } = options;
-    this.#residency = residency;
+    const { open = "all", ...rest } = options;
+    this.#atOnce = open;
     // Pictures show what narrower decoders lose, and it is small.
     const decoding = { ...rest, compute: "float32" } as const;
     this.#encoder = new Reopened(() =>
@@ -85,13 +88,15 @@ class ResidentNetworks implements Networks {
   }
 
   async open(): Promise<void> {
-    await this.#decoder.get();
-    await this.#encoder.get();
-    if (this.#residency === "together") await this.#denoiser.get();
+    const first = [this.#decoder, this.#encoder];
+    for (const network of this.#atOnce === "all" ? [...first, this.#denoiser] : first) {
+      await this.#makeRoomFor(network);
+      await network.get();
+    }
   }
 
-  async releaseTextEncoder(): Promise<void> {
-    if (this.#encoder.isOpen) await this.#after(() => this.#encoder.release());
+  keepOpen(atOnce: OpenAtOnce): void {
+    this.#atOnce = atOnce;
   }
 
   async close(): Promise<void> {
@@ -107,14 +112,18 @@ class ResidentNetworks implements Networks {
     work: (network: Network) => Promise<Result>,
   ): Promise<Result> {
     return this.#after(async () => {
-      if (this.#residency === "in turn") await this.#makeRoomFor(network);
+      await this.#makeRoomFor(network);
       return await work(await network.get());
     });
   }
 
   async #makeRoomFor(network: object): Promise<void> {
-    if (network === this.#encoder) await this.#denoiser.release();
-    if (network === this.#denoiser) await this.#encoder.release();
+    if (this.#atOnce === "all") return;
+    const others = [this.#encoder, this.#denoiser, this.#decoder].filter((one) => one !== network);
+    for (const other of others) {
+      const mayStay = this.#atOnce === "two" && [network, other].includes(this.#decoder);
+      if (!mayStay) await other.release();
+    }
   }
 
   /** Runs block the thread anyway, so waiting for the one before costs nothing. */

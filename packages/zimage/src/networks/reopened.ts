@@ -12,10 +12,6 @@ export class Reopened<Network extends Closable> {
     this.#open = open;
   }
 
-  get isOpen(): boolean {
-    return this.#network !== undefined;
-  }
-
   async get(): Promise<Network> {
     this.#network ??= await this.#open();
     return this.#network;

@@ -6,6 +6,7 @@ import { toPixels } from "../image/pixels.ts";
 import { invariant } from "../invariant.ts";
 import type { MemoryKeeper } from "../memory/memory-keeper.ts";
 import type { MemoryPlan } from "../memory/memory-plan.ts";
+import { rowsOf } from "../memory/network-bytes.ts";
 import type { ModelDirectory } from "../model/open-model-directory.ts";
 import type { WeightMode } from "../model/weight-choice.ts";
 import { checkLength, checkWhole } from "../networks/check-input.ts";
@@ -39,6 +40,8 @@ export interface PipelineParts {
   readonly promptEncoder: PromptEncoder;
   readonly networks: Networks;
   readonly memory: MemoryKeeper;
+  /** Rows of all samples that may share one run of the transformer. */
+  readonly rowsMax: number;
   readonly worksBeside: boolean;
 }
 
@@ -141,8 +144,9 @@ export class ModelPipeline implements Pipeline {
   }
 
   async step(batch: readonly ActiveRender[]): Promise<void> {
+    if (batch.length === 0) return;
     const { memory, networks } = this.#parts;
-    if (batch.some((one) => this.#planOf(one).releaseEncoder)) await networks.releaseTextEncoder();
+    this.#makeRoomFor(batch);
     await memory.watch(() => denoiseStep(networks.transformer, batch));
   }
 
@@ -152,7 +156,7 @@ export class ModelPipeline implements Pipeline {
     invariant(haveOneSize(batch), "pictures decoded together have one latent size");
     invariant(batch.every(isDone), "pictures have no step left when they are decoded");
     const { memory, networks, model } = this.#parts;
-    const { tilePixels } = this.#planOf(first);
+    const { tilePixels } = this.#makeRoomFor(batch);
     const images = await memory.watch(() =>
       networks.vaeDecoder.decode({
         latents: batch.map((one) => one.latents),
@@ -164,8 +168,20 @@ export class ModelPipeline implements Pipeline {
     return images.map((image) => checkPicture(toPixels(image, first.spec), image, first.stepsDone));
   }
 
-  #planOf({ spec, caption }: ActiveRender): MemoryPlan & { readonly fits: true } {
-    return this.#parts.memory.plan({ ...spec, tokens: caption.length });
+  /** The plan of pictures of one size that are in one run, each with two predictions at most. */
+  #makeRoomFor(batch: readonly ActiveRender[]): MemoryPlan & { readonly fits: true } {
+    const { memory, model, networks, rowsMax } = this.#parts;
+    const [first] = batch;
+    invariant(first !== undefined, "there is a picture to make room for");
+    const captions = batch.flatMap(({ caption, guidance }) => [
+      caption.length,
+      ...(guidance === undefined ? [] : [guidance.negative.length]),
+    ]);
+    const tokens = Math.max(...captions);
+    const rows = captions.length * rowsOf(model, first.spec, tokens);
+    const plan = memory.plan({ ...first.spec, tokens, runRows: Math.min(rows, rowsMax) });
+    networks.keepOpen(plan.open);
+    return plan;
   }
 
   async preview(render: ActiveRender): Promise<Pixels> {

@@ -32,28 +32,26 @@ export async function openPipeline(
   const memoryBytes = memoryOf(device, options.memoryBytes);
   await probeDevice(device);
   const hold = { device: device.kind, memoryBytes, mode: weights };
-  const { mode, residency } = holdWeights(model, hold);
-  const memory = new MemoryKeeper(model, {
-    bytes: memoryBytes,
-    networks: networkBytes(model, mode, device),
-    inTurn: residency === "in turn",
-  });
-  const info = boundByMemory(describeModel(model), memory, memoryBytes);
+  const { mode, open } = holdWeights(model, hold);
+  const budget = { bytes: memoryBytes, networks: networkBytes(model, mode, device), open };
+  const info = boundByMemory(describeModel(model), new MemoryKeeper(model, budget), memoryBytes);
+  const rowsMax = rowsMaxOf(model, info);
+  const allOpen = new MemoryKeeper(model, { ...budget, open: ["all"] });
+  const worksBeside = sideThreads !== undefined && haveRoomFor(info, allOpen);
   const promptEncoder = await openPromptEncoder(model.tokenizerFolder, info.tokensMax);
   const holding = {
     ...rest,
     target: device,
-    residency,
+    open: open[0],
     ...weightOptions(device, mode),
-    rowsMax: rowsMaxOf(model, info),
+    rowsMax,
   } as const;
-  // Networks that take turns in memory cannot run beside each other.
-  const worksBeside = sideThreads !== undefined && residency !== "in turn";
   const networks = worksBeside
     ? await openBesideNetworks(model, { ...holding, modelDirectory, sideThreads })
     : await openNetworks(model, holding);
-  const parts = { model, info, weights: mode, promptEncoder, networks, memory, worksBeside };
-  return new ModelPipeline(parts);
+  const memory = worksBeside ? allOpen : new MemoryKeeper(model, budget);
+  const parts = { model, info, weights: mode, promptEncoder, networks, memory };
+  return new ModelPipeline({ ...parts, rowsMax, worksBeside });
 }
 
 /** Nothing here can ask a graphics card how much memory it has. */
@@ -78,11 +76,8 @@ function rowsMaxOf(model: ModelDirectory, info: ModelInfo): number {
 
 /** Larger pictures than memory has room for are not announced. */
 function boundByMemory(info: ModelInfo, memory: MemoryKeeper, memoryBytes: number): ModelInfo {
-  const multiple = info.sizeMultiple;
-  const whole = Math.min(info.sideMax, Math.floor(Math.sqrt(info.pixelsMax)));
-  const side = whole - (whole % multiple);
-  const room = memory.pixelsMax({ side, multiple, tokens: info.tokensMax });
-  if (room === side * side) return info;
+  if (haveRoomFor(info, memory)) return info;
+  const room = memory.pixelsMax(boundsOf(info));
   if (room === 0) {
     const message = `${memoryBytes} bytes of memory have no room for any picture of ${info.name}`;
     throw new ModelError("MEMORY_EXCEEDED", message, { field: "memoryBytes" });
@@ -94,4 +89,16 @@ function boundByMemory(info: ModelInfo, memory: MemoryKeeper, memoryBytes: numbe
     widthDefault: Math.min(info.widthDefault, most),
     heightDefault: Math.min(info.heightDefault, most),
   };
+}
+
+/** Whether the largest picture fits. */
+function haveRoomFor(info: ModelInfo, memory: MemoryKeeper): boolean {
+  const bounds = boundsOf(info);
+  return memory.pixelsMax(bounds) === bounds.side ** 2;
+}
+
+function boundsOf(info: ModelInfo): { side: number; multiple: number; tokens: number } {
+  const multiple = info.sizeMultiple;
+  const whole = Math.min(info.sideMax, Math.floor(Math.sqrt(info.pixelsMax)));
+  return { side: whole - (whole % multiple), multiple, tokens: info.tokensMax };
 }
