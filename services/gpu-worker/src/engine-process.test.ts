@@ -67,6 +67,21 @@ describe("EngineProcess", () => {
     expect([ends.get("a")?.kind, ends.get("b")?.kind]).toEqual(["finished", "finished"]);
   });
 
+  test("asks for previews again after one has failed", async () => {
+    const engine = await startStub();
+    const task = createTask("a", { prompt: "shy", steps: 20 });
+    const [seen, ended] = [Promise.withResolvers<number>(), Promise.withResolvers<number>()];
+
+    engine.render([task], {
+      onStarted: () => {},
+      onStep: () => engine.preview("a"),
+      onPreview: ({ index }) => seen.resolve(index),
+      onEnd: () => ended.resolve(0),
+    });
+
+    expect(await Promise.race([seen.promise, ended.promise])).toBeGreaterThan(2);
+  });
+
   test("names the directory and the file of a model that cannot be opened", async () => {
     const engine = createEngine(stubWith("broken"));
 

@@ -58,7 +58,7 @@ export type LoraLoad =
 interface Flight {
   readonly handlers: RenderHandlers;
   started: boolean;
-  /** Asked for a preview that has not come: the next one waits for it. */
+  /** Asked for a preview whose answer has not come: the next one waits for it. */
   isPreviewing: boolean;
 }
 
@@ -264,6 +264,9 @@ export class EngineProcess {
       case "preview":
         this.#onPreview(event);
         return;
+      case "no-preview":
+        this.#endPreview(event.task);
+        return;
       case "ended":
         if (event.end.kind === "finished") this.#crashes = 0;
         this.#endFlight(event.task, event.end);
@@ -279,10 +282,13 @@ export class EngineProcess {
   }
 
   #onPreview(preview: TaskPreview): void {
-    const flight = this.#flights.get(preview.task);
-    if (flight === undefined) return;
-    flight.isPreviewing = false;
-    flight.handlers.onPreview(preview);
+    this.#endPreview(preview.task)?.handlers.onPreview(preview);
+  }
+
+  #endPreview(task: string): Flight | undefined {
+    const flight = this.#flights.get(task);
+    if (flight !== undefined) flight.isPreviewing = false;
+    return flight;
   }
 
   #onStep(event: StepEvent): void {

@@ -81,7 +81,10 @@ async function openStubModel(settings: EngineSettings): Promise<Model<string, St
         if (render.task.prompt === "nan") render.latent = Number.NaN;
       }
     },
-    preview: async ({ latent }) => Uint8Array.of(latent),
+    preview: async ({ task, latent, stepsDone }) => {
+      if (task.prompt === "shy" && stepsDone < 3) throw new FarmError("INTERNAL", "no preview yet");
+      return Uint8Array.of(latent);
+    },
     isFinite: (render) => Number.isFinite(render.latent),
     decode: async ({ task: { width, height }, latent }) => {
       return { width, height, data: new Uint8Array(width * height * 3).fill(latent) };

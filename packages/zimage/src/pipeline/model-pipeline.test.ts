@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { fillInput } from "../../test/hash-filler.ts";
 import { writeTinyModel } from "../../test/tiny-model.ts";
+import { ModelError } from "../errors.ts";
 import { MemoryKeeper } from "../memory/memory-keeper.ts";
 import { networkBytes } from "../memory/network-bytes.ts";
 import { type ModelDirectory, openModelDirectory } from "../model/open-model-directory.ts";
@@ -27,8 +28,9 @@ afterAll(() => rm(folder, { recursive: true }));
 const spec: RenderSpec = { prompt: "cat", width: 32, height: 32, steps: 1, seed: 1n };
 
 /** Networks that answer noise and write down what was asked of them. */
-function noisyNetworks(): Networks & { readonly calls: string[] } {
+function noisyNetworks({ failingDecodes = 0 } = {}): Networks & { readonly calls: string[] } {
   const calls: string[] = [];
+  let decodes = 0;
   const close = async (): Promise<void> => {};
   return {
     calls,
@@ -48,6 +50,8 @@ function noisyNetworks(): Networks & { readonly calls: string[] } {
     vaeDecoder: {
       decode: async ({ latents, height, width }) => {
         calls.push("decode");
+        decodes += 1;
+        if (decodes <= failingDecodes) throw new ModelError("MEMORY_EXCEEDED", "no memory");
         return latents.map(() => fillInput("picture", 3 * 2 * height * 2 * width));
       },
       close,
@@ -78,4 +82,16 @@ test("what the plan leaves open is closed before steps and before the decoding",
   await pipeline.render(spec);
 
   expect(networks.calls).toEqual(["keep one open", "predict", "keep one open", "decode"]);
+});
+
+test("previews come once the model's colours could be learned", async () => {
+  const pipeline = await pipelineOver(noisyNetworks({ failingDecodes: 1 }), "all");
+  const [caption] = await pipeline.encodePrompts([spec.prompt]);
+  if (caption === undefined) expect.fail("no caption");
+  const render = pipeline.start(spec, caption);
+  await pipeline.step([render]);
+
+  await expect(pipeline.preview(render)).rejects.toThrow("no memory");
+
+  expect(await pipeline.preview(render)).toMatchObject({ width: 16, height: 16 });
 });

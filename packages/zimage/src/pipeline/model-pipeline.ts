@@ -186,7 +186,13 @@ export class ModelPipeline implements Pipeline {
 
   async preview(render: ActiveRender): Promise<Pixels> {
     this.#colours ??= this.#learnColours();
-    return previewPixels(render, await this.#colours);
+    try {
+      return previewPixels(render, await this.#colours);
+    } catch (error) {
+      // The next preview tries again: memory, for one, may be there by then.
+      this.#colours = undefined;
+      throw error;
+    }
   }
 
   async #learnColours(): Promise<ColourMap> {

@@ -38,7 +38,7 @@ export async function hostEngine<Caption, Render>(
       case "release":
         return loop.release(command.task);
       case "preview":
-        return loop.preview(command.task);
+        return void loop.preview(command.task);
       case "shutdown":
         return stop();
     }

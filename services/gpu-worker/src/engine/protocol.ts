@@ -98,7 +98,7 @@ export type EngineCommand =
   | { readonly kind: "cancel"; readonly task: string }
   /** The same, but what was done of it is given out. */
   | { readonly kind: "release"; readonly task: string }
-  /** Asks for one preview of where the task is now. */
+  /** Asks for one preview of where the task is now; answered with preview or no-preview. */
   | { readonly kind: "preview"; readonly task: string }
   /** Reads an adapter's file and holds the adapter; answered with lora-loaded or lora-failed. */
   | { readonly kind: "load-lora"; readonly digest: string; readonly path: string }
@@ -123,6 +123,8 @@ export type EngineEvent =
   | { readonly kind: "started"; readonly task: string }
   | StepEvent
   | (TaskPreview & { readonly kind: "preview" })
+  /** There was none to show, or it failed. */
+  | { readonly kind: "no-preview"; readonly task: string }
   | LoraEvent
   | { readonly kind: "ended"; readonly task: string; readonly end: RenderEnd };
 

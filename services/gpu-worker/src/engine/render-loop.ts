@@ -64,13 +64,13 @@ export class RenderLoop<Caption, Render> {
     this.#mark(task, "released");
   }
 
-  /** Sends a preview of where the task is now, unless it is not under way. */
-  preview(task: string): void {
+  /** Sends a preview of where the task is now, or that there is none. */
+  async preview(task: string): Promise<void> {
     const member = this.#active.filter(isStarted).find((active) => active.task.task === task);
-    if (member === undefined) return;
-    void makePreview(this.#needs.model, member).then((preview) => {
-      if (preview !== undefined) void this.#needs.send({ kind: "preview", ...preview });
-    });
+    const preview = member && (await makePreview(this.#needs.model, member));
+    await this.#needs.send(
+      preview === undefined ? { kind: "no-preview", task } : { kind: "preview", ...preview },
+    );
   }
 
   #mark(task: string, leaving: "canceled" | "released"): void {
