@@ -9,6 +9,33 @@ import {
 } from "@zfarm/testing";
 import { waitUntil } from "../chaos/farm/wait-until.ts";
 
+/** The parts of a pod that make a process of it. */
+export interface PodSpec {
+  readonly nodeName?: string;
+  readonly serviceAccountName?: string;
+  readonly automountServiceAccountToken?: boolean;
+  readonly containers: readonly [PodContainer];
+  readonly volumes?: readonly PodVolume[];
+}
+
+export interface PodContainer {
+  readonly args?: readonly string[];
+  readonly env?: readonly {
+    readonly name: string;
+    readonly value?: string;
+    readonly valueFrom?: {
+      readonly fieldRef?: { readonly fieldPath: string };
+      readonly secretKeyRef?: { readonly name: string; readonly key: string };
+    };
+  }[];
+  readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
+}
+
+export interface PodVolume {
+  readonly name: string;
+  readonly configMap?: { readonly name: string };
+}
+
 /** The parts of a pod that tests look at. */
 export interface Pod {
   readonly metadata: {
@@ -16,8 +43,9 @@ export interface Pod {
     readonly uid: string;
     readonly annotations?: Readonly<Record<string, string>>;
     readonly deletionTimestamp?: string;
+    readonly ownerReferences?: readonly { readonly kind: string }[];
   };
-  readonly spec: { readonly nodeName?: string };
+  readonly spec: PodSpec;
   readonly status: {
     readonly phase?: string;
     readonly conditions?: readonly { readonly type: string; readonly status: string }[];
@@ -105,8 +133,9 @@ export class Cluster {
     });
   }
 
-  async pods(namespace: string, app?: string): Promise<Pod[]> {
-    const query = app === undefined ? "" : `?labelSelector=app%3D${app}`;
+  /** @param selector Of labels: `app=worker`. */
+  async pods(namespace: string, selector = ""): Promise<Pod[]> {
+    const query = `?labelSelector=${encodeURIComponent(selector)}`;
     const path = `/api/v1/namespaces/${namespace}/pods${query}`;
     return (await this.client.get<List<Pod>>(path)).items;
   }
@@ -117,9 +146,9 @@ export class Cluster {
   }
 
   /** Waits until exactly `count` pods are ready and no other is left; resolves with them. */
-  async settled(namespace: string, count: number, app?: string): Promise<Pod[]> {
+  async settled(namespace: string, count: number, selector = ""): Promise<Pod[]> {
     return waitUntil(`${count} pods and all ready`, podsWithinMs, async () => {
-      const pods = await this.pods(namespace, app);
+      const pods = await this.pods(namespace, selector);
       return pods.length === count && pods.every(isReady) ? pods : undefined;
     });
   }

@@ -1,20 +1,20 @@
 /**
- * Plays the kubelet where kwok only keeps records: every ready pod of a worker is a real process
- * of a worker, told to stop when its pod is deleted, and the pod goes when the process has ended.
+ * Plays the kubelet where kwok only keeps records: every pod that has started is a real process,
+ * ready when that says so, and told to stop when its pod is deleted; then the pod goes.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ChaosFarm } from "../chaos/farm/chaos-farm.ts";
 import type { ManagedProcess } from "../chaos/farm/managed-process.ts";
+import type { History } from "../chaos/history/history.ts";
 import { type Cluster, isReady, type Pod } from "./cluster.ts";
 
 const lookEveryMs = 100;
 
 export interface PodProcessesOptions {
   readonly cluster: Cluster;
-  readonly farm: ChaosFarm;
   readonly namespace: string;
-  /** Selects the pods. */
-  readonly app: string;
+  readonly history: History;
+  /** Makes the process of a pod, not started; undefined for pods that are none. */
+  readonly create: (pod: Pod) => Promise<ManagedProcess | undefined>;
 }
 
 /** What a pod had in hand when it was told to stop. */
@@ -26,90 +26,129 @@ export interface Goodbye {
   readonly how: string;
 }
 
+interface Played {
+  readonly node: string;
+  readonly process: ManagedProcess;
+  isLeaving: boolean;
+}
+
 export class PodProcesses {
+  readonly goodbyes: Goodbye[] = [];
   readonly #options: PodProcessesOptions;
-  readonly #processes = new Map<string, ManagedProcess>();
-  readonly #nodes = new Map<string, string>();
-  readonly #leaving = new Map<string, Promise<void>>();
+  readonly #played = new Map<string, Played>();
+  readonly #leaving = new Set<Promise<void>>();
   readonly #stop = new AbortController();
   readonly #watching: Promise<void>;
-  readonly goodbyes: Goodbye[] = [];
 
   constructor(options: PodProcessesOptions) {
     this.#options = options;
     this.#watching = this.#watch();
   }
 
-  /** Of those that run now. */
+  /** Of those that have a process now. */
   get pods(): string[] {
-    return [...this.#processes.keys()].sort();
+    return [...this.#played.keys()].sort();
+  }
+
+  process(pod: string): ManagedProcess | undefined {
+    return this.#played.get(pod)?.process;
   }
 
   /** Pictures that a pod's process has begun and not drawn. */
   inHand(pod: string): number {
-    const { events } = this.#options.farm.history;
-    const count = (kind: string) =>
-      events.filter((event) => event.kind === kind && "worker" in event && event.worker === pod);
-    return count("begin").length - count("drawn").length;
+    const { events } = this.#options.history;
+    let count = 0;
+    for (const event of events) {
+      if (event.kind === "begin" && event.worker === pod) count += 1;
+      if (event.kind === "drawn" && event.worker === pod) count -= 1;
+    }
+    return count;
   }
 
   /** The machine under them is gone at once. */
   async killNode(node: string): Promise<string[]> {
-    const pods = this.pods.filter((pod) => this.#nodes.get(pod) === node);
-    await Promise.all(pods.map(async (pod) => this.#processes.get(pod)?.kill({ hold: true })));
-    for (const pod of pods) this.#options.farm.fault("kill-node", pod);
-    return pods;
+    const lost = [...this.#played].filter(([, played]) => played.node === node);
+    await Promise.all(lost.map(([, { process }]) => process.kill({ hold: true })));
+    return lost.map(([pod]) => pod);
   }
 
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#watching;
-    await Promise.all(this.#leaving.values());
-    await Promise.all([...this.#processes.values()].map((each) => each.stop()));
+    await Promise.all(this.#leaving);
+    await Promise.all([...this.#played.values()].map(({ process }) => process.stop()));
   }
 
   async #watch(): Promise<void> {
-    const { cluster, namespace, app } = this.#options;
+    const { cluster, namespace } = this.#options;
     while (!this.#stop.signal.aborted) {
-      const pods = await cluster.pods(namespace, app);
-      for (const pod of pods) this.#see(pod);
+      const pods = await cluster.pods(namespace);
+      for (const pod of pods) await this.#see(pod);
       await this.#bury(new Set(pods.map(({ metadata }) => metadata.name)));
       await sleep(lookEveryMs);
     }
   }
 
-  #see(pod: Pod): void {
+  async #see(pod: Pod): Promise<void> {
     const { name, deletionTimestamp } = pod.metadata;
+    const played = this.#played.get(name);
     if (deletionTimestamp !== undefined) {
-      if (!this.#leaving.has(name)) this.#leaving.set(name, this.#leave(name));
-    } else if (isReady(pod) && !this.#processes.has(name)) {
-      const started = this.#options.farm.createWorker(name);
-      this.#processes.set(name, started);
-      this.#nodes.set(name, pod.spec.nodeName ?? "");
-      started.start();
+      if (played !== undefined && !played.isLeaving) this.#dismiss(name, played);
+      if (played === undefined) await this.#remove(name);
+    } else if (played !== undefined) {
+      await this.#tellReady(pod, played);
+    } else if (pod.status.phase === "Running") {
+      const process = await this.#options.create(pod);
+      if (process === undefined) return;
+      this.#played.set(name, { node: pod.spec.nodeName ?? "", process, isLeaving: false });
+      process.start();
     }
   }
 
-  async #leave(pod: string): Promise<void> {
-    const started = this.#processes.get(pod);
-    const isLost = started !== undefined && !started.isAlive;
-    // The kubelet of a lost node says nothing more.
-    if (isLost) return;
-    if (started !== undefined) {
-      const inHand = this.inHand(pod);
-      const how = await started.terminate();
+  /** The kubelet of a lost node says nothing more. */
+  async #tellReady(pod: Pod, { process }: Played): Promise<void> {
+    const isIt = await process.isReady();
+    if (!process.isAlive || isIt === isReady(pod)) return;
+    const status = isIt ? "True" : "False";
+    const lastTransitionTime = new Date().toISOString();
+    const conditions = ["Ready", "ContainersReady"].map((type) => {
+      return { type, status, lastTransitionTime };
+    });
+    const path = `${this.#path(pod.metadata.name)}/status`;
+    const body = { status: { conditions } };
+    await this.#options.cluster.client.ask({
+      method: "PATCH",
+      path,
+      body,
+      patch: "strategic-merge",
+    });
+  }
+
+  #dismiss(pod: string, played: Played): void {
+    if (!played.process.isAlive) return;
+    played.isLeaving = true;
+    const inHand = this.inHand(pod);
+    const leaving = played.process.terminate().then(async (how) => {
       this.goodbyes.push({ pod, inHand, how });
-    }
-    const { cluster, namespace } = this.#options;
-    await cluster.client.remove(`/api/v1/namespaces/${namespace}/pods/${pod}`, 0);
+      await this.#remove(pod);
+    });
+    this.#leaving.add(leaving);
+  }
+
+  async #remove(pod: string): Promise<void> {
+    await this.#options.cluster.client.remove(this.#path(pod), 0);
+  }
+
+  #path(pod: string): string {
+    return `/api/v1/namespaces/${this.#options.namespace}/pods/${pod}`;
   }
 
   /** A pod that is gone has no process, whether or not that had ended. */
   async #bury(left: ReadonlySet<string>): Promise<void> {
-    for (const [pod, started] of this.#processes) {
+    for (const [pod, { process }] of this.#played) {
       if (left.has(pod)) continue;
-      this.#processes.delete(pod);
-      await started.kill({ hold: true });
+      this.#played.delete(pod);
+      await process.kill({ hold: true });
     }
   }
 }

@@ -1,16 +1,17 @@
 /** A Deployment of pods that ask for one GPU each, as plain as tests of the control plane need. */
-import { type KubeObject, startDelayAnnotation } from "@zfarm/testing";
+import { type KubeObject, playedAnnotation } from "@zfarm/testing";
 
 export interface WorkerDeployment {
   readonly namespace: string;
   readonly name: string;
   readonly replicas: number;
-  readonly startDelay?: string;
+  /** Its pods are processes, which say themselves when they are ready. */
+  readonly isPlayed?: boolean;
   readonly graceSeconds?: number;
 }
 
 export function workerDeployment(options: WorkerDeployment): KubeObject {
-  const { namespace, name, replicas, startDelay = "0s", graceSeconds = 1 } = options;
+  const { namespace, name, replicas, isPlayed = false, graceSeconds = 1 } = options;
   const labels = { app: name };
   return {
     apiVersion: "apps/v1",
@@ -20,7 +21,7 @@ export function workerDeployment(options: WorkerDeployment): KubeObject {
       replicas,
       selector: { matchLabels: labels },
       template: {
-        metadata: { labels, annotations: { [startDelayAnnotation]: startDelay } },
+        metadata: { labels, annotations: isPlayed ? { [playedAnnotation]: "true" } : {} },
         spec: restrictedPod(graceSeconds),
       },
     },

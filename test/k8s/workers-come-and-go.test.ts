@@ -1,28 +1,40 @@
 /** Pods of workers are replaced, reclaimed and lost while clients wait for pictures. */
+import type { FarmClient } from "@zfarm/client";
 import { findServerForTests, hasControlPlaneForTests } from "@zfarm/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startChaosFarm } from "../chaos/farm/chaos-farm.ts";
 import { waitUntil } from "../chaos/farm/wait-until.ts";
-import { isReady, namesOf } from "./cluster.ts";
-import { type FarmOnCluster, openFarmOnCluster } from "./farm-on-cluster.ts";
+import { isReady, namesOf, openCluster, type Pod } from "./cluster.ts";
+import { FarmOnCluster } from "./farm-on-cluster.ts";
 import { workerDeployment } from "./worker-deployment.ts";
 
 const namespace = "farm";
-const app = "worker";
+const name = "worker";
+const selector = "app=worker";
 const workers = 3;
 const canRun = (await hasControlPlaneForTests()) && (await findServerForTests()) !== undefined;
 
 describe.runIf(canRun)("pods of workers under load", () => {
   let on: FarmOnCluster;
-  const options = { namespace, name: app, replicas: workers, graceSeconds: 60 };
+  let client: FarmClient;
+  const options = { namespace, name, replicas: workers, graceSeconds: 60, isPlayed: true };
 
   beforeAll(async () => {
-    on = await openFarmOnCluster({ namespace, app });
-    await on.cluster.addNodes("node", 3, 4);
+    const cluster = await openCluster();
+    await cluster.namespace(namespace);
+    await cluster.addNodes("node", 3, 4);
+    const farm = await startChaosFarm({ workers: 0 });
+    const create = async ({ metadata }: Pod) => farm.createWorker(metadata.name);
+    on = new FarmOnCluster({ cluster, namespace, farm, create });
+    client = farm.client();
     await on.cluster.client.apply(workerDeployment(options));
-    await on.cluster.settled(namespace, workers, app);
+    await on.cluster.settled(namespace, workers, selector);
   });
 
-  afterAll(async () => on?.stop());
+  afterAll(async () => {
+    client?.close();
+    await on?.stop();
+  });
 
   const busy = () =>
     waitUntil("a worker draws", 30_000, () =>
@@ -30,19 +42,19 @@ describe.runIf(canRun)("pods of workers under load", () => {
     );
 
   test("are all replaced by an upgrade, and no picture is lost or begun twice", async () => {
-    const before = namesOf(await on.cluster.pods(namespace, app));
-    const loading = on.load(400);
+    const before = namesOf(await on.cluster.pods(namespace, selector));
+    const load = on.startLoad(client);
     await busy();
 
-    const path = `/apis/apps/v1/namespaces/${namespace}/deployments/${app}`;
+    const path = `/apis/apps/v1/namespaces/${namespace}/deployments/${name}`;
     const annotations = { release: "2" };
     await on.cluster.client.merge(path, { spec: { template: { metadata: { annotations } } } });
     await waitUntil("every pod is new", 60_000, async () => {
-      const pods = await on.cluster.pods(namespace, app);
+      const pods = await on.cluster.pods(namespace, selector);
       const isNew = pods.every(({ metadata }) => !before.includes(metadata.name));
       return isNew && pods.length === workers && pods.every(isReady);
     });
-    await loading;
+    await load.end();
 
     expect(await on.violations()).toEqual([]);
     const goodbyes = on.processes.goodbyes.filter(({ pod }) => before.includes(pod));
@@ -52,33 +64,33 @@ describe.runIf(canRun)("pods of workers under load", () => {
   });
 
   test("of a node that is reclaimed go on elsewhere with what they had begun", async () => {
-    const loading = on.load(200);
+    const load = on.startLoad(client);
     await busy();
-    const [first] = await on.cluster.pods(namespace, app);
+    const [first] = await on.cluster.pods(namespace, selector);
     const node = first?.spec.nodeName ?? "";
 
     await on.cluster.reclaim(node, namespace);
-    await on.cluster.settled(namespace, workers, app);
-    await loading;
+    await on.cluster.settled(namespace, workers, selector);
+    await load.end();
 
     expect(await on.violations()).toEqual([]);
-    const left = await on.cluster.pods(namespace, app);
+    const left = await on.cluster.pods(namespace, selector);
     expect(left.filter(({ spec }) => spec.nodeName === node)).toEqual([]);
   });
 
   test("of a node that is lost are drawn again elsewhere", async () => {
-    const loading = on.load(200);
+    const load = on.startLoad(client);
     await busy();
-    const [first] = await on.cluster.pods(namespace, app);
+    const [first] = await on.cluster.pods(namespace, selector);
     const node = first?.spec.nodeName ?? "";
 
     const lost = await on.processes.killNode(node);
     await on.cluster.silence(node);
     await waitUntil("as many ready pods on other nodes", 60_000, async () => {
-      const pods = (await on.cluster.pods(namespace, app)).filter(isReady);
+      const pods = (await on.cluster.pods(namespace, selector)).filter(isReady);
       return pods.filter(({ spec }) => spec.nodeName !== node).length === workers;
     });
-    await loading;
+    await load.end();
 
     expect(lost.length).toBeGreaterThan(0);
     expect(await on.violations()).toEqual([]);

@@ -37,6 +37,7 @@ export {
   gpuNode,
   type KubeObject,
   openResource,
+  playedAnnotation,
   simulatedNodeLabel,
   startDelayAnnotation,
 } from "./servers/kube-objects.ts";

@@ -149,7 +149,7 @@ export class ChaosFarm {
     const services = [...this.schedulers, ...this.gateways, ...this.workers];
     for (const service of services) service.start();
     await Promise.all(services.map((service) => service.ready()));
-    await this.leader();
+    if (this.schedulers.length > 0) await this.leader();
   }
 
   /** The scheduler that leads now. */
@@ -217,11 +217,12 @@ export class ChaosFarm {
       opsHost,
       restartMs,
       isReady,
-      onLine: (line) => this.#hear(name, line),
+      onLine: (line) => this.hear(name, line),
     });
   }
 
-  #hear(worker: string, text: string): void {
+  /** Takes into the history what a worker over the stub engine says. */
+  hear(worker: string, text: string): void {
     if (!text.startsWith('{"chaos":')) return;
     const line = JSON.parse(text) as ChaosLine;
     const atMs = this.history.now();

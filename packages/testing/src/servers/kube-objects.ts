@@ -14,6 +14,8 @@ export interface KubeObject {
 
 /** Nodes with this label are kwok's; taking it away is the node's silent loss. */
 export const simulatedNodeLabel = "zfarm.example/simulated";
+/** Pods with this annotation are processes of somebody's, who says when they are ready. */
+export const playedAnnotation = "zfarm.example/played";
 /** How long a pod starts up once it is on a node, as Go writes durations: `1500ms`. */
 export const startDelayAnnotation = "zfarm.example/start-delay";
 
@@ -41,8 +43,15 @@ const absent = (key: string) => ({ key, operator: "DoesNotExist" });
 const among = (key: string, ...values: string[]) => ({ key, operator: "In", values });
 const notAmong = (key: string, ...values: string[]) => ({ key, operator: "NotIn", values });
 
+const annotation = (key: string): string => `.metadata.annotations["${key}"]`;
 const readyCondition = '.status.conditions.[] | select( .type == "Ready" ) | .status';
 const ownerKind = ".metadata.ownerReferences.[].kind";
+
+const pendingPod = [
+  absent(".metadata.deletionTimestamp"),
+  among(".status.phase", "Pending"),
+  notAmong(readyCondition, "True"),
+];
 
 /** What kwok does with nodes and pods, in the order of their lives. */
 export function kwokStages(): KubeObject[] {
@@ -52,21 +61,21 @@ export function kwokStages(): KubeObject[] {
       next: { statusTemplate: nodeStatus },
     }),
     stage("pod-ready", "Pod", {
-      selector: [
-        absent(".metadata.deletionTimestamp"),
-        among(".status.phase", "Pending"),
-        notAmong(readyCondition, "True"),
-      ],
-      delay: delayFrom(`.metadata.annotations["${startDelayAnnotation}"]`),
-      next: { statusTemplate: podStatus },
+      selector: [...pendingPod, absent(annotation(playedAnnotation))],
+      delay: delayFrom(annotation(startDelayAnnotation)),
+      next: { statusTemplate: podStatus("True") },
+    }),
+    stage("pod-started", "Pod", {
+      selector: [...pendingPod, exists(annotation(playedAnnotation))],
+      delay: delayFrom(annotation(startDelayAnnotation)),
+      next: { statusTemplate: podStatus("False") },
     }),
     // Two that end by themselves: pods of jobs, and those that a chart's tests are.
-    ...[among(ownerKind, "Job"), exists('.metadata.annotations["helm.sh/hook"]')].map(
-      (own, index) =>
-        stage(`pod-complete-${index}`, "Pod", {
-          selector: [absent(".metadata.deletionTimestamp"), among(".status.phase", "Running"), own],
-          next: { statusTemplate: podDone },
-        }),
+    ...[among(ownerKind, "Job"), exists(annotation("helm.sh/hook"))].map((own, index) =>
+      stage(`pod-complete-${index}`, "Pod", {
+        selector: [absent(".metadata.deletionTimestamp"), among(".status.phase", "Running"), own],
+        next: { statusTemplate: podDone },
+      }),
     ),
     // Whoever plays the pod's process takes the pod away once that has ended; this is the kubelet's
     // last word when the time of grace is over.
@@ -115,19 +124,22 @@ conditions:
 phase: Running
 `;
 
-const podStatus = `
+const podStatus = (isReady: "True" | "False"): string => `
 {{ $now := Now }}
 conditions:
-{{ range $type := list "Initialized" "ContainersReady" "Ready" }}
 - lastTransitionTime: {{ $now | Quote }}
   status: "True"
+  type: Initialized
+{{ range $type := list "ContainersReady" "Ready" }}
+- lastTransitionTime: {{ $now | Quote }}
+  status: "${isReady}"
   type: {{ $type | Quote }}
 {{ end }}
 containerStatuses:
 {{ range .spec.containers }}
 - image: {{ .image | Quote }}
   name: {{ .name | Quote }}
-  ready: true
+  ready: ${isReady === "True"}
   started: true
   restartCount: 0
   state:
