@@ -8,6 +8,7 @@ import { runDoctor } from "./commands/doctor.ts";
 import { runJob } from "./commands/job.ts";
 import { runLora } from "./commands/lora.ts";
 import { runModel } from "./commands/model.ts";
+import { runNatsUsers } from "./commands/nats-users.ts";
 import { runPool } from "./commands/pool.ts";
 import { runProject } from "./commands/project.ts";
 import { runQuickstart } from "./commands/quickstart.ts";
@@ -27,6 +28,7 @@ const commands: Readonly<Record<string, Command>> = {
   lora: runLora,
   model: runModel,
   bootstrap: runBootstrap,
+  "nats-users": runNatsUsers,
   doctor: runDoctor,
   quickstart: runQuickstart,
 };
@@ -64,6 +66,8 @@ const usage = `usage: zfarm COMMAND [options]
       write it again with smaller weights; goes on where a stopped run was
   bootstrap
       make the streams of a farm whose services may not; reads NATS_URL and its like
+  nats-users [--out DIR] [--pool NAME]... [--shards N]
+      make keys for the services, and their rights for the configuration of a NATS server
   doctor
       say what this machine offers: Node, broker, store, model, weights, devices
   quickstart ["PROMPT"] [options of render]

@@ -11,7 +11,7 @@ export async function runBootstrap({ args, env, terminal }: CommandContext): Pro
   parseArgs({ args: [...args] });
   const { level, config } = readSettings(env);
   const log = createLog({ name: "bootstrap", level });
-  const broker = await openBroker(config, { name: "bootstrap", log });
+  const broker = await openBroker(config, { name: "bootstrap", user: { role: "bootstrap" }, log });
   await broker.drain();
   terminal.print(`the broker at ${config.servers.join(", ")} has what a farm needs`);
 }

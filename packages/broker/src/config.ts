@@ -2,6 +2,7 @@
 import { limits } from "@zfarm/contract";
 import type { Clock, EnvReader, Log, Secret } from "@zfarm/runtime";
 import type { Broker } from "./broker.ts";
+import type { BrokerUser } from "./broker-users.ts";
 import { connectNatsBroker } from "./nats/connect-nats-broker.ts";
 import type { StreamsMode } from "./nats/declare-streams.ts";
 
@@ -33,8 +34,9 @@ const serverPattern = /^(nats|tls):\/\/[^\s,@/]+(:\d+)?(,(nats|tls):\/\/[^\s,@/]
 
 /**
  * NATS_URL is required: a service on a broker of its own would take jobs that nobody renders.
- * NATS_CREDS (or NATS_CREDS_FILE) holds credentials; NATS_STREAMS=require forbids creating
- * streams, so that a farm whose state vanished does not start over empty.
+ * NATS_CREDS (or NATS_CREDS_FILE) holds a credentials file or the seed of an nkey.
+ * NATS_STREAMS=require forbids creating streams, so that a farm whose state vanished does not
+ * start over empty.
  */
 export function readBrokerConfig(
   reader: EnvReader,
@@ -57,6 +59,8 @@ export function readBrokerConfig(
 export interface OpenBrokerNeeds {
   /** How the process shows up at the broker. */
   readonly name: string;
+  /** Whose rights it has there; absent for whoever may do everything. */
+  readonly user?: BrokerUser;
   readonly log: Log;
   readonly clock?: Clock;
 }

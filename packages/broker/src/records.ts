@@ -102,9 +102,13 @@ export class LogFarmRecords implements FarmRecords {
  */
 export async function settleShards(log: SubjectLog, shards: number): Promise<void> {
   const subject = bucketSubject(buckets.farm, farmKey);
-  const put = await log.put({ subject, bytes: encode(FarmRecord, { shards }), expected: 0n });
-  if (put.kind === "stored") return;
-  const standing = await log.last(subject);
+  // Read first: most processes find it there, and may lack the right to write it.
+  let standing = await log.last(subject);
+  if (standing === undefined) {
+    const put = await log.put({ subject, bytes: encode(FarmRecord, { shards }), expected: 0n });
+    if (put.kind === "stored") return;
+    standing = await log.last(subject);
+  }
   if (standing !== undefined) {
     assertSameShards(shards, decodeStored(FarmRecord, standing).shards);
   }

@@ -18,7 +18,12 @@ function readConfig(env: Env) {
 
 await runMain("gateway", readConfig, async (app, config) => {
   const { clock, log } = app;
-  const opening = openBroker(config.broker, { name: "gateway", clock, log });
+  const opening = openBroker(config.broker, {
+    name: "gateway",
+    user: { role: "gateway" },
+    clock,
+    log,
+  });
   const broker = await app.open("broker", opening, (open) => open.drain());
   const blobs = await app.open("blobs", openBlobStore(config.blobs, app), (open) => open.close());
   await wireGateway(app, config.gateway, { broker, blobs });

@@ -18,7 +18,13 @@ function readConfig(env: Env) {
 
 await runMain("gpu-worker", readConfig, async (app, config) => {
   const { clock, log } = app;
-  const opening = openBroker(config.broker, { name: config.worker.worker, clock, log });
+  const { worker, pool } = config.worker;
+  const opening = openBroker(config.broker, {
+    name: worker,
+    user: { role: "worker", pool },
+    clock,
+    log,
+  });
   const broker = await app.open("broker", opening, (open) => open.drain());
   const blobs = await app.open("blobs", openBlobStore(config.blobs, app), (open) => open.close());
   await wireGpuWorker(app, config.worker, { broker, blobs });

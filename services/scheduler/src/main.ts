@@ -19,7 +19,12 @@ await runMain("scheduler", readConfig, async (app, config) => {
   // First: whoever makes lost streams anew must be able to restore them.
   const opened = config.blobs === undefined ? undefined : openBlobStore(config.blobs, app);
   const blobs = opened && (await app.open("blobs", opened, (open) => open.close()));
-  const opening = openBroker(config.broker, { name: config.scheduler.candidate, clock, log });
+  const opening = openBroker(config.broker, {
+    name: config.scheduler.candidate,
+    user: { role: "scheduler" },
+    clock,
+    log,
+  });
   const broker = await app.open("broker", opening, (open) => open.drain());
   await wireScheduler(app, config.scheduler, { broker, ...(blobs === undefined ? {} : { blobs }) });
 });

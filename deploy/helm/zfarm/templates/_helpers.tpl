@@ -106,7 +106,7 @@ nats://{{ include "zfarm.fullname" . }}-nats:4222
 {{- end }}
 {{- end -}}
 
-{{/* Takes (dict "root" $ "component" "gateway"). */}}
+{{/* Takes (dict "root" $ "component" "gateway"), and the "pool" of a worker. */}}
 {{- define "zfarm.credentialMounts" -}}
 {{- if (index .root.Values.nats.credentials .component).existingSecret }}
 - { name: nats-credentials, mountPath: /etc/zfarm/nats, readOnly: true }
@@ -119,7 +119,7 @@ nats://{{ include "zfarm.fullname" . }}-nats:4222
 - name: nats-credentials
   secret:
     secretName: {{ $credentials.existingSecret }}
-    items: [{ key: {{ $credentials.key }}, path: user.creds }]
+    items: [{ key: {{ default (printf "worker-%s.creds" .pool) $credentials.key }}, path: user.creds }]
 {{- end }}
 {{- end -}}
 

@@ -1,11 +1,18 @@
 /** Opens the broker on a NATS server or cluster with JetStream. */
 import { type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
-import { connect, credsAuthenticator, type NatsConnection } from "@nats-io/transport-node";
+import {
+  type Authenticator,
+  connect,
+  credsAuthenticator,
+  type NatsConnection,
+  nkeyAuthenticator,
+} from "@nats-io/transport-node";
 import { buckets, FarmError, FarmRecord, farmKey, limits } from "@zfarm/contract";
 import { backoffMs, type Clock, type Log, type Secret, systemClock } from "@zfarm/runtime";
 import { assembleBroker, type BrokerLogs } from "../assemble-broker.ts";
 import { type BrokerBounds, boundsWith } from "../bounds.ts";
 import type { Broker } from "../broker.ts";
+import { type BrokerUser, inboxOf } from "../broker-users.ts";
 import { drainedReason } from "../drained.ts";
 import { bucketSubject, settleShards } from "../records.ts";
 import { assertSameShards } from "../shard-view.ts";
@@ -14,6 +21,7 @@ import { natsFarmError } from "./errors.ts";
 import { NatsLink } from "./nats-link.ts";
 import { NatsLog } from "./nats-log.ts";
 import { NatsMessenger } from "./nats-messenger.ts";
+import { isUserSeed } from "./server-user.ts";
 import { StreamGuard } from "./stream-guard.ts";
 import { type StreamSpec, streamSpecs } from "./stream-specs.ts";
 
@@ -24,8 +32,10 @@ export interface NatsBrokerOptions {
   readonly name: string;
   readonly log: Log;
   readonly clock?: Clock;
-  /** The text of a credentials file. */
+  /** The text of a credentials file, or the seed of an nkey. */
   readonly credentials?: Secret;
+  /** Whose rights these are; absent where nothing is forbidden. */
+  readonly user?: BrokerUser;
   /** What may be done about missing streams; "create" by default. */
   readonly streams?: StreamsMode;
   /** Copies of each stream that this process creates; 1 by default. */
@@ -40,7 +50,13 @@ export async function connectNatsBroker(options: NatsBrokerOptions): Promise<Bro
   const { log, clock = systemClock } = options;
   const bounds = boundsWith(options.bounds);
   const connection = await dial(options);
-  const link = new NatsLink({ connection, bounds, clock, log });
+  const link = new NatsLink({
+    connection,
+    inboxPrefix: inboxPrefixOf(options),
+    bounds,
+    clock,
+    log,
+  });
   try {
     const logs = await openLogs(link, options);
     return assembleBroker({
@@ -63,6 +79,7 @@ export async function connectNatsBroker(options: NatsBrokerOptions): Promise<Bro
 
 async function dial(options: NatsBrokerOptions): Promise<NatsConnection> {
   const { servers, name, credentials } = options;
+  const authenticator = credentials && authenticatorOf(credentials);
   try {
     return await connect({
       servers: [...servers],
@@ -75,13 +92,22 @@ async function dial(options: NatsBrokerOptions): Promise<NatsConnection> {
       noAsyncTraces: true,
       // The jitter keeps a restarted server from meeting all of its clients at once.
       reconnectDelayHandler: () => backoffMs(1, { firstMs: limits.brokerRedialMs }),
-      ...(credentials === undefined
-        ? {}
-        : { authenticator: credsAuthenticator(new TextEncoder().encode(credentials.reveal())) }),
+      inboxPrefix: inboxPrefixOf(options),
+      ...(authenticator === undefined ? {} : { authenticator }),
     });
   } catch (cause) {
     throw new FarmError("BROKER_UNAVAILABLE", "no NATS server answers", { cause });
   }
+}
+
+function inboxPrefixOf({ user }: NatsBrokerOptions): string {
+  return user === undefined ? "_INBOX" : inboxOf(user);
+}
+
+function authenticatorOf(credentials: Secret): Authenticator {
+  const text = credentials.reveal().trim();
+  const bytes = new TextEncoder().encode(text);
+  return isUserSeed(text) ? nkeyAuthenticator(bytes) : credsAuthenticator(bytes);
 }
 
 async function openLogs(link: NatsLink, options: NatsBrokerOptions): Promise<BrokerLogs> {

@@ -12,6 +12,8 @@ import { type Outgoing, RequestDesk } from "./request-desk.ts";
 
 export interface NatsLinkNeeds {
   readonly connection: NatsConnection;
+  /** Where answers come. */
+  readonly inboxPrefix: string;
   readonly bounds: BrokerBounds;
   readonly clock: Clock;
   readonly log: Log;
@@ -44,9 +46,9 @@ export class NatsLink {
     this.bounds = needs.bounds;
     this.clock = needs.clock;
     this.log = needs.log;
-    const { connection, clock } = needs;
+    const { connection, inboxPrefix, clock } = needs;
     this.#upSince = clock.monotonic();
-    this.desk = new RequestDesk({ connection, clock, ended: this.ended });
+    this.desk = new RequestDesk({ connection, inboxPrefix, clock, ended: this.ended });
   }
 
   /** Aborts when the broker is drained or its state is lost; the reason says which. */

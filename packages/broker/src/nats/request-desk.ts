@@ -29,6 +29,7 @@ interface Waiting {
 
 interface RequestDeskNeeds {
   readonly connection: NatsConnection;
+  readonly inboxPrefix: string;
   readonly clock: Clock;
   readonly ended: AbortSignal;
 }
@@ -40,7 +41,7 @@ const noRespondersStatus = 503;
 
 export class RequestDesk {
   readonly #needs: RequestDeskNeeds;
-  readonly #inbox = `${createInbox()}.`;
+  readonly #inbox: string;
   readonly #waiting = new Map<string, Waiting>();
   #outbox: (Outgoing & { readonly reply?: string })[] = [];
   #requests = 0;
@@ -48,6 +49,7 @@ export class RequestDesk {
 
   constructor(needs: RequestDeskNeeds) {
     this.#needs = needs;
+    this.#inbox = `${createInbox(needs.inboxPrefix)}.`;
     needs.connection.subscribe(`${this.#inbox}*`, {
       callback: (error, message) => {
         if (error === null) this.#take(message);

@@ -61,6 +61,8 @@ export interface NatsServerOptions {
   readonly storeBytesMax?: number;
   /** Where the store lies; by default in a folder of its own among the temporary ones. */
   readonly storeParent?: string;
+  /** Text of its configuration file, which names no store: that is what it is without it. */
+  readonly config?: string;
 }
 
 export async function startNatsServer(options: NatsServerOptions = {}): Promise<NatsServer> {
@@ -131,14 +133,16 @@ class RunningNatsServer {
   async restart(options: NatsRestart = {}): Promise<void> {
     const { forget = false, fromSnapshot = false, withoutJetStream = false } = options;
     await this.#end("SIGTERM");
-    const { path, port, store, storeBytesMax } = this.#place;
+    const { path, port, store, storeBytesMax, config } = this.#place;
     if (forget || fromSnapshot) await rm(store, { recursive: true, force: true });
     if (fromSnapshot) await cp(`${store}.snapshot`, store, { recursive: true });
     const jetStream = ["-js", "-sd", store];
     if (storeBytesMax !== undefined) {
-      jetStream.splice(0, 3, "-c", await writeBound(store, storeBytesMax));
+      const bound = `jetstream { store_dir: "${store}", max_file_store: ${storeBytesMax} }\n`;
+      jetStream.splice(0, 3, "-c", await writeConfig(store, bound));
     }
     const use = withoutJetStream ? [] : jetStream;
+    if (config !== undefined) use.push("-c", await writeConfig(store, config));
     const child = spawn(path, ["-a", "127.0.0.1", "-p", String(port), ...use], {
       stdio: "ignore",
     });
@@ -166,10 +170,10 @@ class RunningNatsServer {
   }
 }
 
-/** The server takes this bound from a file only. */
-async function writeBound(store: string, storeBytesMax: number): Promise<string> {
+/** The server takes some things from a file only. */
+async function writeConfig(store: string, text: string): Promise<string> {
   const path = `${store}.conf`;
-  await writeFile(path, `jetstream { store_dir: "${store}", max_file_store: ${storeBytesMax} }\n`);
+  await writeFile(path, text);
   return path;
 }
 
