@@ -23,6 +23,12 @@ test("takes for adapters an eighth of what its container has", () => {
   limit.mockRestore();
 });
 
+test.each(["tpu", "cpu:0", "cuda:123", "cuda:"])("the model has no device %s", (device) => {
+  const read = (): unknown => readGpuWorkerConfig({ MODEL_DIR: "m", WORKER_DEVICE: device });
+
+  expect(read).toThrow("WORKER_DEVICE");
+});
+
 test("two workers of one host have two names", () => {
   const read = (): string => readGpuWorkerConfig({ MODEL_DIR: "m" }).worker;
 

@@ -43,6 +43,8 @@ export interface GpuWorkerConfig {
 export interface LoraConfig {
   /** Workers of one machine may share it. */
   readonly folder: string;
+  /** Nobody chose the folder: it lies where other users could have made it first. */
+  readonly isDefaultFolder?: boolean;
   readonly diskBytes: number;
   /** Of the engine's memory. */
   readonly ramBytes: number;
@@ -62,6 +64,8 @@ const weightChoices = ["auto", "fp32", "bf16", "int8", "int4"] as const satisfie
 )[];
 /** A small machine needs its memory for the model: adapters get so much of it at most. */
 const ramShareDefault = 8;
+/** Those of the model library, for the same reason. */
+const deviceNames = /^(cpu|cuda(:\d{1,2})?)$/;
 /** One adapter of the smallest rank. */
 const ranksMin = 16;
 
@@ -76,7 +80,7 @@ export function readGpuWorkerConfig(env: Env): GpuWorkerConfig {
 /** The same from a reader that others read from too; its `finish` is the caller's. */
 export function readGpuWorker(reader: EnvReader): GpuWorkerConfig {
   const threads = reader.integer("WORKER_THREADS", { default: 0, min: 0, max: threadsMax });
-  const device = reader.text("WORKER_DEVICE", { default: "cpu", pattern: /^[a-z]+(:\d+)?$/ });
+  const device = reader.text("WORKER_DEVICE", { default: "cpu", pattern: deviceNames });
   const sideThreads = reader.integer("WORKER_SIDE_THREADS", {
     default: sideThreadsFor(device),
     min: 0,
@@ -115,8 +119,11 @@ function readMemory(reader: EnvReader): Pick<GpuWorkerConfig, "weights" | "memor
 }
 
 function readLoras(reader: EnvReader): LoraConfig {
+  const defaultFolder = defaultLoraFolder();
+  const folder = reader.text("WORKER_LORA_DIR", { default: defaultFolder });
   return {
-    folder: reader.text("WORKER_LORA_DIR", { default: defaultLoraFolder() }),
+    folder,
+    isDefaultFolder: folder === defaultFolder,
     diskBytes: reader.integer("WORKER_LORA_DISK_BYTES", {
       default: limits.loraDiskBytesDefault,
       min: limits.loraPieceBytes,

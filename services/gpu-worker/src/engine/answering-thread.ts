@@ -55,11 +55,13 @@ export class AnsweringThread<Order, Answer> {
       this.#pending.get(id)?.resolve(answer);
       this.#pending.delete(id);
     });
+    // One that was ended before says nothing about the one that took its place.
+    const fail = (why: string): void => {
+      if (this.#thread === thread) this.end(why);
+    };
     // Out of memory ends the thread and not the process.
-    thread.on("error", (error) => this.end(`a thread ended: ${error.message}`));
-    thread.on("exit", () => {
-      if (this.#thread === thread) this.end("a thread ended");
-    });
+    thread.on("error", (error) => fail(`a thread ended: ${error.message}`));
+    thread.on("exit", () => fail("a thread ended"));
     thread.unref();
     this.#thread = thread;
     return thread;

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "@zfarm/runtime";
@@ -27,4 +27,17 @@ test("of two files that come at once, one gets the room that a third leaves", as
   expect(await Promise.all(adding)).toEqual([{ isWhole: true }, undefined]);
   expect(await readdir(folder)).toEqual([`${digests[0]}.safetensors`]);
   expect(opened.bytes).toBe(40);
+});
+
+test("a folder that others may write to is refused where nobody chose it", async () => {
+  const open = (path: string, mustBeOwn: boolean): Promise<LoraFolder> =>
+    LoraFolder.open({ folder: path, bytesMax: 60, clock: systemClock, mustBeOwn });
+  await symlink(folder, join(folder, "link"));
+  await open(join(folder, "fresh"), true);
+
+  expect((await stat(join(folder, "fresh"))).mode & 0o777).toBe(0o700);
+  await expect(open(join(folder, "link"), true)).rejects.toThrow("WORKER_LORA_DIR");
+  await chmod(folder, 0o777);
+  await expect(open(folder, true)).rejects.toThrow("others may write to the folder of adapters");
+  await expect(open(folder, false)).resolves.toBeDefined();
 });

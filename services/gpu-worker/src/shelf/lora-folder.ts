@@ -4,7 +4,7 @@
  * here is trusted. The ones used longest ago leave when another one needs the room.
  */
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { lstat, mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { FarmError, limits } from "@zfarm/contract";
 import type { Clock } from "@zfarm/runtime";
@@ -17,6 +17,8 @@ export interface LoraFolderOptions {
   readonly folder: string;
   readonly bytesMax: number;
   readonly clock: Clock;
+  /** Refuses a folder that others made or may write to. */
+  readonly mustBeOwn?: boolean;
   /** Called for each file that left for another one. */
   readonly onEvict?: () => void;
 }
@@ -49,14 +51,16 @@ export class LoraFolder {
     this.#options = options;
   }
 
-  /** Creates the folder where it is missing. Throws INTERNAL where it cannot be used. */
+  /** Creates the folder where it is missing, its user's alone. INTERNAL where it cannot be used. */
   static async open(options: LoraFolderOptions): Promise<LoraFolder> {
     const opened = new LoraFolder(options);
     try {
-      await mkdir(options.folder, { recursive: true });
+      await mkdir(options.folder, { recursive: true, mode: 0o700 });
+      if (options.mustBeOwn === true) await requireOwn(options.folder);
       await opened.#removeOldDrafts();
       await opened.#list();
     } catch (cause) {
+      if (cause instanceof FarmError) throw cause;
       const message = `the folder of adapters cannot be used: ${options.folder}: ${codeOf(cause)}`;
       throw new FarmError("INTERNAL", message, { cause });
     }
@@ -179,6 +183,20 @@ export class LoraFolder {
       await rm(path, { force: true });
     }
   }
+}
+
+/**
+ * A file is read once for its digest and once more for what it holds: nobody may change it between.
+ * Undefined uids are of systems that have none.
+ */
+async function requireOwn(folder: string): Promise<void> {
+  // Not `stat`: a link could be another user's.
+  const found = await lstat(folder);
+  const own = process.getuid?.();
+  const isOwn = found.uid === own && (found.mode & 0o022) === 0 && found.isDirectory();
+  if (own === undefined || isOwn) return;
+  const problem = `others may write to the folder of adapters ${folder}`;
+  throw new FarmError("INTERNAL", `${problem}; WORKER_LORA_DIR names another`);
 }
 
 function codeOf(error: unknown): string {

@@ -24,6 +24,7 @@ export async function openShelf(needs: {
   const ledger = new LoraLedger({ ram: config.ramBytes, device: deviceBytes });
   const folder = await LoraFolder.open({
     folder: config.folder,
+    mustBeOwn: config.isDefaultFolder === true,
     bytesMax: config.diskBytes,
     clock,
     onEvict: () => metrics.evictionsTotal.inc({ tier: "disk" }),
