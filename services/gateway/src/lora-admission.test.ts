@@ -25,14 +25,14 @@ afterEach(async () => {
 });
 
 /** What uploads of so many files leave in the registry; the files themselves are not looked at. */
-async function register(count: number): Promise<void> {
+async function register(count: number, architecture = testArchitecture): Promise<void> {
   const { loras } = farm.broker;
   const ink = { project: defaultProject, lora: "ink" as LoraId };
   const standing = await loras.find(ink);
   const report = LoraReport.create({ ranksTaken: 16, deviceBytes: 1_000n });
   const versions = digests.slice(0, count).map((sha256, at) => {
     const version = { version: String(at + 1), sha256, pool: "default", report };
-    return { version, architecture: testArchitecture };
+    return { version, architecture };
   });
   const record = standing?.record ?? LoraRecord.create(ink);
   const put = await loras.put({ ...record, versions }, standing?.revision ?? 0n);
@@ -116,6 +116,17 @@ describe("a picture with an adapter", () => {
     const retried = (await farm.queued()).map(({ task }) => task.spec);
     expect(retried.map((spec) => spec?.stack)).toEqual(tasks.map((task) => task.stack));
     expect(retried[1]?.image).toEqual(tasks[1]?.image);
+  });
+
+  test("is not tried again where its pool has another model by now", async () => {
+    const job = await farm.client.createJob({ images: images(use("ink@1")) });
+    for (const task of await farm.take(2)) await farm.fail(task, "NAN_OUTPUT");
+    await register(1, { ...testArchitecture, layers: 3 });
+
+    await expect(farm.client.retryJob(job.name)).rejects.toMatchObject({
+      code: "NO_CAPABLE_POOL",
+      message: `adapter ${first} is for another model than that of pool default`,
+    });
   });
 
   test("is the same request however often it comes, whatever the name means by then", async () => {

@@ -75,6 +75,17 @@ describe("the folder of uploads", () => {
     expect(await readdir(folder)).toEqual(["young.part"]);
   });
 
+  test("is cleared again when a file comes, of what was too young at the start", async () => {
+    const uploads = await UploadFolder.open(folder);
+    const left = join(folder, "left.part");
+    await writeFile(left, bytes);
+    await utimes(left, new Date(0), new Date(0));
+
+    await uploads.receive(inPieces(bytes), async () => "used");
+
+    expect(await readdir(folder)).toEqual([]);
+  });
+
   test("is not used where others could write to it, or where it cannot be made", async () => {
     await mkdir(folder);
     await chmod(folder, 0o777);

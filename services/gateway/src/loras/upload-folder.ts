@@ -43,9 +43,10 @@ export class UploadFolder {
     await guard(async () => {
       await mkdir(folder, { recursive: true, mode: 0o700 });
       await requireOwn(folder);
-      for (const name of await readdir(folder)) await removeIfOld(join(folder, name));
     });
-    return new UploadFolder(folder, bounds);
+    const opened = new UploadFolder(folder, bounds);
+    await opened.#clear();
+    return opened;
   }
 
   /** Files being taken in. */
@@ -68,11 +69,19 @@ export class UploadFolder {
     this.#open += 1;
     const path = join(this.#folder, `${randomBytes(12).toString("hex")}.part`);
     try {
+      await this.#clear();
       return await use(await this.#write(path, chunks));
     } finally {
       await rm(path, { force: true });
       this.#open -= 1;
     }
+  }
+
+  /** Of what gateways that died have left: when one starts again, it is too young to tell. */
+  async #clear(): Promise<void> {
+    await guard(async () => {
+      for (const name of await readdir(this.#folder)) await removeIfOld(join(this.#folder, name));
+    });
   }
 
   async #write(path: string, chunks: AsyncIterable<Uint8Array>): Promise<ReceivedFile> {

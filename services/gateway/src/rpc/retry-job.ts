@@ -17,9 +17,10 @@ import { type Admission, admitJob } from "../admission/admit-job.ts";
 import { digestOfRetry } from "../admission/request-digest.ts";
 import { checkImage } from "../domain/image-rules.ts";
 import { schedulingOf } from "../domain/job-state.ts";
-import { stackProblem } from "../domain/stack-rules.ts";
+import { adapterProblem, stackProblem } from "../domain/stack-rules.ts";
 import { checkRequestId } from "../domain/validate-request.ts";
 import { invalidField, Violations } from "../domain/violations.ts";
+import type { FoundLora } from "../loras/lora-finder.ts";
 import type { GatewayNeeds } from "../needs.ts";
 import { decodeRequest } from "./decode.ts";
 import { type FoundJob, findJob, viewJob } from "./job-lookup.ts";
@@ -69,7 +70,9 @@ async function prepare(
   if (failed.length === 0) {
     throw new FarmError("NOTHING_FAILED", "no task of the job has failed or expired");
   }
-  requireCapable(failed, pool, poolRecord);
+  if (poolRecord === undefined) throw new FarmError("NO_CAPABLE_POOL", `there is no pool ${pool}`);
+  const digests = failed.flatMap(({ stack }) => stack?.adapters.map(({ digest }) => digest) ?? []);
+  requireCapable(failed, poolRecord, await needs.loras.findAll(ref.project, digests));
   const scheduling = schedulingOf(record, standing?.control);
   return {
     submission: {
@@ -94,22 +97,38 @@ function failedTasks(outcomes: readonly StoredOutcome[]): FailedTask[] {
   });
 }
 
-/** NO_CAPABLE_POOL where the pool changed and could not draw the pictures any more. */
+/**
+ * NO_CAPABLE_POOL where the pool changed and could not draw the pictures any more.
+ * @param found the adapters by digest, but those that were deleted since: their files are kept, and
+ *     what they were checked against is not known any more.
+ */
 function requireCapable(
   failed: readonly FailedTask[],
-  pool: PoolId,
-  record: PoolRecord | undefined,
+  pool: PoolRecord,
+  found: ReadonlyMap<string, FoundLora>,
 ): void {
-  if (record === undefined) throw new FarmError("NO_CAPABLE_POOL", `there is no pool ${pool}`);
   const violations = new Violations();
   for (const [index, { image, stack }] of failed.entries()) {
-    checkImage(image, { path: `failed task ${index}`, pool: record }, violations);
-    const problem = stackProblem(stack, record);
+    checkImage(image, { path: `failed task ${index}`, pool }, violations);
+    const problem = stackProblem(stack, pool) ?? foreignAdapter(stack, pool, found);
     if (problem !== undefined) throw new FarmError("NO_CAPABLE_POOL", problem);
   }
   if (violations.count === 0) return;
   const { message } = violations.toError();
-  throw new FarmError("NO_CAPABLE_POOL", `pool ${pool} has changed: ${message}`);
+  throw new FarmError("NO_CAPABLE_POOL", `pool ${pool.pool} has changed: ${message}`);
+}
+
+function foreignAdapter(
+  stack: LoraStack | undefined,
+  pool: PoolRecord,
+  found: ReadonlyMap<string, FoundLora>,
+): string | undefined {
+  for (const { digest } of stack?.adapters ?? []) {
+    const known = found.get(digest);
+    const problem = known && adapterProblem(digest, known.architecture, pool);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
 }
 
 /** The sample was looked at already, and a deadline that has passed is none any more. */
