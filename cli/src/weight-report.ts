@@ -1,6 +1,13 @@
 /** Says in words how weights would be held on this machine, from the table of the model library. */
+import { loraMemoryBytesOf, loraRamBytesOf } from "@zfarm/contract";
 import type { ModelDirectory, ParameterCounts, WeightChoice, WeightRow } from "@zfarm/zimage";
-import { chooseWeights, countParameters, modesOf } from "@zfarm/zimage";
+import {
+  chooseWeights,
+  countParameters,
+  machineBytes,
+  machineMemoryBytes,
+  modesOf,
+} from "@zfarm/zimage";
 
 export function gibibytes(bytes: number): string {
   return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
@@ -10,6 +17,11 @@ export function gibibytes(bytes: number): string {
 export function parametersOf(model: ModelDirectory): ParameterCounts {
   const { transformer, textEncoder, vae } = countParameters(model);
   return { transformer: transformer.used, textEncoder: textEncoder.used, vae: vae.used };
+}
+
+/** What a worker with the default settings gives to its model here, in bytes. */
+export function workerMemoryBytes(): number {
+  return machineMemoryBytes(loraMemoryBytesOf(loraRamBytesOf(machineBytes())));
 }
 
 export function chooseForCpu(model: ModelDirectory, memoryBytes: number): WeightChoice {

@@ -4,7 +4,6 @@ import { parseArgs } from "node:util";
 import {
   chooseWeights,
   findMissingLibrary,
-  machineMemoryBytes,
   openModelDirectory,
   releasedParameters,
   type WeightChoice,
@@ -13,7 +12,13 @@ import { findNatsServer } from "../../../tools/servers/nats-server.mjs";
 import type { CommandContext } from "../command.ts";
 import { shippedModelDir } from "../farm/local-farm.ts";
 import { formatTable } from "../terminal.ts";
-import { chooseForCpu, describeRows, explainChoice, weightHeadings } from "../weight-report.ts";
+import {
+  chooseForCpu,
+  describeRows,
+  explainChoice,
+  weightHeadings,
+  workerMemoryBytes,
+} from "../weight-report.ts";
 
 type Finding = readonly [subject: string, mark: "ok" | "no", text: string];
 
@@ -38,7 +43,7 @@ export async function runDoctor(context: CommandContext): Promise<void> {
 
 /** How the released models would be held here, if they were prepared in every way. */
 function chooseForReleased(): WeightChoice {
-  const memoryBytes = machineMemoryBytes();
+  const memoryBytes = workerMemoryBytes();
   const parameters = releasedParameters;
   return chooseWeights({ device: "cpu", memoryBytes, parameters, stored: ["fp32", "bf16"] });
 }
@@ -66,7 +71,7 @@ function findStore({ env }: CommandContext): Finding {
 
 /** The model, and how its weights are held here. */
 async function findModel(directory: string): Promise<Finding[]> {
-  const memoryBytes = machineMemoryBytes();
+  const memoryBytes = workerMemoryBytes();
   try {
     const model = await openModelDirectory(directory);
     const choice = chooseForCpu(model, memoryBytes);

@@ -7,7 +7,6 @@ import {
   countParameters,
   describeModel,
   examineWeights,
-  machineMemoryBytes,
   memberOfShift,
   modesOf,
   openModelDirectory,
@@ -24,6 +23,7 @@ import {
   explainChoice,
   parametersOf,
   weightHeadings,
+  workerMemoryBytes,
 } from "../weight-report.ts";
 
 export async function runModel(context: CommandContext): Promise<void> {
@@ -66,7 +66,7 @@ async function checkModel(context: CommandContext, { directory, deep }: CheckCal
       terminal.print(`${sha256}  ${name}${confirmedBy ? `, as ${confirmedBy} says` : ""}`);
     }
   }
-  const memoryBytes = machineMemoryBytes();
+  const memoryBytes = workerMemoryBytes();
   const choice = chooseForCpu(model, memoryBytes);
   terminal.print("\non cpu:");
   for (const line of formatTable([weightHeadings, ...describeRows(choice)])) terminal.print(line);

@@ -18,5 +18,7 @@ export const shelfLimits = {
   loraDiskBytesDefault: 10_737_418_240,
   loraDiskBytesMax: 1_099_511_627_776,
   loraRamBytesDefault: 2_147_483_648,
+  /** A small machine needs its memory for the model: adapters get one part of so many at most. */
+  loraRamShare: 16,
   loraRamBytesMax: 1_099_511_627_776,
 } as const;

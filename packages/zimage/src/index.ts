@@ -14,7 +14,7 @@ export { toPixels, toUnit } from "./image/pixels.ts";
 export type { GuidanceMetadata, RenderMetadata } from "./image/png.ts";
 export { encodePng, readPngMetadata } from "./image/png.ts";
 export { holdWeights } from "./memory/hold-weights.ts";
-export { machineMemoryBytes } from "./memory/machine-memory.ts";
+export { machineBytes, machineMemoryBytes } from "./memory/machine-memory.ts";
 export { MemoryKeeper } from "./memory/memory-keeper.ts";
 export { networkBytes } from "./memory/network-bytes.ts";
 export type { SchedulerConfig, VaeFile } from "./model/config-files.ts";

@@ -16,10 +16,10 @@ test("reads how weights are held and what they may take", () => {
   expect(() => readGpuWorkerConfig({ ...env, WORKER_WEIGHTS: "int3" })).toThrow("WORKER_WEIGHTS");
 });
 
-test("takes for adapters an eighth of what its container has", () => {
+test("takes for adapters a sixteenth of what its container has", () => {
   const limit = vi.spyOn(process, "constrainedMemory").mockReturnValue(2 ** 30);
 
-  expect(readGpuWorkerConfig({ MODEL_DIR: "m" }).loras.ramBytes).toBe(2 ** 27);
+  expect(readGpuWorkerConfig({ MODEL_DIR: "m" }).loras.ramBytes).toBe(2 ** 26);
   limit.mockRestore();
 });
 

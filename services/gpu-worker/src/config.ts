@@ -6,6 +6,7 @@ import { type Durability, readDurability } from "@zfarm/broker";
 import {
   defaultPool,
   limits,
+  loraRamBytesOf,
   nameRule,
   type PoolId,
   parsePoolId,
@@ -29,7 +30,7 @@ export interface GpuWorkerConfig {
   readonly modelDir: string;
   /** How weights are held; absent: what memory allows. */
   readonly weights?: WeightMode;
-  /** What the model may take; absent: what the machine has. */
+  /** What the model may take, beside adapters; absent: what the machine has. */
   readonly memoryBytes?: number;
   readonly loras: LoraConfig;
   readonly durability: Durability;
@@ -62,8 +63,6 @@ const weightChoices = ["auto", "fp32", "bf16", "int8", "int4"] as const satisfie
   | WeightMode
   | "auto"
 )[];
-/** A small machine needs its memory for the model: adapters get so much of it at most. */
-const ramShareDefault = 8;
 /** Those of the model library, for the same reason. */
 const deviceNames = /^(cpu|cuda(:\d{1,2})?)$/;
 /** One adapter of the smallest rank. */
@@ -130,7 +129,7 @@ function readLoras(reader: EnvReader): LoraConfig {
       max: limits.loraDiskBytesMax,
     }),
     ramBytes: reader.integer("WORKER_LORA_RAM_BYTES", {
-      default: Math.min(limits.loraRamBytesDefault, Math.floor(memoryThere() / ramShareDefault)),
+      default: loraRamBytesOf(memoryThere()),
       min: limits.loraPieceBytes,
       max: limits.loraRamBytesMax,
     }),

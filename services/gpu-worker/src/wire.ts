@@ -1,7 +1,7 @@
 /** Puts a worker together: engine first, then the loops that feed it. */
 import type { BlobStore } from "@zfarm/blobs";
 import { type Broker, copyOutcomes } from "@zfarm/broker";
-import type { PoolRecord } from "@zfarm/contract";
+import { loraDeviceBytesOf, loraMemoryBytesOf, type PoolRecord } from "@zfarm/contract";
 import type { App } from "@zfarm/runtime";
 import { AttemptRunner } from "./attempt-runner.ts";
 import { AttemptTraces } from "./attempt-traces.ts";
@@ -15,7 +15,7 @@ import { LatentStore } from "./latent-store.ts";
 import { createMetrics, type WorkerMetrics } from "./metrics.ts";
 import { PreviewWishes } from "./preview-wishes.ts";
 import { retry } from "./retry.ts";
-import { deviceBytesOf, openShelf } from "./shelf/open-shelf.ts";
+import { openShelf } from "./shelf/open-shelf.ts";
 import { runTaskLoop } from "./task-loop.ts";
 import { WorkerState } from "./worker-state.ts";
 
@@ -106,12 +106,13 @@ function createEngine(parts: {
   const { app, config, metrics, run, onChange } = parts;
   const { modelDir, device, slots: batchMax, engineEntry } = config;
   const { threads, sideThreads, weights, memoryBytes } = config;
-  const loraJoinBytes = deviceBytesOf(config.loras);
+  const { ramBytes } = config.loras;
   const settings = {
     modelDir,
     device,
     batchMax,
-    loraJoinBytes,
+    loraJoinBytes: loraDeviceBytesOf(ramBytes),
+    reservedBytes: loraMemoryBytesOf(ramBytes),
     ...(weights === undefined ? {} : { weights }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
   };

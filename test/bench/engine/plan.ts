@@ -5,6 +5,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { loraMemoryBytesOf, loraRamBytesOf } from "@zfarm/contract";
 import {
   describeModel,
   holdWeights,
@@ -18,7 +19,7 @@ import { writeFullSizeModel } from "../full-size-checkpoint.ts";
 
 const gibibyte = 2 ** 30;
 const machineGib = [4, 6, 8, 12, 16, 24, 32, 64] as const;
-/** What `machineMemoryBytes` leaves to the model. */
+/** What `machineMemoryBytes` leaves to a worker's model. */
 const share = 7 / 8;
 
 export async function benchPlan(): Promise<object> {
@@ -38,7 +39,8 @@ export async function benchPlan(): Promise<object> {
 }
 
 function planFor(model: ModelDirectory, gib: number): object {
-  const bytes = gib * gibibyte * share;
+  const adapters = loraMemoryBytesOf(loraRamBytesOf(gib * gibibyte));
+  const bytes = gib * gibibyte * share - adapters;
   try {
     const { mode, open } = holdWeights(model, { device: "cpu", memoryBytes: bytes });
     const networks = networkBytes(model, mode);

@@ -6,6 +6,7 @@ import { writeTinyModel } from "../../test/tiny-model.ts";
 import { ModelError } from "../errors.ts";
 import { type ModelDirectory, openModelDirectory } from "../model/open-model-directory.ts";
 import { openPipeline } from "../pipeline/open-pipeline.ts";
+import { machineBytes } from "./machine-memory.ts";
 import { MemoryKeeper } from "./memory-keeper.ts";
 import { baseBytes } from "./memory-plan.ts";
 import { networkBytes } from "./network-bytes.ts";
@@ -76,6 +77,15 @@ test("a model that does not fit is refused before anything is opened", async () 
   await expect(opening).rejects.toMatchObject({
     code: "MEMORY_EXCEEDED",
     message: expect.stringMatching(/needs 1\.\d GB, 0\.1 GB are there/),
+  });
+});
+
+test("what the process needs for other things is not the model's", async () => {
+  const opening = openPipeline(folder, { reservedBytes: machineBytes() });
+
+  await expect(opening).rejects.toMatchObject({
+    code: "MEMORY_EXCEEDED",
+    message: expect.stringContaining("0.0 GB are there"),
   });
 });
 

@@ -27,9 +27,9 @@ export async function openPipeline(
   options: PipelineOptions = {},
 ): Promise<Pipeline> {
   const model = await openModelDirectory(modelDirectory);
-  const { weights, device: deviceName, sideThreads, ...rest } = options;
+  const { weights, device: deviceName, sideThreads, threads, loraJoinBytes } = options;
   const device = parseDevice(deviceName);
-  const memoryBytes = memoryOf(device, options.memoryBytes);
+  const memoryBytes = memoryOf(device, options);
   await probeDevice(device);
   const hold = { device: device.kind, memoryBytes, mode: weights };
   const { mode, open } = holdWeights(model, hold);
@@ -40,7 +40,8 @@ export async function openPipeline(
   const worksBeside = sideThreads !== undefined && haveRoomFor(info, allOpen);
   const promptEncoder = await openPromptEncoder(model.tokenizerFolder, info.tokensMax);
   const holding = {
-    ...rest,
+    ...(threads === undefined ? {} : { threads }),
+    ...(loraJoinBytes === undefined ? {} : { loraJoinBytes }),
     target: device,
     open: open[0],
     ...weightOptions(device, mode),
@@ -55,9 +56,9 @@ export async function openPipeline(
 }
 
 /** Nothing here can ask a graphics card how much memory it has. */
-function memoryOf({ kind }: Device, given: number | undefined): number {
-  if (given !== undefined) return given;
-  if (kind === "cpu") return machineMemoryBytes();
+function memoryOf({ kind }: Device, { memoryBytes, reservedBytes }: PipelineOptions): number {
+  if (memoryBytes !== undefined) return memoryBytes;
+  if (kind === "cpu") return machineMemoryBytes(reservedBytes);
   const message = "memoryBytes is absent; it must say what a graphics card has for the model";
   throw new ModelError("INPUT_INVALID", message, { field: "memoryBytes" });
 }

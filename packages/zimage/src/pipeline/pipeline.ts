@@ -44,8 +44,13 @@ export interface PipelineOptions {
   readonly device?: string;
   /** How weights are held; by default what memory allows, as `zfarm doctor` explains. */
   readonly weights?: WeightMode;
-  /** What the model may take, in bytes; by default seven eighths of the machine or container. */
+  /**
+   * What the model may take, in bytes; by default seven eighths of the machine or container, but
+   * for `reservedBytes`.
+   */
   readonly memoryBytes?: number;
+  /** What of the machine's memory this process needs for other things, such as adapters; 0. */
+  readonly reservedBytes?: number;
   /** Threads of one run; the runtime's own choice by default, which is one per core. */
   readonly threads?: number;
   /**

@@ -21,6 +21,8 @@ export interface EngineSettings {
   readonly weights?: WeightMode;
   /** What the model may take of memory; absent: what the machine has. */
   readonly memoryBytes?: number;
+  /** What of the machine's memory is not for the model but for adapters. */
+  readonly reservedBytes?: number;
   /** Tasks that may be between their prompt and their last denoise step at once. */
   readonly batchMax: number;
   /** Bytes that adapters laid side by side for a batch may take beside the adapters themselves. */

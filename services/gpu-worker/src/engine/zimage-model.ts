@@ -24,13 +24,14 @@ import type { EngineSettings, RenderTask } from "./protocol.ts";
 export async function openZImageModel(
   settings: EngineSettings,
 ): Promise<Model<TaskCaptions, ActiveRender>> {
-  const { threads, sideThreads, loraJoinBytes, weights, memoryBytes } = settings;
+  const { threads, sideThreads, loraJoinBytes, weights, memoryBytes, reservedBytes } = settings;
   const pipeline = await openPipeline(settings.modelDir, {
     device: settings.device,
     ...(threads === undefined ? {} : { threads }),
     ...(sideThreads === undefined ? {} : { sideThreads }),
     ...(weights === undefined ? {} : { weights }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
+    ...(reservedBytes === undefined ? {} : { reservedBytes }),
     ...(loraJoinBytes === undefined ? {} : { loraJoinBytes }),
   });
   const loras = new Map<string, LoraAdapter>();

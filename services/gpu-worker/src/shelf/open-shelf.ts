@@ -1,5 +1,6 @@
 /** Puts the worker's shelf together: its folder, its account, and what fetches from the store. */
 import type { BlobStore } from "@zfarm/blobs";
+import { loraDeviceBytesOf } from "@zfarm/contract";
 import type { App, Log } from "@zfarm/runtime";
 import type { LoraConfig } from "../config.ts";
 import { LoraLedger } from "../domain/lora-ledger.ts";
@@ -20,7 +21,7 @@ export async function openShelf(needs: {
   const { app, config, blobs, engine, log } = needs;
   const { clock, stop } = app;
   const metrics = createShelfMetrics(app.registry);
-  const deviceBytes = deviceBytesOf(config);
+  const deviceBytes = loraDeviceBytesOf(config.ramBytes);
   const ledger = new LoraLedger({ ram: config.ramBytes, device: deviceBytes });
   const folder = await LoraFolder.open({
     folder: config.folder,
@@ -35,12 +36,4 @@ export async function openShelf(needs: {
   const rankBudget = config.ranks;
   const parts = { ledger, folder, fetcher, engine, deviceBytes, rankBudget, log, metrics };
   return new LoraShelf(parts);
-}
-
-/**
- * How much of the memory for adapters counts as the device: on a CPU, what may be copied side by
- * side for a batch, which takes as much again as the adapters it is copied from.
- */
-export function deviceBytesOf({ ramBytes }: LoraConfig): number {
-  return Math.floor(ramBytes / 2);
 }
