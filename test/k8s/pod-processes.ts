@@ -8,6 +8,8 @@ import type { History } from "../chaos/history/history.ts";
 import { type Cluster, isReady, type Pod } from "./cluster.ts";
 
 const lookEveryMs = 100;
+/** To kwok the pod of a job is done at once. */
+const startedPhases: readonly string[] = ["Running", "Succeeded"];
 
 export interface PodProcessesOptions {
   readonly cluster: Cluster;
@@ -97,7 +99,7 @@ export class PodProcesses {
       if (played === undefined) await this.#remove(name);
     } else if (played !== undefined) {
       await this.#tellReady(pod, played);
-    } else if (pod.status.phase === "Running") {
+    } else if (startedPhases.includes(pod.status.phase ?? "")) {
       const process = await this.#options.create(pod);
       if (process === undefined) return;
       this.#played.set(name, { node: pod.spec.nodeName ?? "", process, isLeaving: false });

@@ -1,10 +1,10 @@
-/** Pods of workers are replaced, reclaimed and lost while clients wait for pictures. */
+/** Nodes are reclaimed and lost while clients wait for pictures. */
 import type { FarmClient } from "@zfarm/client";
 import { findServerForTests, hasControlPlaneForTests } from "@zfarm/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startChaosFarm } from "../chaos/farm/chaos-farm.ts";
 import { waitUntil } from "../chaos/farm/wait-until.ts";
-import { isReady, namesOf, openCluster, type Pod } from "./cluster.ts";
+import { isReady, openCluster, type Pod } from "./cluster.ts";
 import { FarmOnCluster } from "./farm-on-cluster.ts";
 import { workerDeployment } from "./worker-deployment.ts";
 
@@ -40,28 +40,6 @@ describe.runIf(canRun)("pods of workers under load", () => {
     waitUntil("a worker draws", 30_000, () =>
       on.processes.pods.some((pod) => on.processes.inHand(pod) > 0),
     );
-
-  test("are all replaced by an upgrade, and no picture is lost or begun twice", async () => {
-    const before = namesOf(await on.cluster.pods(namespace, selector));
-    const load = on.startLoad(client);
-    await busy();
-
-    const path = `/apis/apps/v1/namespaces/${namespace}/deployments/${name}`;
-    const annotations = { release: "2" };
-    await on.cluster.client.merge(path, { spec: { template: { metadata: { annotations } } } });
-    await waitUntil("every pod is new", 60_000, async () => {
-      const pods = await on.cluster.pods(namespace, selector);
-      const isNew = pods.every(({ metadata }) => !before.includes(metadata.name));
-      return isNew && pods.length === workers && pods.every(isReady);
-    });
-    await load.end();
-
-    expect(await on.violations()).toEqual([]);
-    const goodbyes = on.processes.goodbyes.filter(({ pod }) => before.includes(pod));
-    expect(goodbyes.map(({ how }) => how)).toEqual(before.map(() => "exit code 0"));
-    expect(goodbyes.some(({ inHand }) => inHand > 0)).toBe(true);
-    expect(await on.repeated()).toBe(0);
-  });
 
   test("of a node that is reclaimed go on elsewhere with what they had begun", async () => {
     const load = on.startLoad(client);
