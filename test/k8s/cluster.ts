@@ -133,8 +133,13 @@ export class Cluster {
     });
   }
 
-  /** @param selector Of labels: `app=worker`. */
-  async pods(namespace: string, selector = ""): Promise<Pod[]> {
+  /** All of them, or those of one Deployment of these tests. */
+  async pods(namespace: string, app?: string): Promise<Pod[]> {
+    return this.podsBy(namespace, app === undefined ? "" : `app=${app}`);
+  }
+
+  /** @param selector Of labels. */
+  async podsBy(namespace: string, selector: string): Promise<Pod[]> {
     const query = `?labelSelector=${encodeURIComponent(selector)}`;
     const path = `/api/v1/namespaces/${namespace}/pods${query}`;
     return (await this.client.get<List<Pod>>(path)).items;
@@ -146,9 +151,9 @@ export class Cluster {
   }
 
   /** Waits until exactly `count` pods are ready and no other is left; resolves with them. */
-  async settled(namespace: string, count: number, selector = ""): Promise<Pod[]> {
+  async settled(namespace: string, count: number, app?: string): Promise<Pod[]> {
     return waitUntil(`${count} pods and all ready`, podsWithinMs, async () => {
-      const pods = await this.pods(namespace, selector);
+      const pods = await this.pods(namespace, app);
       return pods.length === count && pods.every(isReady) ? pods : undefined;
     });
   }

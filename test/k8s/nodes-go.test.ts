@@ -10,7 +10,6 @@ import { workerDeployment } from "./worker-deployment.ts";
 
 const namespace = "farm";
 const name = "worker";
-const selector = "app=worker";
 const workers = 3;
 const canRun = (await hasControlPlaneForTests()) && (await findServerForTests()) !== undefined;
 
@@ -28,7 +27,7 @@ describe.runIf(canRun)("pods of workers under load", () => {
     on = new FarmOnCluster({ cluster, namespace, farm, create });
     client = farm.client();
     await on.cluster.client.apply(workerDeployment(options));
-    await on.cluster.settled(namespace, workers, selector);
+    await on.cluster.settled(namespace, workers, name);
   });
 
   afterAll(async () => {
@@ -44,28 +43,28 @@ describe.runIf(canRun)("pods of workers under load", () => {
   test("of a node that is reclaimed go on elsewhere with what they had begun", async () => {
     const load = on.startLoad(client);
     await busy();
-    const [first] = await on.cluster.pods(namespace, selector);
+    const [first] = await on.cluster.pods(namespace, name);
     const node = first?.spec.nodeName ?? "";
 
     await on.cluster.reclaim(node, namespace);
-    await on.cluster.settled(namespace, workers, selector);
+    await on.cluster.settled(namespace, workers, name);
     await load.end();
 
     expect(await on.violations()).toEqual([]);
-    const left = await on.cluster.pods(namespace, selector);
+    const left = await on.cluster.pods(namespace, name);
     expect(left.filter(({ spec }) => spec.nodeName === node)).toEqual([]);
   });
 
   test("of a node that is lost are drawn again elsewhere", async () => {
     const load = on.startLoad(client);
     await busy();
-    const [first] = await on.cluster.pods(namespace, selector);
+    const [first] = await on.cluster.pods(namespace, name);
     const node = first?.spec.nodeName ?? "";
 
     const lost = await on.processes.killNode(node);
     await on.cluster.silence(node);
     await waitUntil("as many ready pods on other nodes", 60_000, async () => {
-      const pods = (await on.cluster.pods(namespace, selector)).filter(isReady);
+      const pods = (await on.cluster.pods(namespace, name)).filter(isReady);
       return pods.filter(({ spec }) => spec.nodeName !== node).length === workers;
     });
     await load.end();

@@ -47,11 +47,11 @@ export class Release extends FarmOnCluster {
 
   /** Names of the pods of every service. */
   async pods(): Promise<string[]> {
-    return namesOf(await this.cluster.pods(namespace, services));
+    return namesOf(await this.cluster.podsBy(namespace, services));
   }
 
   async areReady(): Promise<boolean> {
-    return (await this.cluster.pods(namespace, services)).every(isReady);
+    return (await this.cluster.podsBy(namespace, services)).every(isReady);
   }
 
   isDrawing(): boolean {
@@ -73,7 +73,7 @@ export class Release extends FarmOnCluster {
   /** Names of a component's pods, once all of them are ready. */
   async ready(component: string): Promise<string[]> {
     return waitUntil(`every ${component} is ready`, readyWithinMs, async () => {
-      const pods = await this.cluster.pods(namespace, componentOf(component));
+      const pods = await this.cluster.podsBy(namespace, componentOf(component));
       if (pods.length === 0 || !pods.every(isReady)) return undefined;
       return pods.map(({ metadata }) => metadata.name);
     });
@@ -86,7 +86,7 @@ export class Release extends FarmOnCluster {
   }
 
   async #gateways(): Promise<Endpoint[]> {
-    const pods = await this.cluster.pods(namespace, componentOf("gateway"));
+    const pods = await this.cluster.podsBy(namespace, componentOf("gateway"));
     const open = pods.filter((pod) => isReady(pod) && !pod.metadata.deletionTimestamp);
     return open.flatMap(({ metadata }) => {
       const host = this.machine.address(metadata.name);
