@@ -1,6 +1,6 @@
 /** Compares one layer, and one of each refiner, at the width of the released model. */
 import { join } from "node:path";
-import { openTransformer } from "@zfarm/zimage";
+import { openTransformer, releasedTransformer } from "@zfarm/zimage";
 import type { Line } from "./certificate.ts";
 import { judge } from "./certificate.ts";
 import { compareTensors } from "./compare.ts";
@@ -17,14 +17,14 @@ export function fullWidthBlock(folder: string): BlockRequest {
     folder,
     transformer: join(folder, "transformer"),
     config: {
-      dim: 3840,
-      n_heads: 30,
-      n_kv_heads: 30,
+      dim: releasedTransformer.dim,
+      n_heads: releasedTransformer.heads,
+      n_kv_heads: releasedTransformer.heads,
       n_layers: 1,
       n_refiner_layers: 1,
       cap_feat_dim: 128,
-      axes_dims: [32, 48, 48],
-      axes_lens: [1536, 512, 512],
+      axes_dims: releasedTransformer.axesDims,
+      axes_lens: releasedTransformer.axesLens,
     },
     seed: 3840,
     samples: [

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { TransformerConfig } from "../src/config.ts";
 import { expectedTransformerTensors } from "../src/model/expected-tensors.ts";
+import { releasedTransformer } from "../src/model/released-configs.ts";
 import { openTransformer, type TransformerBatch } from "../src/networks/transformer.ts";
 import { openTensorIndex } from "../src/weights/open-tensor-index.ts";
 import { narrowToBf16 } from "../src/weights/quantize.ts";
@@ -20,18 +21,10 @@ import { frameHeader } from "./safetensors-writer.ts";
 import { tinyAdapter } from "./tiny-networks.ts";
 
 const config: TransformerConfig = {
-  inChannels: 16,
-  dim: 3840,
+  ...releasedTransformer,
   layers: 1,
   refinerLayers: 0,
-  heads: 30,
-  normEps: 1e-5,
   captionDim: 64,
-  ropeTheta: 256,
-  timeScale: 1000,
-  axesDims: [32, 48, 48],
-  axesLens: [1536, 512, 512],
-  patchSize: 2,
 };
 
 const modules = ["attention.to_q", "feed_forward.w2", "adaLN_modulation.0"].map(

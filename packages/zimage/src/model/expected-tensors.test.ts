@@ -4,17 +4,7 @@ import { parseTransformerConfig, parseVaeFile } from "./config-files.ts";
 import type { Shapes } from "./expected-tensors.ts";
 import { expectedTextEncoderTensors, expectedTransformerTensors } from "./expected-tensors.ts";
 import { expectedVaeTensors } from "./expected-vae-tensors.ts";
-
-const releasedTransformer = {
-  ...tinyTransformerFile,
-  dim: 3840,
-  n_layers: 30,
-  n_refiner_layers: 2,
-  n_heads: 30,
-  cap_feat_dim: 2560,
-  axes_dims: [32, 48, 48],
-  axes_lens: [1536, 512, 512],
-};
+import { releasedTextEncoder, releasedTransformer } from "./released-configs.ts";
 
 function countParameters(...lists: readonly Shapes[]): number {
   const shapes = lists.flatMap((list) => [...list.values()]);
@@ -24,9 +14,7 @@ function countParameters(...lists: readonly Shapes[]): number {
 
 describe("expectedTransformerTensors", () => {
   it("counts the released model's 521 tensors and 6,154,908,736 parameters", () => {
-    const config = parseTransformerConfig(releasedTransformer, "config.json");
-
-    const { required } = expectedTransformerTensors(config);
+    const { required } = expectedTransformerTensors(releasedTransformer);
 
     expect(required.size).toBe(521);
     expect(countParameters(required)).toBe(6_154_908_736);
@@ -42,9 +30,7 @@ describe("expectedTransformerTensors", () => {
   });
 
   it("gives a block of the released model its published shapes", () => {
-    const config = parseTransformerConfig(releasedTransformer, "config.json");
-
-    const { required } = expectedTransformerTensors(config);
+    const { required } = expectedTransformerTensors(releasedTransformer);
 
     expect(required.get("layers.29.feed_forward.w2.weight")).toEqual([3840, 10_240]);
     expect(required.get("layers.0.adaLN_modulation.0.bias")).toEqual([15_360]);
@@ -55,20 +41,8 @@ describe("expectedTransformerTensors", () => {
 });
 
 describe("expectedTextEncoderTensors", () => {
-  const released = {
-    hidden: 2560,
-    intermediate: 9728,
-    layers: 36,
-    heads: 32,
-    kvHeads: 8,
-    headDim: 128,
-    vocabulary: 151_936,
-    normEps: 1e-6,
-    ropeTheta: 1e6,
-  };
-
   it("trap 11: needs 35 of the released 36 layers and no final norm", () => {
-    const { required } = expectedTextEncoderTensors(released);
+    const { required } = expectedTextEncoderTensors(releasedTextEncoder);
 
     expect(countParameters(required)).toBe(3_921_534_720);
     expect(required.has("layers.34.mlp.up_proj.weight")).toBe(true);
@@ -77,7 +51,7 @@ describe("expectedTextEncoderTensors", () => {
   });
 
   it("knows all 398 tensors of the released base model", () => {
-    const { required, optional } = expectedTextEncoderTensors(released);
+    const { required, optional } = expectedTextEncoderTensors(releasedTextEncoder);
 
     const base = new Map([...optional].filter(([name]) => name !== "lm_head.weight"));
     expect(required.size + base.size).toBe(398);
