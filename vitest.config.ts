@@ -16,7 +16,7 @@ export default defineConfig({
           include: [
             "{packages,services,cli,tools}/**/*.test.ts",
             "test/*.test.ts",
-            "test/chart/*.test.ts",
+            "test/{chart,metrics}/*.test.ts",
             "test/chaos/*/**/*.test.ts",
           ],
           testTimeout: 30_000,

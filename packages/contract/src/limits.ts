@@ -167,6 +167,8 @@ export const limits = {
   workerForgetMs: 15_000,
   /** Workers in the leader's table; further ones are answered with nothing. */
   workersMax: 10_000,
+  /** Projects with series of their own in the metrics of one process; the rest are `other`. */
+  metricProjectsMax: 50,
   /** Shapes of a pool whose cost is remembered: far more than a farm draws in one day. */
   costShapesMax: 256,
   /** Device time of a million pixels and one step before a pool has drawn anything: a fast GPU. */

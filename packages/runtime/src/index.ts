@@ -8,6 +8,7 @@ export {
   stopWithinMsDefault,
 } from "./app.ts";
 export { type BackoffOptions, backoffMs } from "./backoff.ts";
+export { showBuild } from "./build-info.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export { ConfigError, type Env, EnvReader } from "./env.ts";
 export { forEachBounded } from "./for-each-bounded.ts";

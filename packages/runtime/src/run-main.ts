@@ -4,6 +4,7 @@
  * 2: bad configuration.
  */
 import { type App, type RunningApp, startApp, stopWithinMsDefault } from "./app.ts";
+import { showBuild } from "./build-info.ts";
 import { systemClock } from "./clock.ts";
 import { ConfigError, type Env, EnvReader } from "./env.ts";
 import { createLog, type Log, type LogLevel, logLevels } from "./log.ts";
@@ -61,6 +62,7 @@ export async function runMain<C>(
     stopWithinMs: ops.stopWithinMs,
     wire: async (app) => {
       collectProcessMetrics(app.registry);
+      showBuild(app.registry, name);
       showReadiness(app.registry, () => running.problems());
       await openOps(app, ops, running);
       await wire(app, own);

@@ -16,6 +16,7 @@ import { createMetrics, type WorkerMetrics } from "./metrics.ts";
 import { PreviewWishes } from "./preview-wishes.ts";
 import { retry } from "./retry.ts";
 import { openShelf } from "./shelf/open-shelf.ts";
+import { measureStart } from "./start-metrics.ts";
 import { runTaskLoop } from "./task-loop.ts";
 import { WorkerState } from "./worker-state.ts";
 
@@ -46,7 +47,9 @@ export async function wireGpuWorker(
   };
   const engine = createEngine({ app, config, metrics, run, onChange });
   const shelf = await openShelf({ app, config: config.loras, blobs, engine, log });
+  const starting = measureStart(app);
   const info = await app.open("engine", engine.start(app.stop), () => engine.close());
+  starting.loaded(() => engine.pid);
   log.info({ model: info.name, model_digest: info.digest }, "model is loaded");
   await announcePool({ app, config, broker, info });
 

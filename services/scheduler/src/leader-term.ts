@@ -113,6 +113,7 @@ function outcomeSeen({ outcome, revision }: StoredOutcome, { needs }: Decider): 
   const id = taskOf(outcome);
   if (id !== undefined) {
     countOutcome(needs.metrics, outcome);
+    needs.metrics.projects.count(outcome);
     return [{ kind: "outcome-seen", id, outcome }];
   }
   needs.log.error({ revision: String(revision) }, "unusable message in outcomes");

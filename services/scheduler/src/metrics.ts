@@ -2,6 +2,7 @@
 import { WorkerState, waitReasonName } from "@zfarm/contract";
 import { Counter, Gauge, Histogram, type Registry } from "@zfarm/runtime";
 import type { PoolCounts } from "./domain/farm-view.ts";
+import { createProjectMetrics } from "./project-metrics.ts";
 import { createSloMetrics, showOldest } from "./slo-metrics.ts";
 
 export type SchedulerMetrics = ReturnType<typeof createSchedulerMetrics>;
@@ -15,6 +16,7 @@ export function createSchedulerMetrics(registry: Registry) {
     ...createDecisionCounters(registry),
     ...createCostMetrics(registry),
     ...createSloMetrics(registry),
+    projects: createProjectMetrics(registry),
   };
   // An alert is on it, and a rate needs a first sample from before the first event.
   metrics.outcomes.inc({ reason: "poisoned" }, 0);

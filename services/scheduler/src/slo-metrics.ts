@@ -93,11 +93,15 @@ export function countStarts(
 
 export function countOutcome({ taskOutcomes, deadlines }: SloMetrics, outcome: Outcome): void {
   const { kind, spec, endTime } = outcome;
-  taskOutcomes.inc({ outcome: kinds.get(kind) ?? "failed", fault: faultOf(outcome) });
+  taskOutcomes.inc({ outcome: outcomeName(kind), fault: faultOf(outcome) });
   const deadline = spec?.priority?.deadlineTime;
   if (deadline === undefined || kind === OutcomeKind.CANCELED) return;
   const isMet = kind === OutcomeKind.SUCCEEDED && endTime !== undefined && endTime <= deadline;
   deadlines.inc({ result: isMet ? "met" : "missed" });
+}
+
+export function outcomeName(kind: OutcomeKind): string {
+  return kinds.get(kind) ?? "failed";
 }
 
 type Faults = (typeof faults)[number];
