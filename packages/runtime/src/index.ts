@@ -21,3 +21,4 @@ export { runMain } from "./run-main.ts";
 export { Secret } from "./secret.ts";
 export { formatTraceParent, parseTraceParent, type TraceParent } from "./traceparent.ts";
 export { type Span, type SpanFacts, type Tracing, tracingOff } from "./tracing.ts";
+export * from "./user-folder.ts";

@@ -1,9 +1,7 @@
 /** What a gateway can be told from outside. */
-import { tmpdir, userInfo } from "node:os";
-import { join } from "node:path";
 import { type Durability, readDurability } from "@zfarm/broker";
 import { limits } from "@zfarm/contract";
-import { type Env, EnvReader } from "@zfarm/runtime";
+import { type Env, EnvReader, userFolder } from "@zfarm/runtime";
 
 export interface GatewayConfig {
   readonly host: string;
@@ -34,11 +32,6 @@ export function readGateway(env: EnvReader): GatewayConfig {
     reflection: env.boolean("GATEWAY_REFLECTION", true),
     drainMs: env.integer("GATEWAY_DRAIN_MS", { default: limits.drainMs, min: 0, max: 3_600_000 }),
     durability: readDurability(env),
-    uploadDir: env.text("GATEWAY_UPLOAD_DIR", { default: defaultUploadDir() }),
+    uploadDir: env.text("GATEWAY_UPLOAD_DIR", { default: userFolder("zfarm-uploads") }),
   };
-}
-
-/** A folder of the user's own: another user's could not be written. */
-function defaultUploadDir(): string {
-  return join(tmpdir(), `zfarm-uploads-${userInfo().uid}`);
 }

@@ -1,7 +1,6 @@
 /** The worker's part of the environment. */
 import { randomBytes } from "node:crypto";
-import { hostname, tmpdir, totalmem, userInfo } from "node:os";
-import { join } from "node:path";
+import { hostname, totalmem } from "node:os";
 import { type Durability, readDurability } from "@zfarm/broker";
 import {
   defaultPool,
@@ -13,7 +12,7 @@ import {
   parseWorkerId,
   type WorkerId,
 } from "@zfarm/contract";
-import { type Env, EnvReader } from "@zfarm/runtime";
+import { type Env, EnvReader, userFolder } from "@zfarm/runtime";
 import type { WeightMode } from "@zfarm/zimage";
 
 export interface GpuWorkerConfig {
@@ -118,7 +117,7 @@ function readMemory(reader: EnvReader): Pick<GpuWorkerConfig, "weights" | "memor
 }
 
 function readLoras(reader: EnvReader): LoraConfig {
-  const defaultFolder = defaultLoraFolder();
+  const defaultFolder = userFolder("zfarm-loras");
   const folder = reader.text("WORKER_LORA_DIR", { default: defaultFolder });
   return {
     folder,
@@ -145,11 +144,6 @@ function readLoras(reader: EnvReader): LoraConfig {
 function memoryThere(): number {
   // 0 where nothing is known, and beyond any memory where there is no limit.
   return Math.min(process.constrainedMemory() || totalmem(), totalmem());
-}
-
-/** A folder of the user's own: another user's could not be written. */
-function defaultLoraFolder(): string {
-  return join(tmpdir(), `zfarm-loras-${userInfo().uid}`);
 }
 
 /**
