@@ -87,7 +87,15 @@ export interface Verb {
 
 export interface Policy {
   readonly at: number;
-  readonly kind: "weight" | "burst" | "drain-pool" | "drain-worker" | "forgive" | "speculate";
+  readonly kind:
+    | "weight"
+    | "burst"
+    | "drain-pool"
+    | "drain-worker"
+    | "lock-worker"
+    | "quarantine-worker"
+    | "forgive"
+    | "speculate";
   readonly target: number;
   readonly value: number;
 }

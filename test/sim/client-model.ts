@@ -32,6 +32,8 @@ export class ClientModel {
       case "burst":
       case "drain-pool":
       case "drain-worker":
+      case "lock-worker":
+      case "quarantine-worker":
       case "forgive":
       case "speculate":
         return this.#govern(item);
@@ -150,16 +152,33 @@ export class ClientModel {
       broker.policies.put(pool, { kind: "pool-policy", policy: { ...policy, ...change } });
     } else {
       const worker = `w${target % workers}`;
-      const forgiveTime = kind === "forgive" ? new Date(startAt + kernel.now) : undefined;
-      const draining = kind === "drain-worker" && value > 0;
-      const policy = WorkerPolicy.fromPartial({ worker, draining });
-      broker.policies.put(worker, { kind: "worker-policy", policy: { ...policy, forgiveTime } });
+      const before = broker.policies.get(worker)?.value;
+      const policy =
+        before?.kind === "worker-policy" ? before.policy : WorkerPolicy.fromPartial({ worker });
+      const change = workerChange({ kind, value }, new Date(startAt + kernel.now));
+      broker.policies.put(worker, { kind: "worker-policy", policy: { ...policy, ...change } });
     }
   }
 }
 
 export function keysOf(project: string, job: string, tasks: number): string[] {
   return Array.from({ length: tasks }, (_, index) => `${project}.${job}.${index}`);
+}
+
+/** What the verbs of operators make of a worker's policy. */
+function workerChange({ kind, value }: Pick<Policy, "kind" | "value">, now: Date) {
+  switch (kind) {
+    case "drain-worker":
+      return { draining: value > 0 };
+    case "lock-worker":
+      return { lock: value > 0 ? { reason: "sim", lockTime: now } : undefined };
+    case "quarantine-worker": {
+      const endTime = value > 2 ? undefined : new Date(now.getTime() + value * 4_000);
+      return { quarantine: { reason: "sim", endTime } };
+    }
+    default:
+      return { forgiveTime: now, quarantine: undefined };
+  }
 }
 
 function changeOf({ kind, value }: Verb, record: JobRecord): Partial<JobControl> {

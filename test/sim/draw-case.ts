@@ -44,6 +44,8 @@ const policyKinds = [
   "burst",
   "drain-pool",
   "drain-worker",
+  "lock-worker",
+  "quarantine-worker",
   "forgive",
   "speculate",
 ] as const;
@@ -251,7 +253,7 @@ function drawLater(rand: Stream, submit: Submit, endMs: number): WorkItem[] {
 
 function drawPolicy(rand: Stream, endMs: number): Policy {
   const kind = rand.pick(policyKinds);
-  const isDrain = kind.startsWith("drain");
-  const value = isDrain ? rand.below(2) : rand.between(1, 4);
+  const isSwitch = kind.startsWith("drain") || kind === "lock-worker";
+  const value = isSwitch ? rand.below(2) : rand.between(1, 4);
   return { at: rand.below(endMs), kind, target: rand.below(16), value };
 }

@@ -64,7 +64,7 @@ export class Farm {
     kernel.note(workers.length);
   }
 
-  /** What people hold back is let go: jobs that are paused or wait for approval, drains. */
+  /** What people hold back is let go: jobs that are paused or wait for approval, workers. */
   liftHolds(): void {
     const { broker } = this.#world;
     for (const { key, value } of Array.from(broker.controls.values())) {
@@ -76,9 +76,11 @@ export class Farm {
       if (value.kind === "pool-policy" && value.policy.draining) {
         broker.policies.put(key, { ...value, policy: { ...value.policy, draining: false } });
       }
-      if (value.kind === "worker-policy" && value.policy.draining) {
-        broker.policies.put(key, { ...value, policy: { ...value.policy, draining: false } });
-      }
+      if (value.kind !== "worker-policy") continue;
+      const { draining, lock, quarantine } = value.policy;
+      if (!draining && lock === undefined && quarantine === undefined) continue;
+      const policy = { ...value.policy, draining: false, lock: undefined, quarantine: undefined };
+      broker.policies.put(key, { ...value, policy });
     }
   }
 

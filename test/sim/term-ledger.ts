@@ -9,6 +9,7 @@ import {
   type TaskSpec,
   taskIdOf,
   taskKey,
+  type WorkerPolicy,
 } from "@zfarm/contract";
 import type {
   Grant,
@@ -68,7 +69,7 @@ export class TermLedger {
   readonly #asks = new Map<number, { readonly slots: number; readonly worker: string }>();
   readonly #controls = new Map<string, JobControl>();
   readonly #pools = new Map<string, PoolPolicy>();
-  readonly #drained = new Set<string>();
+  readonly #workers = new Map<string, WorkerPolicy>();
   readonly #bursts = new Map<string, number>();
   readonly #runningOfProject = new Map<string, number>();
   readonly #runningOfJob = new Map<string, number>();
@@ -145,8 +146,7 @@ export class TermLedger {
         this.#pools.set(event.policy.pool, event.policy);
         return;
       case "worker-policy":
-        if (event.policy.draining) this.#drained.add(event.policy.worker);
-        else this.#drained.delete(event.policy.worker);
+        this.#workers.set(event.policy.worker, event.policy);
         return;
       case "attempt-reported":
         this.#isRepeated = this.#over.has(event.leased.fence);
@@ -310,7 +310,14 @@ export class TermLedger {
     if (sample > 0 && spec.index >= sample && control?.approved !== true) {
       this.#fail("I13", `${key} is granted before the sample is approved`);
     }
-    if (this.#drained.has(worker)) this.#fail("I13", `${worker} drains and gets ${key}`);
+    const policy = this.#workers.get(worker);
+    if (policy?.draining === true) this.#fail("I13", `${worker} drains and gets ${key}`);
+    if (policy?.lock !== undefined) this.#fail("I13", `${worker} is locked and gets ${key}`);
+    const { quarantine } = policy ?? {};
+    const asideUntil = quarantine?.endTime?.getTime() ?? Number.POSITIVE_INFINITY;
+    if (quarantine !== undefined && asideUntil > this.#leader.now) {
+      this.#fail("I13", `${worker} was put aside and gets ${key}`);
+    }
     if (this.#pools.get(spec.pool)?.draining === true) {
       this.#fail("I13", `${spec.pool} drains and ${key} is granted`);
     }

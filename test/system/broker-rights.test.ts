@@ -143,6 +143,11 @@ describe.runIf(canRun)("a farm whose services have rights of their own", () => {
     await client.listVictims({ pool: "default" });
     await client.updateProjectPolicy(await client.getProjectPolicy(parents[0] ?? ""));
     await client.updatePoolPolicy(await client.getPoolPolicy("pools/default"));
+    expect((await client.listPools()).map(({ name }) => name)).toEqual(["pools/default"]);
+    await client.lockWorker("workers/worker-1");
+    expect((await client.getWorker("workers/worker-1")).worker?.name).toBe("workers/worker-1");
+    await client.unlockWorker("workers/worker-1");
+    await client.getQueueStatistics();
   });
 
   test("goes on under another leader", async () => {

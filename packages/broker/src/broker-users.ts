@@ -57,8 +57,8 @@ function ownRights(user: BrokerUser, farm: Farm): BrokerRights {
 }
 
 function gatewayRights(): BrokerRights {
-  const kept: StreamName[] = ["CONTROLS", "KV_jobs", "KV_pools"];
-  const followed: StreamName[] = ["OUTCOMES", "POLICIES", "KV_loras"];
+  const kept: StreamName[] = ["CONTROLS", "KV_jobs"];
+  const followed: StreamName[] = ["OUTCOMES", "POLICIES", "KV_pools", "KV_loras"];
   const emptied: StreamName[] = ["QUEUE", "KV_loras"];
   return {
     publish: [

@@ -157,6 +157,8 @@ export interface PolicyRecords<Policy> {
   find(id: string): Promise<{ policy: Policy; revision: Revision } | undefined>;
   /** Replaces the policy at `expected`, 0n for none yet. QUEUE_FULL where there is no room. */
   put(policy: Policy, expected: Revision): Promise<Revision | "conflict">;
+  /** All of this kind, in the order of writing. */
+  list(): Promise<{ policy: Policy; revision: Revision }[]>;
 }
 
 export type StoredPolicy = { readonly revision: Revision } & (
@@ -181,6 +183,8 @@ export interface JobRecords {
 export interface PoolRecords {
   put(record: PoolRecord): Promise<void>;
   find(pool: PoolId): Promise<PoolRecord | undefined>;
+  /** All of them by name. */
+  list(): Promise<PoolRecord[]>;
 }
 
 export interface StoredLora {

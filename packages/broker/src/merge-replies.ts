@@ -5,10 +5,13 @@
 import {
   type ListWorkersResponse,
   limits,
+  type PoolQueue,
   type SchedulerQuery,
   type SchedulerReply,
   type Victim,
+  type WorkerReply,
 } from "@zfarm/contract";
+import { mergeQueues } from "./merge-queues.ts";
 
 /** What each leader is asked: one that names few would leave out whom others find busy. */
 export function widenQuery({ query }: SchedulerQuery): SchedulerQuery {
@@ -31,6 +34,12 @@ export function mergeReplies(
       const victims = mergeVictims(replies.map(victimsOf)).slice(0, query.value.count);
       return { epoch, reply: { $case: "victims", value: { victims } } };
     }
+    case "worker":
+      return { epoch, reply: { $case: "worker", value: mergeLooks(replies.map(lookOf)) } };
+    case "queueStats": {
+      const pools = mergeQueues(replies.map(queuesOf));
+      return { epoch, reply: { $case: "queueStats", value: { pools } } };
+    }
     default:
       return { epoch, reply: undefined };
   }
@@ -42,6 +51,20 @@ function workersOf({ reply }: SchedulerReply): ListWorkersResponse {
 
 function victimsOf({ reply }: SchedulerReply): readonly Victim[] {
   return reply?.$case === "victims" ? reply.value.victims : [];
+}
+
+function lookOf({ reply }: SchedulerReply): WorkerReply {
+  return reply?.$case === "worker" ? reply.value : { tasks: [], adapters: [] };
+}
+
+function queuesOf({ reply }: SchedulerReply): readonly PoolQueue[] {
+  return reply?.$case === "queueStats" ? reply.value.pools : [];
+}
+
+/** Every leader knows the worker, and of its tasks those that it granted. */
+function mergeLooks(looks: readonly WorkerReply[]): WorkerReply {
+  const known = looks.find(({ worker }) => worker !== undefined) ?? { adapters: [] };
+  return { ...known, tasks: looks.flatMap(({ tasks }) => tasks) };
 }
 
 /** Each page holds the first names behind the token, so the first of all of them are a page too. */

@@ -8,10 +8,12 @@ import {
   type WorkerId,
   WorkerPolicy,
 } from "@zfarm/contract";
+import type { Clock } from "@zfarm/runtime";
 import type { Followed, Policies, PolicyRecords, Revision, StoredPolicy } from "./broker.ts";
 import { type Codec, decodeStored, encode } from "./codec.ts";
 import { mapFollowed } from "./map-followed.ts";
 import type { LogMessage, SubjectLog } from "./ports.ts";
+import { readLog } from "./read-log.ts";
 
 export class LogPolicies implements Policies {
   readonly projects: PolicyRecords<ProjectPolicy>;
@@ -19,19 +21,22 @@ export class LogPolicies implements Policies {
   readonly workers: PolicyRecords<WorkerPolicy>;
   readonly #log: SubjectLog;
 
-  constructor(log: SubjectLog) {
+  constructor(log: SubjectLog, clock: Clock) {
     this.#log = log;
     this.projects = new LogPolicyRecords(log, {
+      clock,
       codec: ProjectPolicy,
       subjectOf: (id) => subjects.projectPolicy(id as ProjectId),
       idOf: ({ project }) => project,
     });
     this.pools = new LogPolicyRecords(log, {
+      clock,
       codec: PoolPolicy,
       subjectOf: (id) => subjects.poolPolicy(id as PoolId),
       idOf: ({ pool }) => pool,
     });
     this.workers = new LogPolicyRecords(log, {
+      clock,
       codec: WorkerPolicy,
       subjectOf: (id) => subjects.workerPolicy(id as WorkerId),
       idOf: ({ worker }) => worker,
@@ -45,6 +50,7 @@ export class LogPolicies implements Policies {
 }
 
 interface PolicyKind<Policy> {
+  readonly clock: Clock;
   readonly codec: Codec<Policy>;
   readonly subjectOf: (id: string) => string;
   readonly idOf: (policy: Policy) => string;
@@ -64,6 +70,20 @@ class LogPolicyRecords<Policy> implements PolicyRecords<Policy> {
     const message = await this.#log.last(subjectOf(id));
     if (message === undefined) return undefined;
     return { policy: decodeStored(codec, message), revision: message.revision };
+  }
+
+  async list(): Promise<{ policy: Policy; revision: Revision }[]> {
+    const { clock, codec, subjectOf } = this.#kind;
+    const filter = subjectOf("*");
+    const found = await readLog((stop) => this.#log.follow({ filter, after: 0n, stop }), {
+      clock,
+      what: "policies",
+      max: Number.POSITIVE_INFINITY,
+    });
+    return (found ?? []).map((message) => ({
+      policy: decodeStored(codec, message),
+      revision: message.revision,
+    }));
   }
 
   async put(policy: Policy, expected: Revision): Promise<Revision | "conflict"> {

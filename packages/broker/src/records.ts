@@ -10,9 +10,11 @@ import {
   ShardRecord,
   shardKey,
 } from "@zfarm/contract";
+import type { Clock } from "@zfarm/runtime";
 import type { FarmRecords, JobRecords, PoolRecords, Revision, StoredJob } from "./broker.ts";
 import { decodeStored, encode } from "./codec.ts";
 import type { LogMessage, SubjectLog } from "./ports.ts";
+import { readLog } from "./read-log.ts";
 import { assertSameShards, ledShard, type ShardView } from "./shard-view.ts";
 
 /** The subject of a key in a bucket, as NATS key-value stores have it (ADR-8). */
@@ -55,9 +57,11 @@ export class LogJobRecords implements JobRecords {
 
 export class LogPoolRecords implements PoolRecords {
   readonly #log: SubjectLog;
+  readonly #clock: Clock;
 
-  constructor(log: SubjectLog) {
+  constructor(log: SubjectLog, clock: Clock) {
     this.#log = log;
+    this.#clock = clock;
   }
 
   async put(record: PoolRecord): Promise<void> {
@@ -68,6 +72,17 @@ export class LogPoolRecords implements PoolRecords {
   async find(pool: PoolId): Promise<PoolRecord | undefined> {
     const message = await this.#log.last(bucketSubject(buckets.pools, pool));
     return message === undefined ? undefined : decodeStored(PoolRecord, message);
+  }
+
+  async list(): Promise<PoolRecord[]> {
+    const filter = bucketSubject(buckets.pools, "*");
+    const found = await readLog((stop) => this.#log.follow({ filter, after: 0n, stop }), {
+      clock: this.#clock,
+      what: "pools",
+      max: Number.POSITIVE_INFINITY,
+    });
+    const records = (found ?? []).map((message) => decodeStored(PoolRecord, message));
+    return records.toSorted((one, other) => (one.pool < other.pool ? -1 : 1));
   }
 }
 

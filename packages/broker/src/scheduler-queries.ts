@@ -81,6 +81,8 @@ function projectOf({ query }: SchedulerQuery): string | undefined {
     case "listWorkers":
     case "victims":
     case "scaling":
+    case "queueStats":
+    case "worker":
     case undefined:
       return undefined;
   }

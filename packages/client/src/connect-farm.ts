@@ -5,46 +5,31 @@ import {
   type ApproveJobResponse,
   type CancelJobResponse,
   type CreateJobResponse,
-  type DrainResponse,
   type ExplainJobResponse,
   type ExplainTaskResponse,
   FleetServiceClient,
-  type ForgiveWorkerResponse,
   type GetJobResponse,
-  type GetPoolPolicyResponse,
-  type GetProjectPolicyResponse,
   type Job,
   JobServiceClient,
   type ListTasksResponse,
-  type ListVictimsResponse,
-  type ListWorkersResponse,
   LoraServiceClient,
   limits,
   type PauseJobResponse,
-  type PoolConduct,
-  type ProjectShare,
   type RenderImageResponse,
   RenderServiceClient,
   type ResumeJobResponse,
-  type ResumeResponse,
   type RetryJobResponse,
   type StreamRenderResponse,
   type Task,
   type UpdateJobResponse,
-  type UpdatePoolPolicyResponse,
-  type UpdateProjectPolicyResponse,
-  type Victim,
   type WatchJobResponse,
-  type Worker,
 } from "@zfarm/contract";
+import type { CallOptions } from "./call-options.ts";
 import { callStream, callUnary } from "./calls.ts";
 import type {
-  CallOptions,
   CreateJobOptions,
   FarmClient,
   ListTasksOptions,
-  ListVictimsOptions,
-  PoolConductChange,
   RenderOptions,
   RetryJobOptions,
   SchedulingChanges,
@@ -53,6 +38,7 @@ import type {
   UpdateJobOptions,
   WatchOptions,
 } from "./farm-client.ts";
+import { GrpcFleetClient } from "./grpc-fleet-client.ts";
 import { GrpcLoraClient } from "./grpc-lora-client.ts";
 import { present } from "./present.ts";
 import { RenderIds } from "./render-ids.ts";
@@ -106,11 +92,12 @@ interface Services {
   readonly lora: LoraServiceClient;
 }
 
-class GrpcFarmClient implements FarmClient {
+class GrpcFarmClient extends GrpcFleetClient implements FarmClient {
   readonly loras: GrpcLoraClient;
   readonly #services: Services;
 
   constructor(services: Services) {
+    super(services.fleet);
     this.#services = services;
     this.loras = new GrpcLoraClient(services.lora);
   }
@@ -289,87 +276,6 @@ class GrpcFarmClient implements FarmClient {
     return await retried<ExplainTaskResponse>(options, (metadata, grpc, done) =>
       job.explainTask({ name }, metadata, grpc, done),
     );
-  }
-
-  async listWorkers(options: CallOptions & { readonly pool?: string } = {}): Promise<Worker[]> {
-    const { fleet } = this.#services;
-    const workers: Worker[] = [];
-    let pageToken: string | undefined;
-    do {
-      const request = { pool: options.pool ?? "", pageToken };
-      const page = await retried<ListWorkersResponse>(options, (metadata, grpc, done) =>
-        fleet.listWorkers(request, metadata, grpc, done),
-      );
-      workers.push(...page.workers);
-      pageToken = page.nextPageToken;
-    } while (pageToken !== undefined);
-    return workers;
-  }
-
-  async drain(name: string, options: CallOptions = {}): Promise<void> {
-    const { fleet } = this.#services;
-    await retried<DrainResponse>(options, (metadata, grpc, done) =>
-      fleet.drain({ name }, metadata, grpc, done),
-    );
-  }
-
-  async resume(name: string, options: CallOptions = {}): Promise<void> {
-    const { fleet } = this.#services;
-    await retried<ResumeResponse>(options, (metadata, grpc, done) =>
-      fleet.resume({ name }, metadata, grpc, done),
-    );
-  }
-
-  async forgiveWorker(name: string, options: CallOptions = {}): Promise<void> {
-    const { fleet } = this.#services;
-    await retried<ForgiveWorkerResponse>(options, (metadata, grpc, done) =>
-      fleet.forgiveWorker({ name }, metadata, grpc, done),
-    );
-  }
-
-  async listVictims(options: ListVictimsOptions = {}): Promise<Victim[]> {
-    const { fleet } = this.#services;
-    const request = { pool: options.pool ?? "", count: options.count ?? 0 };
-    const response = await retried<ListVictimsResponse>(options, (metadata, grpc, done) =>
-      fleet.listVictims(request, metadata, grpc, done),
-    );
-    return response.victims;
-  }
-
-  async getProjectPolicy(name: string, options: CallOptions = {}): Promise<ProjectShare> {
-    const { fleet } = this.#services;
-    const response = await retried<GetProjectPolicyResponse>(options, (metadata, grpc, done) =>
-      fleet.getProjectPolicy({ name }, metadata, grpc, done),
-    );
-    return present(response.share);
-  }
-
-  async updateProjectPolicy(share: ProjectShare, options: CallOptions = {}): Promise<ProjectShare> {
-    const { fleet } = this.#services;
-    const response = await retried<UpdateProjectPolicyResponse>(options, (metadata, grpc, done) =>
-      fleet.updateProjectPolicy({ share }, metadata, grpc, done),
-    );
-    return present(response.share);
-  }
-
-  async getPoolPolicy(name: string, options: CallOptions = {}): Promise<PoolConduct> {
-    const { fleet } = this.#services;
-    const response = await retried<GetPoolPolicyResponse>(options, (metadata, grpc, done) =>
-      fleet.getPoolPolicy({ name }, metadata, grpc, done),
-    );
-    return present(response.conduct);
-  }
-
-  async updatePoolPolicy(
-    change: PoolConductChange,
-    options: CallOptions = {},
-  ): Promise<PoolConduct> {
-    const { fleet } = this.#services;
-    const conduct = { ...change, draining: false };
-    const response = await retried<UpdatePoolPolicyResponse>(options, (metadata, grpc, done) =>
-      fleet.updatePoolPolicy({ conduct }, metadata, grpc, done),
-    );
-    return present(response.conduct);
   }
 
   close(): void {

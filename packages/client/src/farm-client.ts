@@ -5,16 +5,14 @@ import type {
   Guidance,
   ImageSpec,
   Job,
-  PoolConduct,
-  ProjectShare,
   RenderImageResponse,
   Scheduling,
   StreamRenderResponse,
   Task,
-  Victim,
   WatchJobResponse,
-  Worker,
 } from "@zfarm/contract";
+import type { CallOptions } from "./call-options.ts";
+import type { FleetClient } from "./fleet-client.ts";
 import type { LoraClient } from "./lora-client.ts";
 
 /** A picture to draw: the prompt, and whatever is not to be the pool's default. */
@@ -28,16 +26,6 @@ export type Spec = Pick<ImageSpec, "prompt"> & {
 export type GuidanceWish = Pick<Guidance, "scale"> & {
   readonly [Field in Exclude<keyof Guidance, "scale">]?: Guidance[Field] | undefined;
 };
-
-/** What operators can change of `pools/{pool}`; draining has verbs of its own. */
-export type PoolConductChange = Omit<PoolConduct, "draining">;
-
-export interface CallOptions {
-  /** Ends the call; its promise rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
-  /** For the whole call, retries included. Absent: the farm's default for the method. */
-  readonly timeoutMs?: number;
-}
 
 /** How tasks compete: what is said, the rest by default. */
 export type SchedulingChanges = {
@@ -84,11 +72,6 @@ export interface UpdateJobOptions extends CallOptions {
   readonly etag?: string;
 }
 
-export interface ListVictimsOptions extends CallOptions {
-  readonly pool?: string;
-  readonly count?: number;
-}
-
 export interface WatchOptions extends CallOptions {
   /** Goes on after the event that carried it. */
   readonly resumeToken?: string;
@@ -100,7 +83,7 @@ export interface WatchOptions extends CallOptions {
  * Failures are FarmErrors with the farm's code and violations; FARM_UNREACHABLE where nobody
  * answered. An aborted signal rejects with its own reason.
  */
-export interface FarmClient {
+export interface FarmClient extends FleetClient {
   /** Renders and waits. Aborting it cancels the task. */
   renderImage(spec: Spec, options?: RenderOptions): Promise<RenderImageResponse>;
   /** Renders and reports; the last event is `completed`. Leaving the loop cancels the task. */
@@ -125,21 +108,6 @@ export interface FarmClient {
   /** Why its waiting tasks wait, what would release them, and when the first would start. */
   explainJob(name: string, options?: CallOptions): Promise<ExplainJobResponse>;
   explainTask(name: string, options?: CallOptions): Promise<ExplainTaskResponse>;
-  listWorkers(options?: CallOptions & { readonly pool?: string }): Promise<Worker[]>;
-  /** Of `workers/{worker}` or `pools/{pool}`: running tasks finish, no new ones start. */
-  drain(name: string, options?: CallOptions): Promise<void>;
-  /** Ends a drain. */
-  resume(name: string, options?: CallOptions): Promise<void>;
-  /** Forgets the failures of `workers/{worker}`. */
-  forgiveWorker(name: string, options?: CallOptions): Promise<void>;
-  /** The workers of a pool to take away first. */
-  listVictims(options?: ListVictimsOptions): Promise<Victim[]>;
-  /** How `projects/{project}` shares the farm. */
-  getProjectPolicy(name: string, options?: CallOptions): Promise<ProjectShare>;
-  updateProjectPolicy(share: ProjectShare, options?: CallOptions): Promise<ProjectShare>;
-  /** How the workers of `pools/{pool}` are used. */
-  getPoolPolicy(name: string, options?: CallOptions): Promise<PoolConduct>;
-  updatePoolPolicy(conduct: PoolConductChange, options?: CallOptions): Promise<PoolConduct>;
   /** The adapters of projects: uploaded once, named in pictures. */
   readonly loras: LoraClient;
   /** Ends the connection and every call on it. */

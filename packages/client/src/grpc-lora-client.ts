@@ -20,8 +20,8 @@ import {
   type UploadLoraRequest,
   type UploadLoraResponse,
 } from "@zfarm/contract";
+import type { CallOptions } from "./call-options.ts";
 import { callUpload, type StartUpload } from "./calls.ts";
-import type { CallOptions } from "./farm-client.ts";
 import type {
   CheckLoraOptions,
   EtagOptions,

@@ -1,13 +1,12 @@
 /** The TypeScript client of a farm: typed, retrying where that is harmless, resumable. */
+
+export type { CallOptions } from "./call-options.ts";
 export { connectFarm, type FarmOptions } from "./connect-farm.ts";
 export type {
-  CallOptions,
   CreateJobOptions,
   FarmClient,
   GuidanceWish,
   ListTasksOptions,
-  ListVictimsOptions,
-  PoolConductChange,
   RenderOptions,
   RetryJobOptions,
   SchedulingChanges,
@@ -16,6 +15,15 @@ export type {
   UpdateJobOptions,
   WatchOptions,
 } from "./farm-client.ts";
+export type {
+  FleetClient,
+  ListVictimsOptions,
+  ListWorkersOptions,
+  PoolConductChange,
+  QuarantineOptions,
+  QueueStatisticsOptions,
+  UpdatePoolOptions,
+} from "./fleet-client.ts";
 export type {
   CheckLoraOptions,
   EtagOptions,

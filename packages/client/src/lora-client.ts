@@ -6,7 +6,7 @@ import type {
   PrefetchLoraResponse,
   UploadLoraResponse,
 } from "@zfarm/contract";
-import type { CallOptions } from "./farm-client.ts";
+import type { CallOptions } from "./call-options.ts";
 
 /** A file by its path, or its bytes as they come; those can be sent only once. */
 export type LoraFile = string | AsyncIterable<Uint8Array>;

@@ -1,7 +1,7 @@
 /** A unary call, repeated where that is harmless. */
 import { FarmError } from "@zfarm/contract";
+import type { CallOptions } from "./call-options.ts";
 import { callUnary, type StartUnary } from "./calls.ts";
-import type { CallOptions } from "./farm-client.ts";
 import { Retry, type RetryOptions } from "./retry.ts";
 
 /** Sends a call until it is answered, refused or out of tries. */

@@ -3,6 +3,7 @@ import "./limit-relations.ts";
 
 export * from "./errors.ts";
 export * from "./failure-reasons.ts";
+export * from "./gen/zfarm/v1/fleet.ts";
 export * from "./gen/zfarm/v1/fleet_service.ts";
 export * from "./gen/zfarm/v1/image.ts";
 export * from "./gen/zfarm/v1/job_service.ts";

@@ -3,11 +3,13 @@
  * error texts and documentation quote these numbers; `limit-relations.ts` keeps them consistent.
  */
 import { autoscaleLimits } from "./autoscale-limits.ts";
+import { fleetLimits } from "./fleet-limits.ts";
 import { loraLimits } from "./lora-limits.ts";
 import { shelfLimits } from "./shelf-limits.ts";
 
 export const limits = {
   ...autoscaleLimits,
+  ...fleetLimits,
   ...loraLimits,
   ...shelfLimits,
   /** Bytes of one prompt in UTF-8; a 512-token prompt stays far below. */
@@ -41,15 +43,6 @@ export const limits = {
   maskPathsMax: 16,
   /** Changes of one control record or policy that lose against others before the call gives up. */
   wishTriesMax: 8,
-  /** A thousandfold share is as good as all of it. */
-  projectWeightMax: 1_000,
-  /** Running tasks of a project: every batch of every worker. */
-  projectRunningMax: 80_000,
-  /** Below this, half of all ordinary tasks would be tried twice; above, none ever is. */
-  speculateAfterMin: 1.5,
-  speculateAfterMax: 100,
-  /** Workers that one question about victims names. */
-  victimsMax: 1_000,
   pageSizeDefault: 100,
   pageSizeMax: 1_000,
   /** A page of adapters with all their versions ends once it has so many bytes. */

@@ -18,7 +18,7 @@ export interface GatewayNeeds {
     Broker,
     "queue" | "outcomes" | "controls" | "policies" | "jobs" | "progress" | "queries" | "problem"
   >;
-  readonly pools: Pick<KnownPools, "find">;
+  readonly pools: Pick<KnownPools, "find" | "list">;
   readonly quotas: Pick<ProjectQuotas, "isBounded" | "reserve">;
   /** Where DURABILITY=manifest keeps jobs; undefined where the broker alone keeps them. */
   readonly manifests: JobManifests | undefined;

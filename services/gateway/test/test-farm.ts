@@ -78,7 +78,7 @@ export class TestFarm {
   readonly log: Record<string, unknown>[] = [];
   /** What the leader says about live tasks. */
   live: LiveTask[] = [];
-  /** Questions about adapters that came to it. */
+  /** Questions about adapters and queues that came to it. */
   readonly asked: object[] = [];
   /** What it says about why tasks wait. */
   explanations: Explanation[] = [];
@@ -242,6 +242,14 @@ export class TestFarm {
       const { waiting } = this;
       if (waiting === undefined) return { epoch: 1n, reply: undefined };
       return { epoch: 1n, reply: { $case: "projectStatus", value: { waiting, running: 0 } } };
+    }
+    if (query?.$case === "queueStats") {
+      this.asked.push(query.value);
+      return { epoch: 1n, reply: { $case: "queueStats", value: { pools: [] } } };
+    }
+    if (query?.$case === "worker") {
+      const [worker] = query.value.worker === "one" ? this.#workers(undefined) : [];
+      return { epoch: 1n, reply: { $case: "worker", value: { worker, tasks: [], adapters: [] } } };
     }
     return { epoch: 1n, reply: { $case: "listWorkers", value: { workers: this.#workers(query) } } };
   }

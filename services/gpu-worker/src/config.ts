@@ -20,6 +20,8 @@ export interface GpuWorkerConfig {
   readonly pool: PoolId;
   /** Device class, for example "cpu". */
   readonly device: string;
+  /** Of the cluster, or the machine's name: for operators. */
+  readonly node: string;
   /** Threads of one run; undefined: the runtime decides. */
   readonly threads: number | undefined;
   /** Threads of a run beside the steps; undefined: prompts and pictures run between them. */
@@ -88,6 +90,7 @@ export function readGpuWorker(reader: EnvReader): GpuWorkerConfig {
     worker: readName(reader, { variable: "WORKER_ID", parse: parseWorkerId }) ?? createWorkerId(),
     pool: readName(reader, { variable: "WORKER_POOL", parse: parsePoolId }) ?? defaultPool,
     device,
+    node: reader.text("WORKER_NODE", { default: hostname(), pattern: /^[\w.-]{1,253}$/ }),
     threads: threads === 0 ? undefined : threads,
     sideThreads: sideThreads === 0 ? undefined : sideThreads,
     slots: reader.integer("WORKER_SLOTS", {
@@ -141,7 +144,7 @@ function readLoras(reader: EnvReader): LoraConfig {
 }
 
 /** Bytes of the container's limit where there is one, else of the machine. */
-function memoryThere(): number {
+export function memoryThere(): number {
   // 0 where nothing is known, and beyond any memory where there is no limit.
   return Math.min(process.constrainedMemory() || totalmem(), totalmem());
 }

@@ -2,6 +2,7 @@
 import type { Broker } from "@zfarm/broker";
 import { WorkerState as Condition, type Heartbeat, limits, workerName } from "@zfarm/contract";
 import type { Clock } from "@zfarm/runtime";
+import { memoryThere } from "./config.ts";
 import type { EngineInfo } from "./engine/protocol.ts";
 import type { WorkerState } from "./worker-state.ts";
 
@@ -11,6 +12,7 @@ export interface HeartbeatNeeds {
   readonly engine: { problem(): string | undefined };
   readonly info: EngineInfo;
   readonly device: string;
+  readonly node: string;
   readonly clock: Clock;
 }
 
@@ -25,7 +27,7 @@ export async function runHeartbeat(needs: HeartbeatNeeds, stop: AbortSignal): Pr
   needs.link.beat(buildHeartbeat(needs));
 }
 
-function buildHeartbeat({ state, engine, info, device, clock }: HeartbeatNeeds): Heartbeat {
+function buildHeartbeat({ state, engine, info, device, node, clock }: HeartbeatNeeds): Heartbeat {
   return {
     worker: {
       name: workerName(state.worker),
@@ -37,6 +39,11 @@ function buildHeartbeat({ state, engine, info, device, clock }: HeartbeatNeeds):
       slots: state.slots,
       running: state.held.size,
       heartbeatTime: new Date(clock.now()),
+      host: {
+        node,
+        memoryBytes: BigInt(memoryThere()),
+        memoryFreeBytes: BigInt(process.availableMemory()),
+      },
     },
     running: state.held.leased(),
   };

@@ -56,7 +56,7 @@ export async function wireGpuWorker(
   const copies = config.durability === "manifest";
   const outcomes = copies ? copyOutcomes(broker.outcomes, blobs) : broker.outcomes;
   const delivery = { outcomes, blobs, clock, modelDigest: info.digest };
-  const { device, drainGraceMs } = config;
+  const { device, node, drainGraceMs } = config;
   const wishes = new PreviewWishes();
   const unwish = broker.progress.onPreviewWish((job) => wishes.note(job, clock.now()));
   await app.open("preview-wishes", unwish, (end) => end());
@@ -89,7 +89,7 @@ export async function wireGpuWorker(
   app.spawn("broker-state", (stop) => broker.untilLost(stop));
   app.spawn("engine", (stop) => engine.run(stop));
   app.spawn("heartbeat", () =>
-    runHeartbeat({ state, link, engine, info, device, clock }, drained.signal),
+    runHeartbeat({ state, link, engine, info, device, node, clock }, drained.signal),
   );
   const lastStepMs = (): number => run.lastStepMs;
   const loop = { state, link, shards: broker.shards, engine, shelf, runner, clock, log, metrics };

@@ -58,6 +58,7 @@ export async function startWorker(options: WorkerOptions = {}): Promise<WorkerUn
     threads: 1,
     sideThreads: undefined,
     slots,
+    node: "test-node",
     modelDir: engine.modelDir,
     loras: { folder, diskBytes: 1_000_000, ramBytes: 1_000_000, ranks: 128, ...options.loras },
     durability,

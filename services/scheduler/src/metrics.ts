@@ -170,6 +170,7 @@ const workerStates = {
   busy: WorkerState.BUSY,
   draining: WorkerState.DRAINING,
   quarantined: WorkerState.QUARANTINED,
+  locked: WorkerState.LOCKED,
 };
 
 /** Sets the gauges that describe the farm. */

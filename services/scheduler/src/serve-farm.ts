@@ -10,13 +10,19 @@ import {
   type ListWorkersResponse,
   type LiveTask,
   limits,
+  type PoolQueue,
   type PrefetchQuery,
   type PrefetchReply,
   parseJobId,
   parsePoolId,
   parseProjectId,
+  parseWorkerId,
+  poolName,
+  type QueueStatsQuery,
   type SchedulerQuery,
   type SchedulerReply,
+  type WorkerQuery,
+  type WorkerReply,
   type WorkGrant,
   type WorkRequest,
   workerName,
@@ -98,6 +104,12 @@ function answerQuery(decider: Decider, { query }: SchedulerQuery): SchedulerRepl
       const value = decider.needs.autoscaler?.report() ?? { actuator: "none", pools: [] };
       return { epoch, reply: { $case: "scaling", value } };
     }
+    case "queueStats": {
+      const value = { pools: describeQueues(scheduler, query.value) };
+      return { epoch, reply: { $case: "queueStats", value } };
+    }
+    case "worker":
+      return { epoch, reply: { $case: "worker", value: lookAtWorker(scheduler, query.value) } };
     case undefined:
       return { epoch, reply: undefined };
   }
@@ -116,14 +128,28 @@ function prefetch(decider: Decider, query: PrefetchQuery): PrefetchReply {
 /** A page of them: all workers of a large farm are more than one message of the broker holds. */
 function listWorkers(
   scheduler: Decider["scheduler"],
-  { pool, name, pageSize, pageToken = "" }: ListWorkersRequest,
+  { pool, name, state, pageSize, pageToken: after = "" }: ListWorkersRequest,
 ): ListWorkersResponse {
   const size = Math.min(pageSize || limits.pageSizeMax, limits.pageSizeMax);
-  const found = scheduler
-    .listWorkers(pool)
-    .filter((worker) => worker.name > pageToken && (name === undefined || worker.name === name));
-  const workers = found.slice(0, size);
-  return { workers, nextPageToken: found.length > size ? workers.at(-1)?.name : undefined };
+  const { workers, hasMore } = scheduler.pageOfWorkers({ pool, name, state, after, size });
+  return { workers, nextPageToken: hasMore ? workers.at(-1)?.name : undefined };
+}
+
+/** The projects that matter most of each pool: all of them may be more than fit a message. */
+function describeQueues(
+  scheduler: Decider["scheduler"],
+  { pool, projectsMax }: QueueStatsQuery,
+): PoolQueue[] {
+  const max = Math.min(projectsMax || limits.queueProjectsDefault, limits.queueProjectsMax);
+  return scheduler
+    .measureQueues()
+    .filter(({ pool: name }) => pool === "" || name === poolName(pool))
+    .map((queue) => ({ ...queue, projects: queue.projects.slice(0, max) }));
+}
+
+function lookAtWorker(scheduler: Decider["scheduler"], { worker }: WorkerQuery): WorkerReply {
+  const id = parseWorkerId(worker);
+  return id === undefined ? { tasks: [], adapters: [] } : scheduler.lookAtWorker(id);
 }
 
 /** A job that nobody can have has no live tasks. */

@@ -35,6 +35,7 @@ export async function measureLoopLag(modelDir: string, pictures: number): Promis
     threads: undefined,
     sideThreads: undefined,
     slots: 4,
+    node: "bench",
     modelDir,
     durability: "stream",
     drainGraceMs: 1_000,

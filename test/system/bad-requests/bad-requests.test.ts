@@ -20,6 +20,7 @@ import {
   decodeStatusDetails,
   defaultPool,
   parseJobName,
+  type SchedulerReply,
   statusDetailsKey,
 } from "@zfarm/contract";
 import { violationReasons, wireGateway } from "@zfarm/gateway";
@@ -28,6 +29,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loraRows } from "./lora-rows.ts";
 import { nameRows } from "./name-rows.ts";
 import { numberRows } from "./number-rows.ts";
+import { operatorRows } from "./operator-rows.ts";
 import { passRows } from "./pass-rows.ts";
 import { type BadRequest, createBytes, image, methods, secret } from "./row.ts";
 import { schedulingRows } from "./scheduling-rows.ts";
@@ -39,6 +41,7 @@ const corpus: readonly BadRequest[] = [
   ...numberRows,
   ...nameRows,
   ...schedulingRows,
+  ...operatorRows,
   ...wireRows,
   ...loraRows,
 ];
@@ -57,6 +60,7 @@ let jobsCreated = 0;
 
 beforeAll(async () => {
   broker = createMemoryBroker();
+  broker.queries.serve(({ query }) => ({ epoch: 1n, reply: emptyFleet(query?.$case) }));
   await broker.pools.put({
     pool: defaultPool,
     model: "test",
@@ -164,6 +168,12 @@ describe("the corpus", () => {
     expect([...new Set(provoked)].toSorted()).toEqual(expected.toSorted());
   });
 });
+
+/** What the leader of a farm without workers says of them. */
+function emptyFleet(question: string | undefined): SchedulerReply["reply"] {
+  if (question === "listWorkers") return { $case: "listWorkers", value: { workers: [] } };
+  return { $case: "worker", value: { tasks: [], adapters: [] } };
+}
 
 /** The same broker, but for a count of the job records that are asked for. */
 function countJobs(plain: Broker): Broker {

@@ -57,6 +57,12 @@ export const methods = {
   setPolicy: "/zfarm.v1.FleetService/UpdateProjectPolicy",
   getPoolPolicy: "/zfarm.v1.FleetService/GetPoolPolicy",
   setPoolPolicy: "/zfarm.v1.FleetService/UpdatePoolPolicy",
+  getWorker: "/zfarm.v1.FleetService/GetWorker",
+  lock: "/zfarm.v1.FleetService/LockWorker",
+  unlock: "/zfarm.v1.FleetService/UnlockWorker",
+  quarantine: "/zfarm.v1.FleetService/QuarantineWorker",
+  getPool: "/zfarm.v1.FleetService/GetPool",
+  queue: "/zfarm.v1.FleetService/GetQueueStatistics",
 } as const;
 
 /** A valid picture, but for the fields given. */

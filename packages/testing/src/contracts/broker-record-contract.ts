@@ -71,6 +71,7 @@ export function defineRecordContract(open: OpenFarm): void {
       expect(await pools.find(defaultPool)).toEqual(somePool({ modelDigest: "m2" }));
       expect((await pools.find("other" as PoolId))?.modelDigest).toBe("m9");
       expect(await pools.find("missing" as PoolId)).toBeUndefined();
+      expect((await pools.list()).map(({ pool }) => pool)).toEqual([defaultPool, "other"]);
     });
   });
 }

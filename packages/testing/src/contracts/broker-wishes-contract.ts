@@ -87,8 +87,11 @@ export function defineWishesContract(open: OpenFarm): void {
       burstTasks: 8,
       queuedTasksMax: 100,
     };
-    const pool = { pool: defaultPool, draining: true, speculateAfter: 0 };
-    const worker = { worker: "worker-1", draining: true, forgiveTime: undefined };
+    const scaling = { workersMin: 0, workersMax: 4, paused: true };
+    const pool = { pool: defaultPool, draining: true, speculateAfter: 0, scaling };
+    const lock = { reason: "fan is loud", lockTime: new Date(1_000) };
+    const quarantine = { reason: "stripes", endTime: new Date(2_000) };
+    const worker = { worker: "worker-1", draining: true, lock, quarantine };
 
     test("are found by kind and id, and replaced only from the revision they are at", async () => {
       const { policies } = await (await start()).connect();
@@ -104,6 +107,8 @@ export function defineWishesContract(open: OpenFarm): void {
       expect((await policies.pools.find(defaultPool))?.policy).toEqual(pool);
       expect((await policies.workers.find("worker-1"))?.policy).toEqual(worker);
       expect(await policies.workers.find("worker-2")).toBeUndefined();
+      expect(await policies.projects.list()).toEqual([standing]);
+      expect(await policies.workers.list()).toMatchObject([{ policy: worker }]);
     });
 
     test("are followed from the first one on, and then as they come", async () => {

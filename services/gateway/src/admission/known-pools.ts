@@ -13,12 +13,12 @@ interface KnownPool {
 }
 
 export class KnownPools {
-  readonly #pools: Pick<Broker["pools"], "find">;
+  readonly #pools: Pick<Broker["pools"], "find" | "list">;
   readonly #clock: Clock;
   /** Only pools that exist, so clients cannot make it grow. */
   readonly #known = new Map<PoolId, KnownPool>();
 
-  constructor(pools: Pick<Broker["pools"], "find">, clock: Clock) {
+  constructor(pools: Pick<Broker["pools"], "find" | "list">, clock: Clock) {
     this.#pools = pools;
     this.#clock = clock;
   }
@@ -32,5 +32,10 @@ export class KnownPools {
     if (record === undefined) this.#known.delete(pool);
     else this.#known.set(pool, { record, askedMs });
     return record;
+  }
+
+  /** All of them by name, as they are now. */
+  list(): Promise<PoolRecord[]> {
+    return this.#pools.list();
   }
 }

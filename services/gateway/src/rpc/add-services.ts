@@ -18,20 +18,27 @@ import { forgiveWorker } from "./forgive-worker.ts";
 import { getJob } from "./get-job.ts";
 import { getLora } from "./get-lora.ts";
 import { getLoraResidency } from "./get-lora-residency.ts";
+import { getPool } from "./get-pool.ts";
 import { getPoolPolicy } from "./get-pool-policy.ts";
 import { getProjectPolicy } from "./get-project-policy.ts";
+import { getQueueStatistics } from "./get-queue-statistics.ts";
+import { getWorker } from "./get-worker.ts";
 import { listLoras } from "./list-loras.ts";
+import { listPools } from "./list-pools.ts";
 import { listTasks } from "./list-tasks.ts";
 import { listVictims } from "./list-victims.ts";
 import { listWorkers } from "./list-workers.ts";
+import { lockWorker } from "./lock-worker.ts";
 import { pauseJob } from "./pause-job.ts";
 import { prefetchLora } from "./prefetch-lora.ts";
+import { quarantineWorker } from "./quarantine-worker.ts";
 import { renderImage } from "./render-image.ts";
 import { resume } from "./resume.ts";
 import { resumeJob } from "./resume-job.ts";
 import { retryJob } from "./retry-job.ts";
 import { type Serving, serveStream, serveUnary, serveUpload } from "./serve-call.ts";
 import { streamRender } from "./stream-render.ts";
+import { unlockWorker } from "./unlock-worker.ts";
 import { updateJob } from "./update-job.ts";
 import { updateLora } from "./update-lora.ts";
 import { updatePoolPolicy } from "./update-pool-policy.ts";
@@ -65,14 +72,21 @@ export function addServices(server: Server, serving: Serving): void {
   } satisfies Methods<typeof JobServiceService>);
   server.addService(undecoded(FleetServiceService), {
     listWorkers: serveUnary(serving, listWorkers),
+    getWorker: serveUnary(serving, getWorker),
     drain: serveUnary(serving, drain),
     resume: serveUnary(serving, resume),
+    lockWorker: serveUnary(serving, lockWorker),
+    unlockWorker: serveUnary(serving, unlockWorker),
+    quarantineWorker: serveUnary(serving, quarantineWorker),
     forgiveWorker: serveUnary(serving, forgiveWorker),
     listVictims: serveUnary(serving, listVictims),
     getProjectPolicy: serveUnary(serving, getProjectPolicy),
     updateProjectPolicy: serveUnary(serving, updateProjectPolicy),
     getPoolPolicy: serveUnary(serving, getPoolPolicy),
     updatePoolPolicy: serveUnary(serving, updatePoolPolicy),
+    listPools: serveUnary(serving, listPools),
+    getPool: serveUnary(serving, getPool),
+    getQueueStatistics: serveUnary(serving, getQueueStatistics),
   } satisfies Methods<typeof FleetServiceService>);
   server.addService(undecoded(LoraServiceService), {
     uploadLora: serveUpload(serving, uploadLora),

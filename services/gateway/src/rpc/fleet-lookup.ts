@@ -24,6 +24,21 @@ export async function findFleet(needs: GatewayNeeds, name: string): Promise<Flee
   return ref;
 }
 
+/** The worker of `workers/{worker}`; INVALID_REQUEST. */
+export function readWorker(name: string): WorkerId {
+  const ref = parseFleetName(name);
+  if (ref?.kind === "worker") return ref.worker;
+  const description = `must be workers/{worker}; a worker is ${nameRule}`;
+  throw invalidField("name", { reason: "BAD_NAME", description });
+}
+
+/** The same, if it lives or something was wanted of it before. WORKER_NOT_FOUND, NO_LEADER. */
+export async function findWorker(needs: GatewayNeeds, name: string): Promise<WorkerId> {
+  const worker = readWorker(name);
+  await requireWorker(needs, worker);
+  return worker;
+}
+
 /** The pool of `pools/{pool}`; INVALID_REQUEST for `field`, POOL_NOT_FOUND. */
 export async function findPool(needs: GatewayNeeds, name: string, field: string): Promise<PoolId> {
   const ref = parseFleetName(name);

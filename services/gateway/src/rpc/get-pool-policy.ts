@@ -14,6 +14,6 @@ export const getPoolPolicy: UnaryMethod<GetPoolPolicyRequest, GetPoolPolicyRespo
   run: async ({ name }, _scope, needs) => {
     const pool = await findPool(needs, name, "name");
     const standing = await needs.broker.policies.pools.find(pool);
-    return { conduct: conductOf(standing?.policy ?? plainPoolPolicy(pool)) };
+    return { conduct: conductOf(standing ?? { policy: plainPoolPolicy(pool), revision: 0n }) };
   },
 };

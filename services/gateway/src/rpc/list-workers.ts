@@ -6,6 +6,7 @@ import {
   nameRule,
   parseFleetName,
   parsePoolId,
+  WorkerState,
 } from "@zfarm/contract";
 import { invalidField } from "../domain/violations.ts";
 import { askLeader } from "./ask-leader.ts";
@@ -27,9 +28,16 @@ export const listWorkers: UnaryMethod<ListWorkersRequest, ListWorkersResponse> =
       throw invalidField("name", { reason: "BAD_NAME", description });
     }
     checkPage(request);
+    checkState(request);
     return await askLeader(broker, { $case: "listWorkers", value: request });
   },
 };
+
+function checkState({ state }: ListWorkersRequest): void {
+  if (state === undefined || (state >= WorkerState.STARTING && state <= WorkerState.LOCKED)) return;
+  const description = `is ${state}; allowed are ${WorkerState.STARTING} to ${WorkerState.LOCKED}`;
+  throw invalidField("state", { reason: "OUT_OF_RANGE", description });
+}
 
 /** The token of a page is the name of the worker that ends the one before. */
 function checkPage({ pageSize = limits.pageSizeMax, pageToken }: ListWorkersRequest): void {

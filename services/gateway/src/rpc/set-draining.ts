@@ -1,5 +1,6 @@
 /** What draining and its end have in common: the policy of a worker or of a pool. */
 import { plainPoolPolicy } from "../domain/pool-conduct.ts";
+import { plainWorkerPolicy } from "../domain/worker-conduct.ts";
 import type { GatewayNeeds } from "../needs.ts";
 import { changePolicy } from "./change-policy.ts";
 import { findFleet } from "./fleet-lookup.ts";
@@ -14,7 +15,7 @@ export async function setDraining(
   if (ref.kind === "worker") {
     await changePolicy(policies.workers, {
       id: ref.worker,
-      initial: { worker: ref.worker, draining: false, forgiveTime: undefined },
+      initial: plainWorkerPolicy(ref.worker),
       change: (policy) => ({ ...policy, draining }),
     });
     return;

@@ -1,8 +1,22 @@
-/** FleetService.UpdatePoolPolicy: replaces how the workers of a pool are used. */
-import { limits, UpdatePoolPolicyRequest, type UpdatePoolPolicyResponse } from "@zfarm/contract";
-import { checkSpeculateAfter, conductOf, plainPoolPolicy } from "../domain/pool-conduct.ts";
-import { invalidField } from "../domain/violations.ts";
-import { changePolicy } from "./change-policy.ts";
+/** FleetService.UpdatePoolPolicy: how workers of a pool are used, and how many there are to be. */
+import { isDeepStrictEqual } from "node:util";
+import {
+  FarmError,
+  limits,
+  type PoolConduct,
+  type PoolPolicy,
+  UpdatePoolPolicyRequest,
+  type UpdatePoolPolicyResponse,
+} from "@zfarm/contract";
+import {
+  changeConduct,
+  checkConduct,
+  conductOf,
+  plainPoolPolicy,
+  readConductMask,
+} from "../domain/pool-conduct.ts";
+import { invalidField, Violations } from "../domain/violations.ts";
+import { changeStanding } from "./change-policy.ts";
 import { decodeRequest } from "./decode.ts";
 import { findPool } from "./fleet-lookup.ts";
 import type { UnaryMethod } from "./serve-call.ts";
@@ -13,19 +27,35 @@ export const updatePoolPolicy: UnaryMethod<UpdatePoolPolicyRequest, UpdatePoolPo
   deadlineMs: limits.readMs,
   drain: "finish",
   abort: "answer",
-  run: async ({ conduct }, _scope, needs) => {
+  run: async ({ conduct, updateMask }, _scope, needs) => {
     if (conduct === undefined) {
       throw invalidField("conduct", { reason: "REQUIRED", description: "must be given" });
     }
-    const { speculateAfter } = conduct;
-    const fault = checkSpeculateAfter(speculateAfter);
-    if (fault !== undefined) throw invalidField("conduct.speculate_after", fault);
+    const change = readChange(conduct, updateMask);
     const pool = await findPool(needs, conduct.name, "conduct.name");
-    const policy = await changePolicy(needs.broker.policies.pools, {
+    const standing = await changeStanding(needs.broker.policies.pools, {
       id: pool,
       initial: plainPoolPolicy(pool),
-      change: (standing) => ({ ...standing, speculateAfter }),
+      change,
     });
-    return { conduct: conductOf(policy) };
+    return { conduct: conductOf(standing) };
   },
 };
+
+type Change = (policy: PoolPolicy, revision: bigint) => PoolPolicy;
+
+/** What the request makes of a policy; INVALID_REQUEST with all that is wrong with it. */
+function readChange(conduct: PoolConduct, mask: readonly string[] | undefined): Change {
+  const violations = new Violations();
+  const paths = readConductMask(mask, conduct, violations);
+  checkConduct(conduct, paths, violations);
+  if (violations.count > 0) throw violations.toError();
+  const { etag = "" } = conduct;
+  return (policy, revision) => {
+    const changed = changeConduct(policy, conduct, paths);
+    // A repeated call finds its own change behind an etag that it could not know.
+    const isDone = isDeepStrictEqual(changed, policy);
+    if (isDone || etag === "" || etag === String(revision)) return changed;
+    throw new FarmError("CONFLICT", "the policy has changed since this etag; look at it again");
+  };
+}

@@ -1,14 +1,14 @@
 /** Requests for work: open to grants, held without, answered. */
 import type { FarmState } from "./farm-state.ts";
 import type { EmptyReason } from "./scheduler-effect.ts";
-import { isToDrain } from "./serving.ts";
+import { asideUntil, isLocked, isToDrain } from "./serving.ts";
 import type { AskEntry } from "./worker-entry.ts";
 
 /** Without room it is only held, so that a worker cannot ask in a tight loop. */
 export function openAsk(state: FarmState, ask: AskEntry): void {
   const { worker, pool } = ask;
-  if (ask.slotsFree < 1 || isToDrain(worker)) return;
-  if (state.health.quarantineOf(worker.id, state.now) !== undefined) return;
+  if (ask.slotsFree < 1 || isToDrain(worker) || isLocked(worker)) return;
+  if (asideUntil(state, worker) !== undefined) return;
   pool.asks.pushBack(ask.node);
   for (const digest of worker.residencies) {
     const askers = pool.askers.get(digest);

@@ -45,7 +45,7 @@ export function tick(state: FarmState): void {
   if (state.now < state.sweptAt + limits.forgetEveryMs) return;
   state.sweptAt = state.now;
   healWithTime(state);
-  for (const pool of state.pools.values()) pool.line.sweep(state.elapsedMs);
+  for (const pool of state.pools.values()) pool.age(state.elapsedMs);
   sweepProjects(state);
 }
 

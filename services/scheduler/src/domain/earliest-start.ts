@@ -3,7 +3,7 @@ import { limits, WaitReason } from "@zfarm/contract";
 import type { FarmState } from "./farm-state.ts";
 import type { JobEntry } from "./job-entry.ts";
 import type { PoolEntry } from "./pool-entry.ts";
-import { drains } from "./serving.ts";
+import { asideUntil, isHeldBack } from "./serving.ts";
 import type { TaskEntry } from "./task-entry.ts";
 
 /** Reasons that only somebody's act ends. */
@@ -25,13 +25,14 @@ export function earliestStart(
   const { pool } = entry.job;
   if (reason === WaitReason.BACK_OFF) return entry.trial?.turnTimer.at;
   const from = Math.max(state.now, Number.isFinite(state.grantsFrom) ? state.grantsFrom : 0);
-  const workers = [...pool.workers].filter((worker) => !drains(worker));
+  const workers = [...pool.workers].filter((worker) => !isHeldBack(worker));
   if (workers.length === 0) return undefined;
   let freeAt = Number.POSITIVE_INFINITY;
-  for (const { id, busyUntil } of workers) {
-    const servesAt = state.health.quarantineOf(id, state.now)?.until ?? from;
-    freeAt = Math.min(freeAt, Math.max(from, servesAt, busyUntil));
+  for (const worker of workers) {
+    const servesAt = asideUntil(state, worker) ?? from;
+    freeAt = Math.min(freeAt, Math.max(from, servesAt, worker.busyUntil));
   }
+  if (freeAt === Number.POSITIVE_INFINITY) return undefined;
   if (reason === WaitReason.JOB_LIMIT) return Math.max(freeAt, jobFreeAt(state, entry.job));
   return freeAt + workBeforeMs(state, pool, entry) / workers.length;
 }

@@ -4,7 +4,7 @@ import { makesDeadline, rankOf } from "./choose-grant.ts";
 import { earliestStart } from "./earliest-start.ts";
 import { type FarmState, jobKey } from "./farm-state.ts";
 import type { PoolEntry } from "./pool-entry.ts";
-import { drains } from "./serving.ts";
+import { asideUntil, drains, isLocked } from "./serving.ts";
 import type { TaskEntry } from "./task-entry.ts";
 import { reasonOfTask } from "./wait-reason.ts";
 
@@ -163,22 +163,24 @@ function describeDrain(pool: PoolEntry): Words {
   if (pool.policy?.draining === true) {
     return { detail: `pool ${pool.id} is draining`, release: `Resume of pools/${pool.id}` };
   }
-  const count = [...pool.workers].filter(drains).length;
+  const drained = [...pool.workers].filter(drains).length;
+  const locked = [...pool.workers].filter(isLocked).length;
+  const draining = `${drained} of ${pool.workers.size} workers of pool ${pool.id} drain`;
   return {
-    detail: `all ${count} workers of pool ${pool.id} are draining`,
-    release: "Resume of one of them, or a new worker",
+    detail: locked === 0 ? draining : `${draining}, ${locked} are locked`,
+    release: "Resume or UnlockWorker of one of them, or a new worker",
   };
 }
 
 function describeQuarantine(state: FarmState, pool: PoolEntry): Words {
-  const found = [...pool.workers]
-    .map(({ id }) => ({ id, quarantine: state.health.quarantineOf(id, state.now) }))
-    .find(({ quarantine }) => quarantine !== undefined);
-  const cause = found?.quarantine?.cause ?? "failures";
-  const seconds = Math.ceil(((found?.quarantine?.until ?? state.now) - state.now) / 1_000);
+  const found = [...pool.workers].find((each) => asideUntil(state, each) !== undefined);
+  const cause = found && state.health.quarantineOf(found.id, state.now)?.cause;
+  const until = (found && asideUntil(state, found)) ?? state.now;
+  const end = Number.isFinite(until) ? `, or ${Math.ceil((until - state.now) / 1_000)} s` : "";
+  const why = cause === undefined ? "by an operator" : `for ${cause}`;
   return {
-    detail: `the workers of pool ${pool.id} are in quarantine, ${found?.id} for ${cause}`,
-    release: `ForgiveWorker, or ${seconds} s`,
+    detail: `the workers of pool ${pool.id} are in quarantine, ${found?.id} ${why}`,
+    release: `ForgiveWorker${end}`,
   };
 }
 

@@ -16,6 +16,7 @@ import {
 } from "@zfarm/contract";
 import { CostModel } from "./cost-model.ts";
 import { CrashBudget } from "./crash-budget.ts";
+import { HandQuarantines } from "./hand-quarantines.ts";
 import { JobEntry } from "./job-entry.ts";
 import { PoolEntry } from "./pool-entry.ts";
 import { ProjectEntry } from "./project-entry.ts";
@@ -41,6 +42,7 @@ export class FarmState {
   readonly workerPolicies = new Map<WorkerId, WorkerPolicy>();
   readonly costs = new CostModel();
   readonly health = new WorkerHealth();
+  readonly asideByHand = new HandQuarantines();
   readonly crashBudget = new CrashBudget();
   readonly timers = new TimerHeap<Wake>();
   readonly recent = new RecentOutcomes(limits.outcomesRememberedMax);

@@ -9,8 +9,7 @@ import {
   taskKey,
   type Victim,
   type WaitReason,
-  type Worker,
-  WorkerState,
+  type WorkerState,
   workerName,
 } from "@zfarm/contract";
 import { type FarmState, jobKey } from "./farm-state.ts";
@@ -18,11 +17,11 @@ import { oldestWaiting } from "./oldest-tasks.ts";
 import type { PoolEntry } from "./pool-entry.ts";
 import { backlogMsOf } from "./pool-work.ts";
 import { positionsOf } from "./position-rules.ts";
-import { drains } from "./serving.ts";
+import { drains, isLocked } from "./serving.ts";
 import type { TaskEntry } from "./task-entry.ts";
 import { type RankedVictim, rankVictims } from "./victims.ts";
 import { countWaiting } from "./waiting-counts.ts";
-import type { WorkerEntry } from "./worker-entry.ts";
+import { conditionOf } from "./worker-view.ts";
 
 export interface PoolCounts {
   readonly pool: PoolId;
@@ -94,24 +93,13 @@ export function situationOf(state: FarmState, id: TaskId): TaskSituation {
 /** Workers by the state they are in; O(workers), with nothing made for each of them. */
 export function countWorkers(state: FarmState): Map<WorkerState, number> {
   const counts = new Map<WorkerState, number>();
-  for (const { id, info } of state.workers.values()) {
+  for (const worker of state.workers.values()) {
+    const { info } = worker;
     if (info === undefined) continue;
-    const isAside = state.health.quarantineOf(id, state.now) !== undefined;
-    const condition = isAside ? WorkerState.QUARANTINED : info.state;
+    const condition = conditionOf(state, worker) ?? info.state;
     counts.set(condition, (counts.get(condition) ?? 0) + 1);
   }
   return counts;
-}
-
-/** The workers of one pool, or of all; those that have not sent a heartbeat yet are left out. */
-export function listWorkers(state: FarmState, pool: string): Worker[] {
-  const workers: Worker[] = [];
-  for (const worker of state.workers.values()) {
-    const { info } = worker;
-    if (info === undefined || (pool !== "" && info.pool !== pool)) continue;
-    workers.push({ ...info, ...conditionOf(state, worker) });
-  }
-  return workers.toSorted((one, other) => (one.name < other.name ? -1 : 1));
 }
 
 /**
@@ -139,22 +127,14 @@ export function nameVictims(state: FarmState, id: PoolId, count: number): Victim
 
 export function rankPoolVictims(state: FarmState, id: PoolId, count: number): RankedVictim[] {
   const pool = state.pools.get(id);
-  const candidates = [...(pool?.workers ?? [])].map((worker) => ({
+  const workers = [...(pool?.workers ?? [])].filter((worker) => !isLocked(worker));
+  const candidates = workers.map((worker) => ({
     id: worker.id,
     workLeftMs: worker.leases.size === 0 ? 0 : Math.max(1, worker.busyUntil - state.now),
     warmBytes: worker.shelf?.warmBytes((digest) => pool?.line.wants(digest) === true) ?? 0,
     isDraining: drains(worker),
   }));
   return rankVictims(candidates, count);
-}
-
-function conditionOf(state: FarmState, worker: WorkerEntry): Partial<Worker> {
-  const common = { name: workerName(worker.id), heartbeatTime: new Date(worker.heardAt) };
-  const quarantine = state.health.quarantineOf(worker.id, state.now);
-  if (quarantine === undefined) return common;
-  const { cause, until } = quarantine;
-  const { QUARANTINED } = WorkerState;
-  return { ...common, state: QUARANTINED, quarantine: { cause, endTime: new Date(until) } };
 }
 
 function describeTask({ index, trial }: TaskEntry, position: number): LiveTask {

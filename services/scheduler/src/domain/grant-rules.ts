@@ -53,6 +53,8 @@ function grant(state: FarmState, pool: PoolEntry, { lot, ask, reason }: Choice):
   // The tasks of a batch run side by side and are done together.
   for (const lease of held) lease.dueAt = worker.busyUntil;
   const placements = batch.close();
+  if (placements.includes("cold")) pool.coldStarts.add(1);
+  else if (placements.length > 0) pool.warmStarts.add(1);
   const predictedMs = held.map((lease) => lease.predictedMs);
   const answer = { ask: ask.ask, worker: worker.id, shape, leases, placements };
   state.emit({ kind: "grant", reason, ...answer, waitedMs, predictedMs });

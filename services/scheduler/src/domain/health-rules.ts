@@ -37,6 +37,7 @@ export function praiseWorker(state: FarmState, worker: string): void {
 /** Time heals: workers leave quarantine, projects their isolation. */
 export function healWithTime(state: FarmState): void {
   for (const id of state.health.advance(state.now)) reopen(state, id);
+  for (const id of state.asideByHand.advance(state.now)) reopen(state, id);
   for (const project of state.projects.values()) {
     if (!project.isIsolated || state.crashBudget.isIsolated(project.id, state.now)) continue;
     project.isIsolated = false;

@@ -47,6 +47,7 @@ export function setPoolPolicy(state: FarmState, { policy }: EventOf<"pool-policy
 export function setWorkerPolicy(state: FarmState, { policy }: EventOf<"worker-policy">): void {
   const id = policy.worker as WorkerEntry["id"];
   state.workerPolicies.set(id, policy);
+  state.asideByHand.set(id, policy.quarantine, state.now);
   const { forgiveTime } = policy;
   if (forgiveTime !== undefined) forgiveWorker(state, id, forgiveTime.getTime());
   const worker = state.workers.get(id);

@@ -5,6 +5,7 @@ import { noSums } from "./autoscale/pool-work.ts";
 import { LinkedList } from "./linked-list.ts";
 import type { Lot } from "./lot.ts";
 import { PoolLine } from "./pool-line.ts";
+import { RecentSum } from "./recent-sum.ts";
 import { Timer } from "./timer-heap.ts";
 import type { Wake } from "./wake.ts";
 import type { AskEntry, WorkerEntry } from "./worker-entry.ts";
@@ -33,6 +34,9 @@ export class PoolEntry {
   readonly holdTimer: Timer<Wake>;
   /** A worker that gets nothing but this lot, whose task runs alone and finds no idle worker. */
   kept: { readonly lot: Lot; readonly worker: WorkerEntry } | undefined = undefined;
+  /** Batches of late whose adapters were all on the device, and others that have any. */
+  readonly warmStarts = new RecentSum();
+  readonly coldStarts = new RecentSum();
   policy: PoolPolicy | undefined = undefined;
   /** Live tasks by state, delayed and ending ones among the queued. */
   queued = 0;
@@ -42,6 +46,13 @@ export class PoolEntry {
     this.id = id;
     this.line = new PoolLine(id);
     this.holdTimer = new Timer<Wake>({ kind: "hold-ends", pool: this });
+  }
+
+  /** Forgets bit by bit what was. */
+  age(elapsedMs: number): void {
+    this.line.sweep(elapsedMs);
+    this.warmStarts.age(elapsedMs);
+    this.coldStarts.age(elapsedMs);
   }
 
   countGated(reason: WaitReason, by: number): void {

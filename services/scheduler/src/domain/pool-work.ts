@@ -11,7 +11,7 @@ import type { FarmState } from "./farm-state.ts";
 import type { Lane } from "./lane.ts";
 import type { PoolEntry } from "./pool-entry.ts";
 import type { ProjectLine } from "./project-line.ts";
-import { drains } from "./serving.ts";
+import { asideUntil, drains, isLocked } from "./serving.ts";
 import type { TaskEntry } from "./task-entry.ts";
 import type { WorkerEntry } from "./worker-entry.ts";
 
@@ -28,8 +28,14 @@ export function measureWork(state: FarmState, id: PoolId): PoolWork {
     arrived: structuredClone(pool.inflow),
     running: pool.leased,
     workers,
-    wish: pool.policy?.draining === true ? { isPaused: true } : {},
+    wish: wishOf(pool),
   };
+}
+
+/** A pool that drains is not to grow, whatever else is wanted of it. */
+function wishOf({ policy }: PoolEntry): PoolWork["wish"] {
+  const { workersMin, workersMax, paused = false } = policy?.scaling ?? {};
+  return { workersMin, workersMax, isPaused: paused || policy?.draining === true };
 }
 
 function idle(pool: PoolId): PoolWork {
@@ -82,7 +88,7 @@ function costOf(state: FarmState, { pool }: ProjectLine, { load }: Lane): WorkSu
 
 function loadOf(state: FarmState, worker: WorkerEntry): WorkerLoad {
   const { id, leases, busyUntil, policy, info } = worker;
-  const isAside = state.health.quarantineOf(id, state.now) !== undefined;
+  const isAside = isLocked(worker) || asideUntil(state, worker) !== undefined;
   const isStarting = info === undefined || info.state === WorkerState.STARTING;
   const isOperators = policy?.draining === true;
   return {

@@ -7,6 +7,7 @@ import { type Priority, priorityOf } from "./job-entry.ts";
 import { Lane, laneKey } from "./lane.ts";
 import type { Lot } from "./lot.ts";
 import type { ProjectEntry } from "./project-entry.ts";
+import { RecentSum } from "./recent-sum.ts";
 import { StrideLine, StrideMember } from "./stride-line.ts";
 
 export class ProjectLine {
@@ -16,6 +17,8 @@ export class ProjectLine {
   readonly turn: StrideMember<ProjectLine>;
   /** Tasks that could be granted, as far as the project's own limits allow. */
   waiting = 0;
+  /** Device milliseconds that it was charged of late. */
+  readonly used = new RecentSum();
   /** Tasks of the project in this pool, in whatever state: without any the line is forgotten. */
   live = 0;
   readonly #lanes = new Map<string, Lane>();
@@ -47,6 +50,7 @@ export class ProjectLine {
 
   /** Serving a lot moves its lane on; a correction finds the lane though the lot has left it. */
   charge(lot: Lot, costMs: number, waitedMs?: number): void {
+    this.used.add(costMs);
     const lane = lot.lane ?? this.#lanes.get(laneKeyOf(lot));
     if (lane === undefined) return;
     if (waitedMs !== undefined) lane.turn.rate = lane.rateAfter(waitedMs);
@@ -55,6 +59,7 @@ export class ProjectLine {
 
   /** Lanes whose first task has waited long come sooner: what they had counts less against them. */
   age(elapsedMs: number): void {
+    this.used.age(elapsedMs);
     for (const lane of this.lanes()) {
       const since = lane.first?.first?.waitingSince ?? elapsedMs;
       const rate = lane.rateAfter(elapsedMs - since);

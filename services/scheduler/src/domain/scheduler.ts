@@ -3,17 +3,21 @@
  * No clock, no random numbers, no I/O, so the same events give the same effects, in production,
  * in tests and in a simulator. Work per event is O(log n) in the number of live tasks.
  */
-import type {
-  Explanation,
-  JobRef,
-  LiveTask,
-  LoraResidence,
-  PoolId,
-  ProjectId,
-  TaskId,
-  Victim,
-  Worker,
-  WorkerState,
+import {
+  type Explanation,
+  type JobRef,
+  type LiveTask,
+  type LoraResidence,
+  limits,
+  type PoolId,
+  type PoolQueue,
+  type ProjectId,
+  type TaskId,
+  type Victim,
+  type Worker,
+  type WorkerId,
+  type WorkerReply,
+  type WorkerState,
 } from "@zfarm/contract";
 import type { PoolWork } from "./autoscale/pool-work.ts";
 import { endRebuild, fireTimers, tick } from "./clock-rules.ts";
@@ -25,7 +29,6 @@ import {
   countWorkers,
   describeJob,
   type FarmTable,
-  listWorkers,
   nameVictims,
   type PoolCounts,
   rankPoolVictims,
@@ -37,6 +40,7 @@ import { endAttempt } from "./lease-rules.ts";
 import { controlJob, setPoolPolicy, setProjectPolicy, setWorkerPolicy } from "./policy-rules.ts";
 import { measureWork } from "./pool-work.ts";
 import { announceArrivals } from "./position-rules.ts";
+import { measureQueues } from "./queue-stats.ts";
 import { type PrefetchPlan, planPrefetch, prefetch, residencesOf } from "./residences.ts";
 import { retireWorkers } from "./retire-rules.ts";
 import type { SchedulerEffect } from "./scheduler-effect.ts";
@@ -44,11 +48,18 @@ import type { SchedulerEvent } from "./scheduler-event.ts";
 import { finishRewrite, settleTask, storeTask } from "./task-rules.ts";
 import type { RankedVictim } from "./victims.ts";
 import { hearBeat, takeAsk } from "./worker-rules.ts";
+import {
+  lookAtWorker,
+  pageOfWorkers,
+  type WorkerPage,
+  type WorkerPageQuery,
+} from "./worker-view.ts";
 
 const nothing: readonly SchedulerEffect[] = [];
 
 export class Scheduler {
   readonly #state: FarmState;
+  #queues: { readonly at: number; readonly pools: readonly PoolQueue[] } | undefined;
 
   /** One term of leadership: `epoch` is the upper half of every fence it gives out. */
   constructor(epoch: bigint) {
@@ -111,8 +122,26 @@ export class Scheduler {
     return countWorkers(this.#state);
   }
 
+  /** Of one pool, or of all where it is empty. */
   listWorkers(pool: string): Worker[] {
-    return listWorkers(this.#state, pool);
+    return this.pageOfWorkers({ pool, after: "", size: limits.workersMax }).workers;
+  }
+
+  pageOfWorkers(query: WorkerPageQuery): WorkerPage {
+    return pageOfWorkers(this.#state, query);
+  }
+
+  lookAtWorker(id: WorkerId): WorkerReply {
+    return lookAtWorker(this.#state, id);
+  }
+
+  /** Of every pool, by name, and not older than `queueStatsEveryMs`. */
+  measureQueues(): readonly PoolQueue[] {
+    const { now } = this.#state;
+    if (this.#queues === undefined || now >= this.#queues.at + limits.queueStatsEveryMs) {
+      this.#queues = { at: now, pools: measureQueues(this.#state) };
+    }
+    return this.#queues.pools;
   }
 
   describeJob(job: JobRef): LiveTask[] {

@@ -60,6 +60,10 @@ export class Shelf {
     return this.#items.get(digest)?.tier ?? "none";
   }
 
+  bytesOf(digest: string): number {
+    return this.#items.get(digest)?.bytes ?? 0;
+  }
+
   stateOf(stack: readonly LoraRef[]): LoraState {
     if (stack.length === 0) return "none";
     return stack.every(({ digest }) => this.tierOf(digest) === "device") ? "warm" : "cold";

@@ -4,7 +4,7 @@ import type { FarmState } from "./farm-state.ts";
 import type { Lot } from "./lot.ts";
 import type { PoolEntry } from "./pool-entry.ts";
 import type { ProjectLine } from "./project-line.ts";
-import { drains } from "./serving.ts";
+import { asideUntil, isHeldBack } from "./serving.ts";
 import type { TaskEntry } from "./task-entry.ts";
 
 /** Of a task that is queued. */
@@ -31,8 +31,8 @@ export function reasonOfPool(state: FarmState, pool: PoolEntry): WaitReason | un
   if (pool.workers.size === 0) return WaitReason.NO_WORKERS;
   let isQuarantined = false;
   for (const worker of pool.workers) {
-    if (drains(worker)) continue;
-    if (state.health.quarantineOf(worker.id, state.now) === undefined) return undefined;
+    if (isHeldBack(worker)) continue;
+    if (asideUntil(state, worker) === undefined) return undefined;
     isQuarantined = true;
   }
   return isQuarantined ? WaitReason.QUARANTINED : WaitReason.DRAINING;

@@ -16,7 +16,7 @@ export interface WorkerLoad {
   readonly worker: WorkerId;
   /** Predicted device time of what it holds; 0: it holds nothing. */
   readonly workLeftMs: number;
-  /** aside: drained by an operator, or in quarantine: it takes up a place and does no work. */
+  /** aside: drained or locked by an operator, or in quarantine: it has a place and does no work. */
   readonly condition: "serving" | "starting" | "aside";
   /** Takes no work for the autoscaler's sake, this leader's or an earlier one's. */
   readonly isRetiring: boolean;

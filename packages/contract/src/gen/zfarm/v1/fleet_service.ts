@@ -18,29 +18,81 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { FieldMask } from "../../google/protobuf/field_mask.ts";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
+import { Pool, PoolConduct, PoolQueue, Worker, WorkerAdapter, WorkerState, WorkerTask } from "./fleet.ts";
 
-export const WorkerState = {
-  UNSPECIFIED: 0,
-  STARTING: 1,
-  READY: 2,
-  BUSY: 3,
-  DRAINING: 4,
-  /** QUARANTINED - Gets no work after failures of its own, until a time or until it is forgiven. */
-  QUARANTINED: 5,
-  UNRECOGNIZED: -1,
-} as const;
+export interface GetWorkerRequest {
+  /** workers/{worker} */
+  name: string;
+}
 
-export type WorkerState = typeof WorkerState[keyof typeof WorkerState];
+export interface GetWorkerResponse {
+  worker?:
+    | Worker
+    | undefined;
+  /** The longest running first. */
+  tasks: WorkerTask[];
+  /** The nearest first, at most 256. */
+  adapters: WorkerAdapter[];
+}
 
-export namespace WorkerState {
-  export type UNSPECIFIED = typeof WorkerState.UNSPECIFIED;
-  export type STARTING = typeof WorkerState.STARTING;
-  export type READY = typeof WorkerState.READY;
-  export type BUSY = typeof WorkerState.BUSY;
-  export type DRAINING = typeof WorkerState.DRAINING;
-  export type QUARANTINED = typeof WorkerState.QUARANTINED;
-  export type UNRECOGNIZED = typeof WorkerState.UNRECOGNIZED;
+export interface LockWorkerRequest {
+  /** workers/{worker} */
+  name: string;
+  /** Who did it and why, for other operators: one line of at most 128 characters, may be empty. */
+  reason: string;
+}
+
+export interface LockWorkerResponse {
+}
+
+export interface UnlockWorkerRequest {
+  /** workers/{worker} */
+  name: string;
+}
+
+export interface UnlockWorkerResponse {
+}
+
+export interface QuarantineWorkerRequest {
+  /** workers/{worker} */
+  name: string;
+  /** What is wrong with it, for other operators: one line of 1 to 128 characters. */
+  reason: string;
+  /** At most 30 days away; absent: until it is forgiven. */
+  endTime?: Date | undefined;
+}
+
+export interface QuarantineWorkerResponse {
+}
+
+export interface ListPoolsRequest {
+}
+
+export interface ListPoolsResponse {
+  pools: Pool[];
+}
+
+export interface GetPoolRequest {
+  /** pools/{pool} */
+  name: string;
+}
+
+export interface GetPoolResponse {
+  pool?: Pool | undefined;
+}
+
+export interface GetQueueStatisticsRequest {
+  /** Empty: every pool. */
+  pool: string;
+  /** Projects that are told of each pool: 1 to 100, 0 means 10. */
+  projectsMax: number;
+}
+
+export interface GetQueueStatisticsResponse {
+  /** By name. */
+  pools: PoolQueue[];
 }
 
 export interface DrainRequest {
@@ -120,19 +172,6 @@ export interface UpdateProjectPolicyResponse {
   share?: ProjectShare | undefined;
 }
 
-/** How the workers of a pool are used. */
-export interface PoolConduct {
-  /** pools/{pool} */
-  name: string;
-  /**
-   * 1.5 to 100: a task that runs this many times longer than expected is tried a second time
-   * beside the first where a worker is idle. 0: never, the default.
-   */
-  speculateAfter: number;
-  /** Output only, Drain and Resume change it. */
-  draining: boolean;
-}
-
 export interface GetPoolPolicyRequest {
   /** pools/{pool} */
   name: string;
@@ -143,37 +182,16 @@ export interface GetPoolPolicyResponse {
 }
 
 export interface UpdatePoolPolicyRequest {
-  conduct?: PoolConduct | undefined;
+  /** Its etag, where there is one, must still hold: ABORTED otherwise. */
+  conduct?:
+    | PoolConduct
+    | undefined;
+  /** speculate_after, scaling; absent: speculate_after, and scaling where it is there. */
+  updateMask?: string[] | undefined;
 }
 
 export interface UpdatePoolPolicyResponse {
   conduct?: PoolConduct | undefined;
-}
-
-export interface Worker {
-  /** workers/{worker} */
-  name: string;
-  pool: string;
-  state: WorkerState;
-  /** Device class as the engine names it, for example "cpu" or "cuda:0". */
-  device: string;
-  model: string;
-  modelDigest: string;
-  /** Tasks it can run at once, and runs now. */
-  slots: number;
-  running: number;
-  heartbeatTime?:
-    | Date
-    | undefined;
-  /** Present while it is in quarantine. */
-  quarantine?: Quarantine | undefined;
-}
-
-/** Why a worker gets no work, and until when. */
-export interface Quarantine {
-  /** A failure reason, for example ENGINE_CRASHED. */
-  cause: string;
-  endTime?: Date | undefined;
 }
 
 export interface ListWorkersRequest {
@@ -188,7 +206,11 @@ export interface ListWorkersRequest {
     | number
     | undefined;
   /** The next_page_token of the page before; absent starts with the first. */
-  pageToken?: string | undefined;
+  pageToken?:
+    | string
+    | undefined;
+  /** Only workers in this state; absent: in any. */
+  state?: WorkerState | undefined;
 }
 
 /** Workers by name; those that come or go between two pages may be missed or listed once more. */
@@ -197,6 +219,802 @@ export interface ListWorkersResponse {
   /** Absent on the last page. */
   nextPageToken?: string | undefined;
 }
+
+function createBaseGetWorkerRequest(): GetWorkerRequest {
+  return { name: "" };
+}
+
+export const GetWorkerRequest: MessageFns<GetWorkerRequest> = {
+  encode(message: GetWorkerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetWorkerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetWorkerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetWorkerRequest>): GetWorkerRequest {
+    return GetWorkerRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetWorkerRequest>): GetWorkerRequest {
+    const message = createBaseGetWorkerRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseGetWorkerResponse(): GetWorkerResponse {
+  return { worker: undefined, tasks: [], adapters: [] };
+}
+
+export const GetWorkerResponse: MessageFns<GetWorkerResponse> = {
+  encode(message: GetWorkerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.worker !== undefined) {
+      Worker.encode(message.worker, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.tasks) {
+      WorkerTask.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.adapters) {
+      WorkerAdapter.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetWorkerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetWorkerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.worker = Worker.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tasks.push(WorkerTask.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.adapters.push(WorkerAdapter.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetWorkerResponse>): GetWorkerResponse {
+    return GetWorkerResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetWorkerResponse>): GetWorkerResponse {
+    const message = createBaseGetWorkerResponse();
+    message.worker = (object.worker !== undefined && object.worker !== null)
+      ? Worker.fromPartial(object.worker)
+      : undefined;
+    message.tasks = object.tasks?.map((e) => WorkerTask.fromPartial(e)) || [];
+    message.adapters = object.adapters?.map((e) => WorkerAdapter.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseLockWorkerRequest(): LockWorkerRequest {
+  return { name: "", reason: "" };
+}
+
+export const LockWorkerRequest: MessageFns<LockWorkerRequest> = {
+  encode(message: LockWorkerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LockWorkerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLockWorkerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LockWorkerRequest>): LockWorkerRequest {
+    return LockWorkerRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LockWorkerRequest>): LockWorkerRequest {
+    const message = createBaseLockWorkerRequest();
+    message.name = object.name ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseLockWorkerResponse(): LockWorkerResponse {
+  return {};
+}
+
+export const LockWorkerResponse: MessageFns<LockWorkerResponse> = {
+  encode(_: LockWorkerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LockWorkerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLockWorkerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LockWorkerResponse>): LockWorkerResponse {
+    return LockWorkerResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<LockWorkerResponse>): LockWorkerResponse {
+    const message = createBaseLockWorkerResponse();
+    return message;
+  },
+};
+
+function createBaseUnlockWorkerRequest(): UnlockWorkerRequest {
+  return { name: "" };
+}
+
+export const UnlockWorkerRequest: MessageFns<UnlockWorkerRequest> = {
+  encode(message: UnlockWorkerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UnlockWorkerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnlockWorkerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UnlockWorkerRequest>): UnlockWorkerRequest {
+    return UnlockWorkerRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UnlockWorkerRequest>): UnlockWorkerRequest {
+    const message = createBaseUnlockWorkerRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseUnlockWorkerResponse(): UnlockWorkerResponse {
+  return {};
+}
+
+export const UnlockWorkerResponse: MessageFns<UnlockWorkerResponse> = {
+  encode(_: UnlockWorkerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UnlockWorkerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnlockWorkerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UnlockWorkerResponse>): UnlockWorkerResponse {
+    return UnlockWorkerResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<UnlockWorkerResponse>): UnlockWorkerResponse {
+    const message = createBaseUnlockWorkerResponse();
+    return message;
+  },
+};
+
+function createBaseQuarantineWorkerRequest(): QuarantineWorkerRequest {
+  return { name: "", reason: "", endTime: undefined };
+}
+
+export const QuarantineWorkerRequest: MessageFns<QuarantineWorkerRequest> = {
+  encode(message: QuarantineWorkerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QuarantineWorkerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQuarantineWorkerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QuarantineWorkerRequest>): QuarantineWorkerRequest {
+    return QuarantineWorkerRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QuarantineWorkerRequest>): QuarantineWorkerRequest {
+    const message = createBaseQuarantineWorkerRequest();
+    message.name = object.name ?? "";
+    message.reason = object.reason ?? "";
+    message.endTime = object.endTime ?? undefined;
+    return message;
+  },
+};
+
+function createBaseQuarantineWorkerResponse(): QuarantineWorkerResponse {
+  return {};
+}
+
+export const QuarantineWorkerResponse: MessageFns<QuarantineWorkerResponse> = {
+  encode(_: QuarantineWorkerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QuarantineWorkerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQuarantineWorkerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QuarantineWorkerResponse>): QuarantineWorkerResponse {
+    return QuarantineWorkerResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<QuarantineWorkerResponse>): QuarantineWorkerResponse {
+    const message = createBaseQuarantineWorkerResponse();
+    return message;
+  },
+};
+
+function createBaseListPoolsRequest(): ListPoolsRequest {
+  return {};
+}
+
+export const ListPoolsRequest: MessageFns<ListPoolsRequest> = {
+  encode(_: ListPoolsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListPoolsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListPoolsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListPoolsRequest>): ListPoolsRequest {
+    return ListPoolsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ListPoolsRequest>): ListPoolsRequest {
+    const message = createBaseListPoolsRequest();
+    return message;
+  },
+};
+
+function createBaseListPoolsResponse(): ListPoolsResponse {
+  return { pools: [] };
+}
+
+export const ListPoolsResponse: MessageFns<ListPoolsResponse> = {
+  encode(message: ListPoolsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.pools) {
+      Pool.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListPoolsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListPoolsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pools.push(Pool.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListPoolsResponse>): ListPoolsResponse {
+    return ListPoolsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListPoolsResponse>): ListPoolsResponse {
+    const message = createBaseListPoolsResponse();
+    message.pools = object.pools?.map((e) => Pool.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseGetPoolRequest(): GetPoolRequest {
+  return { name: "" };
+}
+
+export const GetPoolRequest: MessageFns<GetPoolRequest> = {
+  encode(message: GetPoolRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetPoolRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetPoolRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetPoolRequest>): GetPoolRequest {
+    return GetPoolRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetPoolRequest>): GetPoolRequest {
+    const message = createBaseGetPoolRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseGetPoolResponse(): GetPoolResponse {
+  return { pool: undefined };
+}
+
+export const GetPoolResponse: MessageFns<GetPoolResponse> = {
+  encode(message: GetPoolResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pool !== undefined) {
+      Pool.encode(message.pool, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetPoolResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetPoolResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pool = Pool.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetPoolResponse>): GetPoolResponse {
+    return GetPoolResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetPoolResponse>): GetPoolResponse {
+    const message = createBaseGetPoolResponse();
+    message.pool = (object.pool !== undefined && object.pool !== null) ? Pool.fromPartial(object.pool) : undefined;
+    return message;
+  },
+};
+
+function createBaseGetQueueStatisticsRequest(): GetQueueStatisticsRequest {
+  return { pool: "", projectsMax: 0 };
+}
+
+export const GetQueueStatisticsRequest: MessageFns<GetQueueStatisticsRequest> = {
+  encode(message: GetQueueStatisticsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pool !== "") {
+      writer.uint32(10).string(message.pool);
+    }
+    if (message.projectsMax !== 0) {
+      writer.uint32(16).uint32(message.projectsMax);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetQueueStatisticsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetQueueStatisticsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pool = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.projectsMax = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetQueueStatisticsRequest>): GetQueueStatisticsRequest {
+    return GetQueueStatisticsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetQueueStatisticsRequest>): GetQueueStatisticsRequest {
+    const message = createBaseGetQueueStatisticsRequest();
+    message.pool = object.pool ?? "";
+    message.projectsMax = object.projectsMax ?? 0;
+    return message;
+  },
+};
+
+function createBaseGetQueueStatisticsResponse(): GetQueueStatisticsResponse {
+  return { pools: [] };
+}
+
+export const GetQueueStatisticsResponse: MessageFns<GetQueueStatisticsResponse> = {
+  encode(message: GetQueueStatisticsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.pools) {
+      PoolQueue.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetQueueStatisticsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetQueueStatisticsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pools.push(PoolQueue.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetQueueStatisticsResponse>): GetQueueStatisticsResponse {
+    return GetQueueStatisticsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetQueueStatisticsResponse>): GetQueueStatisticsResponse {
+    const message = createBaseGetQueueStatisticsResponse();
+    message.pools = object.pools?.map((e) => PoolQueue.fromPartial(e)) || [];
+    return message;
+  },
+};
 
 function createBaseDrainRequest(): DrainRequest {
   return { name: "" };
@@ -1037,85 +1855,6 @@ export const UpdateProjectPolicyResponse: MessageFns<UpdateProjectPolicyResponse
   },
 };
 
-function createBasePoolConduct(): PoolConduct {
-  return { name: "", speculateAfter: 0, draining: false };
-}
-
-export const PoolConduct: MessageFns<PoolConduct> = {
-  encode(message: PoolConduct, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.name !== "") {
-      writer.uint32(10).string(message.name);
-    }
-    if (message.speculateAfter !== 0) {
-      writer.uint32(21).float(message.speculateAfter);
-    }
-    if (message.draining !== false) {
-      writer.uint32(24).bool(message.draining);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): PoolConduct {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBasePoolConduct();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.name = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 21) {
-              break;
-            }
-
-            message.speculateAfter = reader.float();
-            continue;
-          }
-          case 3: {
-            if (tag !== 24) {
-              break;
-            }
-
-            message.draining = reader.bool();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create(base?: DeepPartial<PoolConduct>): PoolConduct {
-    return PoolConduct.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<PoolConduct>): PoolConduct {
-    const message = createBasePoolConduct();
-    message.name = object.name ?? "";
-    message.speculateAfter = object.speculateAfter ?? 0;
-    message.draining = object.draining ?? false;
-    return message;
-  },
-};
-
 function createBaseGetPoolPolicyRequest(): GetPoolPolicyRequest {
   return { name: "" };
 }
@@ -1229,13 +1968,16 @@ export const GetPoolPolicyResponse: MessageFns<GetPoolPolicyResponse> = {
 };
 
 function createBaseUpdatePoolPolicyRequest(): UpdatePoolPolicyRequest {
-  return { conduct: undefined };
+  return { conduct: undefined, updateMask: undefined };
 }
 
 export const UpdatePoolPolicyRequest: MessageFns<UpdatePoolPolicyRequest> = {
   encode(message: UpdatePoolPolicyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.conduct !== undefined) {
       PoolConduct.encode(message.conduct, writer.uint32(10).fork()).join();
+    }
+    if (message.updateMask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.updateMask), writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -1261,6 +2003,14 @@ export const UpdatePoolPolicyRequest: MessageFns<UpdatePoolPolicyRequest> = {
             message.conduct = PoolConduct.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.updateMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1281,6 +2031,7 @@ export const UpdatePoolPolicyRequest: MessageFns<UpdatePoolPolicyRequest> = {
     message.conduct = (object.conduct !== undefined && object.conduct !== null)
       ? PoolConduct.fromPartial(object.conduct)
       : undefined;
+    message.updateMask = object.updateMask ?? undefined;
     return message;
   },
 };
@@ -1342,251 +2093,8 @@ export const UpdatePoolPolicyResponse: MessageFns<UpdatePoolPolicyResponse> = {
   },
 };
 
-function createBaseWorker(): Worker {
-  return {
-    name: "",
-    pool: "",
-    state: 0,
-    device: "",
-    model: "",
-    modelDigest: "",
-    slots: 0,
-    running: 0,
-    heartbeatTime: undefined,
-    quarantine: undefined,
-  };
-}
-
-export const Worker: MessageFns<Worker> = {
-  encode(message: Worker, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.name !== "") {
-      writer.uint32(10).string(message.name);
-    }
-    if (message.pool !== "") {
-      writer.uint32(18).string(message.pool);
-    }
-    if (message.state !== 0) {
-      writer.uint32(24).int32(message.state);
-    }
-    if (message.device !== "") {
-      writer.uint32(34).string(message.device);
-    }
-    if (message.model !== "") {
-      writer.uint32(42).string(message.model);
-    }
-    if (message.modelDigest !== "") {
-      writer.uint32(50).string(message.modelDigest);
-    }
-    if (message.slots !== 0) {
-      writer.uint32(56).uint32(message.slots);
-    }
-    if (message.running !== 0) {
-      writer.uint32(64).uint32(message.running);
-    }
-    if (message.heartbeatTime !== undefined) {
-      Timestamp.encode(toTimestamp(message.heartbeatTime), writer.uint32(74).fork()).join();
-    }
-    if (message.quarantine !== undefined) {
-      Quarantine.encode(message.quarantine, writer.uint32(82).fork()).join();
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): Worker {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseWorker();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.name = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.pool = reader.string();
-            continue;
-          }
-          case 3: {
-            if (tag !== 24) {
-              break;
-            }
-
-            message.state = reader.int32() as any;
-            continue;
-          }
-          case 4: {
-            if (tag !== 34) {
-              break;
-            }
-
-            message.device = reader.string();
-            continue;
-          }
-          case 5: {
-            if (tag !== 42) {
-              break;
-            }
-
-            message.model = reader.string();
-            continue;
-          }
-          case 6: {
-            if (tag !== 50) {
-              break;
-            }
-
-            message.modelDigest = reader.string();
-            continue;
-          }
-          case 7: {
-            if (tag !== 56) {
-              break;
-            }
-
-            message.slots = reader.uint32();
-            continue;
-          }
-          case 8: {
-            if (tag !== 64) {
-              break;
-            }
-
-            message.running = reader.uint32();
-            continue;
-          }
-          case 9: {
-            if (tag !== 74) {
-              break;
-            }
-
-            message.heartbeatTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
-            continue;
-          }
-          case 10: {
-            if (tag !== 82) {
-              break;
-            }
-
-            message.quarantine = Quarantine.decode(reader, reader.uint32());
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create(base?: DeepPartial<Worker>): Worker {
-    return Worker.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<Worker>): Worker {
-    const message = createBaseWorker();
-    message.name = object.name ?? "";
-    message.pool = object.pool ?? "";
-    message.state = object.state ?? 0;
-    message.device = object.device ?? "";
-    message.model = object.model ?? "";
-    message.modelDigest = object.modelDigest ?? "";
-    message.slots = object.slots ?? 0;
-    message.running = object.running ?? 0;
-    message.heartbeatTime = object.heartbeatTime ?? undefined;
-    message.quarantine = (object.quarantine !== undefined && object.quarantine !== null)
-      ? Quarantine.fromPartial(object.quarantine)
-      : undefined;
-    return message;
-  },
-};
-
-function createBaseQuarantine(): Quarantine {
-  return { cause: "", endTime: undefined };
-}
-
-export const Quarantine: MessageFns<Quarantine> = {
-  encode(message: Quarantine, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.cause !== "") {
-      writer.uint32(10).string(message.cause);
-    }
-    if (message.endTime !== undefined) {
-      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(18).fork()).join();
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): Quarantine {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseQuarantine();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.cause = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create(base?: DeepPartial<Quarantine>): Quarantine {
-    return Quarantine.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<Quarantine>): Quarantine {
-    const message = createBaseQuarantine();
-    message.cause = object.cause ?? "";
-    message.endTime = object.endTime ?? undefined;
-    return message;
-  },
-};
-
 function createBaseListWorkersRequest(): ListWorkersRequest {
-  return { pool: "", name: undefined, pageSize: undefined, pageToken: undefined };
+  return { pool: "", name: undefined, pageSize: undefined, pageToken: undefined, state: undefined };
 }
 
 export const ListWorkersRequest: MessageFns<ListWorkersRequest> = {
@@ -1602,6 +2110,9 @@ export const ListWorkersRequest: MessageFns<ListWorkersRequest> = {
     }
     if (message.pageToken !== undefined) {
       writer.uint32(34).string(message.pageToken);
+    }
+    if (message.state !== undefined) {
+      writer.uint32(40).int32(message.state);
     }
     return writer;
   },
@@ -1651,6 +2162,14 @@ export const ListWorkersRequest: MessageFns<ListWorkersRequest> = {
             message.pageToken = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1672,6 +2191,7 @@ export const ListWorkersRequest: MessageFns<ListWorkersRequest> = {
     message.name = object.name ?? undefined;
     message.pageSize = object.pageSize ?? undefined;
     message.pageToken = object.pageToken ?? undefined;
+    message.state = object.state ?? undefined;
     return message;
   },
 };
@@ -1743,7 +2263,7 @@ export const ListWorkersResponse: MessageFns<ListWorkersResponse> = {
   },
 };
 
-/** What operators see of the machines. */
+/** What operators see of the machines, and what they want of them. */
 export type FleetServiceService = typeof FleetServiceService;
 export const FleetServiceService = {
   listWorkers: {
@@ -1755,7 +2275,20 @@ export const FleetServiceService = {
     responseSerialize: (value: ListWorkersResponse): Buffer => Buffer.from(ListWorkersResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListWorkersResponse => ListWorkersResponse.decode(value),
   },
-  /** Running tasks finish, no new ones start; for one worker or a whole pool. Harmless when repeated. */
+  /** One worker, what it runs now, and the adapters that it holds. */
+  getWorker: {
+    path: "/zfarm.v1.FleetService/GetWorker" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetWorkerRequest): Buffer => Buffer.from(GetWorkerRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetWorkerRequest => GetWorkerRequest.decode(value),
+    responseSerialize: (value: GetWorkerResponse): Buffer => Buffer.from(GetWorkerResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetWorkerResponse => GetWorkerResponse.decode(value),
+  },
+  /**
+   * For what is to go: running tasks finish, no new ones start. Of one worker, which the
+   * autoscaler takes away before any other, or of a whole pool. Harmless when repeated.
+   */
   drain: {
     path: "/zfarm.v1.FleetService/Drain" as const,
     requestStream: false as const,
@@ -1775,7 +2308,45 @@ export const FleetServiceService = {
     responseSerialize: (value: ResumeResponse): Buffer => Buffer.from(ResumeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResumeResponse => ResumeResponse.decode(value),
   },
-  /** Forgets a worker's failures: it leaves quarantine at once. */
+  /**
+   * For what is to stay: the worker finishes what it runs, keeps the adapters that it holds, and is
+   * given nothing new; the autoscaler never takes it away. Harmless when repeated.
+   */
+  lockWorker: {
+    path: "/zfarm.v1.FleetService/LockWorker" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: LockWorkerRequest): Buffer => Buffer.from(LockWorkerRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): LockWorkerRequest => LockWorkerRequest.decode(value),
+    responseSerialize: (value: LockWorkerResponse): Buffer => Buffer.from(LockWorkerResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): LockWorkerResponse => LockWorkerResponse.decode(value),
+  },
+  unlockWorker: {
+    path: "/zfarm.v1.FleetService/UnlockWorker" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UnlockWorkerRequest): Buffer => Buffer.from(UnlockWorkerRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UnlockWorkerRequest => UnlockWorkerRequest.decode(value),
+    responseSerialize: (value: UnlockWorkerResponse): Buffer =>
+      Buffer.from(UnlockWorkerResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UnlockWorkerResponse => UnlockWorkerResponse.decode(value),
+  },
+  /**
+   * For what is not to be trusted: as if its own failures had put it aside, until a time or until it
+   * is forgiven. It finishes what it runs.
+   */
+  quarantineWorker: {
+    path: "/zfarm.v1.FleetService/QuarantineWorker" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: QuarantineWorkerRequest): Buffer =>
+      Buffer.from(QuarantineWorkerRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): QuarantineWorkerRequest => QuarantineWorkerRequest.decode(value),
+    responseSerialize: (value: QuarantineWorkerResponse): Buffer =>
+      Buffer.from(QuarantineWorkerResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): QuarantineWorkerResponse => QuarantineWorkerResponse.decode(value),
+  },
+  /** Forgets a worker's failures: it leaves quarantine at once, whoever put it there. */
   forgiveWorker: {
     path: "/zfarm.v1.FleetService/ForgiveWorker" as const,
     requestStream: false as const,
@@ -1832,7 +2403,7 @@ export const FleetServiceService = {
       Buffer.from(GetPoolPolicyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetPoolPolicyResponse => GetPoolPolicyResponse.decode(value),
   },
-  /** How the workers of a pool are used. */
+  /** How the workers of a pool are used, and how many there are to be. */
   updatePoolPolicy: {
     path: "/zfarm.v1.FleetService/UpdatePoolPolicy" as const,
     requestStream: false as const,
@@ -1844,15 +2415,62 @@ export const FleetServiceService = {
       Buffer.from(UpdatePoolPolicyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): UpdatePoolPolicyResponse => UpdatePoolPolicyResponse.decode(value),
   },
+  /** Every pool that ever had a worker or a policy, by name. */
+  listPools: {
+    path: "/zfarm.v1.FleetService/ListPools" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListPoolsRequest): Buffer => Buffer.from(ListPoolsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListPoolsRequest => ListPoolsRequest.decode(value),
+    responseSerialize: (value: ListPoolsResponse): Buffer => Buffer.from(ListPoolsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListPoolsResponse => ListPoolsResponse.decode(value),
+  },
+  getPool: {
+    path: "/zfarm.v1.FleetService/GetPool" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetPoolRequest): Buffer => Buffer.from(GetPoolRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetPoolRequest => GetPoolRequest.decode(value),
+    responseSerialize: (value: GetPoolResponse): Buffer => Buffer.from(GetPoolResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetPoolResponse => GetPoolResponse.decode(value),
+  },
+  /** What waits and runs in each pool, for what reasons, and whose it is. */
+  getQueueStatistics: {
+    path: "/zfarm.v1.FleetService/GetQueueStatistics" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetQueueStatisticsRequest): Buffer =>
+      Buffer.from(GetQueueStatisticsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetQueueStatisticsRequest => GetQueueStatisticsRequest.decode(value),
+    responseSerialize: (value: GetQueueStatisticsResponse): Buffer =>
+      Buffer.from(GetQueueStatisticsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetQueueStatisticsResponse => GetQueueStatisticsResponse.decode(value),
+  },
 } as const;
 
 export interface FleetServiceServer extends UntypedServiceImplementation {
   listWorkers: handleUnaryCall<ListWorkersRequest, ListWorkersResponse>;
-  /** Running tasks finish, no new ones start; for one worker or a whole pool. Harmless when repeated. */
+  /** One worker, what it runs now, and the adapters that it holds. */
+  getWorker: handleUnaryCall<GetWorkerRequest, GetWorkerResponse>;
+  /**
+   * For what is to go: running tasks finish, no new ones start. Of one worker, which the
+   * autoscaler takes away before any other, or of a whole pool. Harmless when repeated.
+   */
   drain: handleUnaryCall<DrainRequest, DrainResponse>;
   /** Ends a drain. */
   resume: handleUnaryCall<ResumeRequest, ResumeResponse>;
-  /** Forgets a worker's failures: it leaves quarantine at once. */
+  /**
+   * For what is to stay: the worker finishes what it runs, keeps the adapters that it holds, and is
+   * given nothing new; the autoscaler never takes it away. Harmless when repeated.
+   */
+  lockWorker: handleUnaryCall<LockWorkerRequest, LockWorkerResponse>;
+  unlockWorker: handleUnaryCall<UnlockWorkerRequest, UnlockWorkerResponse>;
+  /**
+   * For what is not to be trusted: as if its own failures had put it aside, until a time or until it
+   * is forgiven. It finishes what it runs.
+   */
+  quarantineWorker: handleUnaryCall<QuarantineWorkerRequest, QuarantineWorkerResponse>;
+  /** Forgets a worker's failures: it leaves quarantine at once, whoever put it there. */
   forgiveWorker: handleUnaryCall<ForgiveWorkerRequest, ForgiveWorkerResponse>;
   /**
    * Which workers of a pool to take away first: idle ones, then those with the least work left,
@@ -1863,8 +2481,13 @@ export interface FleetServiceServer extends UntypedServiceImplementation {
   /** How a project shares the farm with others. */
   updateProjectPolicy: handleUnaryCall<UpdateProjectPolicyRequest, UpdateProjectPolicyResponse>;
   getPoolPolicy: handleUnaryCall<GetPoolPolicyRequest, GetPoolPolicyResponse>;
-  /** How the workers of a pool are used. */
+  /** How the workers of a pool are used, and how many there are to be. */
   updatePoolPolicy: handleUnaryCall<UpdatePoolPolicyRequest, UpdatePoolPolicyResponse>;
+  /** Every pool that ever had a worker or a policy, by name. */
+  listPools: handleUnaryCall<ListPoolsRequest, ListPoolsResponse>;
+  getPool: handleUnaryCall<GetPoolRequest, GetPoolResponse>;
+  /** What waits and runs in each pool, for what reasons, and whose it is. */
+  getQueueStatistics: handleUnaryCall<GetQueueStatisticsRequest, GetQueueStatisticsResponse>;
 }
 
 export interface FleetServiceClient extends Client {
@@ -1883,7 +2506,26 @@ export interface FleetServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListWorkersResponse) => void,
   ): ClientUnaryCall;
-  /** Running tasks finish, no new ones start; for one worker or a whole pool. Harmless when repeated. */
+  /** One worker, what it runs now, and the adapters that it holds. */
+  getWorker(
+    request: GetWorkerRequest,
+    callback: (error: ServiceError | null, response: GetWorkerResponse) => void,
+  ): ClientUnaryCall;
+  getWorker(
+    request: GetWorkerRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetWorkerResponse) => void,
+  ): ClientUnaryCall;
+  getWorker(
+    request: GetWorkerRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetWorkerResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * For what is to go: running tasks finish, no new ones start. Of one worker, which the
+   * autoscaler takes away before any other, or of a whole pool. Harmless when repeated.
+   */
   drain(
     request: DrainRequest,
     callback: (error: ServiceError | null, response: DrainResponse) => void,
@@ -1915,7 +2557,60 @@ export interface FleetServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ResumeResponse) => void,
   ): ClientUnaryCall;
-  /** Forgets a worker's failures: it leaves quarantine at once. */
+  /**
+   * For what is to stay: the worker finishes what it runs, keeps the adapters that it holds, and is
+   * given nothing new; the autoscaler never takes it away. Harmless when repeated.
+   */
+  lockWorker(
+    request: LockWorkerRequest,
+    callback: (error: ServiceError | null, response: LockWorkerResponse) => void,
+  ): ClientUnaryCall;
+  lockWorker(
+    request: LockWorkerRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: LockWorkerResponse) => void,
+  ): ClientUnaryCall;
+  lockWorker(
+    request: LockWorkerRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: LockWorkerResponse) => void,
+  ): ClientUnaryCall;
+  unlockWorker(
+    request: UnlockWorkerRequest,
+    callback: (error: ServiceError | null, response: UnlockWorkerResponse) => void,
+  ): ClientUnaryCall;
+  unlockWorker(
+    request: UnlockWorkerRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UnlockWorkerResponse) => void,
+  ): ClientUnaryCall;
+  unlockWorker(
+    request: UnlockWorkerRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UnlockWorkerResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * For what is not to be trusted: as if its own failures had put it aside, until a time or until it
+   * is forgiven. It finishes what it runs.
+   */
+  quarantineWorker(
+    request: QuarantineWorkerRequest,
+    callback: (error: ServiceError | null, response: QuarantineWorkerResponse) => void,
+  ): ClientUnaryCall;
+  quarantineWorker(
+    request: QuarantineWorkerRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: QuarantineWorkerResponse) => void,
+  ): ClientUnaryCall;
+  quarantineWorker(
+    request: QuarantineWorkerRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: QuarantineWorkerResponse) => void,
+  ): ClientUnaryCall;
+  /** Forgets a worker's failures: it leaves quarantine at once, whoever put it there. */
   forgiveWorker(
     request: ForgiveWorkerRequest,
     callback: (error: ServiceError | null, response: ForgiveWorkerResponse) => void,
@@ -1996,7 +2691,7 @@ export interface FleetServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetPoolPolicyResponse) => void,
   ): ClientUnaryCall;
-  /** How the workers of a pool are used. */
+  /** How the workers of a pool are used, and how many there are to be. */
   updatePoolPolicy(
     request: UpdatePoolPolicyRequest,
     callback: (error: ServiceError | null, response: UpdatePoolPolicyResponse) => void,
@@ -2011,6 +2706,53 @@ export interface FleetServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: UpdatePoolPolicyResponse) => void,
+  ): ClientUnaryCall;
+  /** Every pool that ever had a worker or a policy, by name. */
+  listPools(
+    request: ListPoolsRequest,
+    callback: (error: ServiceError | null, response: ListPoolsResponse) => void,
+  ): ClientUnaryCall;
+  listPools(
+    request: ListPoolsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListPoolsResponse) => void,
+  ): ClientUnaryCall;
+  listPools(
+    request: ListPoolsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListPoolsResponse) => void,
+  ): ClientUnaryCall;
+  getPool(
+    request: GetPoolRequest,
+    callback: (error: ServiceError | null, response: GetPoolResponse) => void,
+  ): ClientUnaryCall;
+  getPool(
+    request: GetPoolRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetPoolResponse) => void,
+  ): ClientUnaryCall;
+  getPool(
+    request: GetPoolRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetPoolResponse) => void,
+  ): ClientUnaryCall;
+  /** What waits and runs in each pool, for what reasons, and whose it is. */
+  getQueueStatistics(
+    request: GetQueueStatisticsRequest,
+    callback: (error: ServiceError | null, response: GetQueueStatisticsResponse) => void,
+  ): ClientUnaryCall;
+  getQueueStatistics(
+    request: GetQueueStatisticsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetQueueStatisticsResponse) => void,
+  ): ClientUnaryCall;
+  getQueueStatistics(
+    request: GetQueueStatisticsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetQueueStatisticsResponse) => void,
   ): ClientUnaryCall;
 }
 

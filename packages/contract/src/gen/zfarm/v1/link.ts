@@ -7,7 +7,8 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
-import { ListWorkersRequest, ListWorkersResponse, Victim, Worker } from "./fleet_service.ts";
+import { PoolQueue, Worker, WorkerAdapter, WorkerTask } from "./fleet.ts";
+import { ListWorkersRequest, ListWorkersResponse, Victim } from "./fleet_service.ts";
 import { TaskFailure } from "./image.ts";
 import { LoraResidence } from "./lora_service.ts";
 import { LatentCheckpoint, LoraRef, TaskSpec } from "./records.ts";
@@ -196,6 +197,8 @@ export interface SchedulerQuery {
     | { $case: "loraResidency"; value: LoraResidencyQuery }
     | { $case: "prefetch"; value: PrefetchQuery }
     | { $case: "scaling"; value: ScalingQuery }
+    | { $case: "queueStats"; value: QueueStatsQuery }
+    | { $case: "worker"; value: WorkerQuery }
     | undefined;
 }
 
@@ -210,6 +213,8 @@ export interface SchedulerReply {
     | { $case: "loraResidency"; value: LoraResidencyReply }
     | { $case: "prefetch"; value: PrefetchReply }
     | { $case: "scaling"; value: ScalingReply }
+    | { $case: "queueStats"; value: QueueStatsReply }
+    | { $case: "worker"; value: WorkerReply }
     | undefined;
 }
 
@@ -326,6 +331,30 @@ export interface ScalingInputs {
   /** Workers that arrivals and backlog need, before any bound. */
   neededForArrivals: number;
   neededForBacklog: number;
+}
+
+/** What waits and runs in pools. */
+export interface QueueStatsQuery {
+  /** Empty: every pool. */
+  pool: string;
+  /** Projects that are told of each. */
+  projectsMax: number;
+}
+
+export interface QueueStatsReply {
+  pools: PoolQueue[];
+}
+
+/** What one worker does and holds. */
+export interface WorkerQuery {
+  worker: string;
+}
+
+export interface WorkerReply {
+  /** Absent where it does not live. */
+  worker?: Worker | undefined;
+  tasks: WorkerTask[];
+  adapters: WorkerAdapter[];
 }
 
 export interface JobStatusRequest {
@@ -2009,6 +2038,12 @@ export const SchedulerQuery: MessageFns<SchedulerQuery> = {
       case "scaling":
         ScalingQuery.encode(message.query.value, writer.uint32(66).fork()).join();
         break;
+      case "queueStats":
+        QueueStatsQuery.encode(message.query.value, writer.uint32(74).fork()).join();
+        break;
+      case "worker":
+        WorkerQuery.encode(message.query.value, writer.uint32(82).fork()).join();
+        break;
     }
     return writer;
   },
@@ -2090,6 +2125,22 @@ export const SchedulerQuery: MessageFns<SchedulerQuery> = {
             message.query = { $case: "scaling", value: ScalingQuery.decode(reader, reader.uint32()) };
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.query = { $case: "queueStats", value: QueueStatsQuery.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.query = { $case: "worker", value: WorkerQuery.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2156,6 +2207,18 @@ export const SchedulerQuery: MessageFns<SchedulerQuery> = {
         }
         break;
       }
+      case "queueStats": {
+        if (object.query?.value !== undefined && object.query?.value !== null) {
+          message.query = { $case: "queueStats", value: QueueStatsQuery.fromPartial(object.query.value) };
+        }
+        break;
+      }
+      case "worker": {
+        if (object.query?.value !== undefined && object.query?.value !== null) {
+          message.query = { $case: "worker", value: WorkerQuery.fromPartial(object.query.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -2197,6 +2260,12 @@ export const SchedulerReply: MessageFns<SchedulerReply> = {
         break;
       case "scaling":
         ScalingReply.encode(message.reply.value, writer.uint32(74).fork()).join();
+        break;
+      case "queueStats":
+        QueueStatsReply.encode(message.reply.value, writer.uint32(82).fork()).join();
+        break;
+      case "worker":
+        WorkerReply.encode(message.reply.value, writer.uint32(90).fork()).join();
         break;
     }
     return writer;
@@ -2287,6 +2356,22 @@ export const SchedulerReply: MessageFns<SchedulerReply> = {
             message.reply = { $case: "scaling", value: ScalingReply.decode(reader, reader.uint32()) };
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.reply = { $case: "queueStats", value: QueueStatsReply.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.reply = { $case: "worker", value: WorkerReply.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2351,6 +2436,18 @@ export const SchedulerReply: MessageFns<SchedulerReply> = {
       case "scaling": {
         if (object.reply?.value !== undefined && object.reply?.value !== null) {
           message.reply = { $case: "scaling", value: ScalingReply.fromPartial(object.reply.value) };
+        }
+        break;
+      }
+      case "queueStats": {
+        if (object.reply?.value !== undefined && object.reply?.value !== null) {
+          message.reply = { $case: "queueStats", value: QueueStatsReply.fromPartial(object.reply.value) };
+        }
+        break;
+      }
+      case "worker": {
+        if (object.reply?.value !== undefined && object.reply?.value !== null) {
+          message.reply = { $case: "worker", value: WorkerReply.fromPartial(object.reply.value) };
         }
         break;
       }
@@ -3511,6 +3608,264 @@ export const ScalingInputs: MessageFns<ScalingInputs> = {
     message.crashing = object.crashing ?? 0;
     message.neededForArrivals = object.neededForArrivals ?? 0;
     message.neededForBacklog = object.neededForBacklog ?? 0;
+    return message;
+  },
+};
+
+function createBaseQueueStatsQuery(): QueueStatsQuery {
+  return { pool: "", projectsMax: 0 };
+}
+
+export const QueueStatsQuery: MessageFns<QueueStatsQuery> = {
+  encode(message: QueueStatsQuery, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pool !== "") {
+      writer.uint32(10).string(message.pool);
+    }
+    if (message.projectsMax !== 0) {
+      writer.uint32(16).uint32(message.projectsMax);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueueStatsQuery {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueueStatsQuery();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pool = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.projectsMax = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueueStatsQuery>): QueueStatsQuery {
+    return QueueStatsQuery.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueueStatsQuery>): QueueStatsQuery {
+    const message = createBaseQueueStatsQuery();
+    message.pool = object.pool ?? "";
+    message.projectsMax = object.projectsMax ?? 0;
+    return message;
+  },
+};
+
+function createBaseQueueStatsReply(): QueueStatsReply {
+  return { pools: [] };
+}
+
+export const QueueStatsReply: MessageFns<QueueStatsReply> = {
+  encode(message: QueueStatsReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.pools) {
+      PoolQueue.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueueStatsReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueueStatsReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pools.push(PoolQueue.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueueStatsReply>): QueueStatsReply {
+    return QueueStatsReply.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueueStatsReply>): QueueStatsReply {
+    const message = createBaseQueueStatsReply();
+    message.pools = object.pools?.map((e) => PoolQueue.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseWorkerQuery(): WorkerQuery {
+  return { worker: "" };
+}
+
+export const WorkerQuery: MessageFns<WorkerQuery> = {
+  encode(message: WorkerQuery, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.worker !== "") {
+      writer.uint32(10).string(message.worker);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WorkerQuery {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWorkerQuery();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WorkerQuery>): WorkerQuery {
+    return WorkerQuery.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WorkerQuery>): WorkerQuery {
+    const message = createBaseWorkerQuery();
+    message.worker = object.worker ?? "";
+    return message;
+  },
+};
+
+function createBaseWorkerReply(): WorkerReply {
+  return { worker: undefined, tasks: [], adapters: [] };
+}
+
+export const WorkerReply: MessageFns<WorkerReply> = {
+  encode(message: WorkerReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.worker !== undefined) {
+      Worker.encode(message.worker, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.tasks) {
+      WorkerTask.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.adapters) {
+      WorkerAdapter.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WorkerReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWorkerReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.worker = Worker.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tasks.push(WorkerTask.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.adapters.push(WorkerAdapter.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WorkerReply>): WorkerReply {
+    return WorkerReply.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WorkerReply>): WorkerReply {
+    const message = createBaseWorkerReply();
+    message.worker = (object.worker !== undefined && object.worker !== null)
+      ? Worker.fromPartial(object.worker)
+      : undefined;
+    message.tasks = object.tasks?.map((e) => WorkerTask.fromPartial(e)) || [];
+    message.adapters = object.adapters?.map((e) => WorkerAdapter.fromPartial(e)) || [];
     return message;
   },
 };

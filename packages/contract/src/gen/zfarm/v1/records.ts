@@ -7,6 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
+import { ScalingWish, WorkerLock } from "./fleet.ts";
 import { ImageSpec, ImageTimings, TaskFailure } from "./image.ts";
 import { LoraArchitecture, LoraVersion } from "./lora.ts";
 import { PriorityClass, Scheduling } from "./scheduling.ts";
@@ -122,13 +123,30 @@ export interface PoolPolicy {
    * first where a worker is idle; 0: never.
    */
   speculateAfter: number;
+  /** Absent: the autoscaler does as its file says. */
+  scaling?: ScalingWish | undefined;
 }
 
 export interface WorkerPolicy {
   worker: string;
   draining: boolean;
   /** Failures of the worker up to then are forgotten and it leaves quarantine. */
-  forgiveTime?: Date | undefined;
+  forgiveTime?:
+    | Date
+    | undefined;
+  /** Present: it is given nothing new, and stays. */
+  lock?:
+    | WorkerLock
+    | undefined;
+  /** Present: put aside by an operator. */
+  quarantine?: HandQuarantine | undefined;
+}
+
+/** A quarantine that an operator gave. */
+export interface HandQuarantine {
+  reason: string;
+  /** Absent: until the worker is forgiven. */
+  endTime?: Date | undefined;
 }
 
 /** The message of a live task in QUEUE. */
@@ -966,7 +984,7 @@ export const ProjectPolicy: MessageFns<ProjectPolicy> = {
 };
 
 function createBasePoolPolicy(): PoolPolicy {
-  return { pool: "", draining: false, speculateAfter: 0 };
+  return { pool: "", draining: false, speculateAfter: 0, scaling: undefined };
 }
 
 export const PoolPolicy: MessageFns<PoolPolicy> = {
@@ -979,6 +997,9 @@ export const PoolPolicy: MessageFns<PoolPolicy> = {
     }
     if (message.speculateAfter !== 0) {
       writer.uint32(29).float(message.speculateAfter);
+    }
+    if (message.scaling !== undefined) {
+      ScalingWish.encode(message.scaling, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -1020,6 +1041,14 @@ export const PoolPolicy: MessageFns<PoolPolicy> = {
             message.speculateAfter = reader.float();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.scaling = ScalingWish.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1040,12 +1069,15 @@ export const PoolPolicy: MessageFns<PoolPolicy> = {
     message.pool = object.pool ?? "";
     message.draining = object.draining ?? false;
     message.speculateAfter = object.speculateAfter ?? 0;
+    message.scaling = (object.scaling !== undefined && object.scaling !== null)
+      ? ScalingWish.fromPartial(object.scaling)
+      : undefined;
     return message;
   },
 };
 
 function createBaseWorkerPolicy(): WorkerPolicy {
-  return { worker: "", draining: false, forgiveTime: undefined };
+  return { worker: "", draining: false, forgiveTime: undefined, lock: undefined, quarantine: undefined };
 }
 
 export const WorkerPolicy: MessageFns<WorkerPolicy> = {
@@ -1058,6 +1090,12 @@ export const WorkerPolicy: MessageFns<WorkerPolicy> = {
     }
     if (message.forgiveTime !== undefined) {
       Timestamp.encode(toTimestamp(message.forgiveTime), writer.uint32(26).fork()).join();
+    }
+    if (message.lock !== undefined) {
+      WorkerLock.encode(message.lock, writer.uint32(34).fork()).join();
+    }
+    if (message.quarantine !== undefined) {
+      HandQuarantine.encode(message.quarantine, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -1099,6 +1137,22 @@ export const WorkerPolicy: MessageFns<WorkerPolicy> = {
             message.forgiveTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.lock = WorkerLock.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.quarantine = HandQuarantine.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1119,6 +1173,79 @@ export const WorkerPolicy: MessageFns<WorkerPolicy> = {
     message.worker = object.worker ?? "";
     message.draining = object.draining ?? false;
     message.forgiveTime = object.forgiveTime ?? undefined;
+    message.lock = (object.lock !== undefined && object.lock !== null)
+      ? WorkerLock.fromPartial(object.lock)
+      : undefined;
+    message.quarantine = (object.quarantine !== undefined && object.quarantine !== null)
+      ? HandQuarantine.fromPartial(object.quarantine)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseHandQuarantine(): HandQuarantine {
+  return { reason: "", endTime: undefined };
+}
+
+export const HandQuarantine: MessageFns<HandQuarantine> = {
+  encode(message: HandQuarantine, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reason !== "") {
+      writer.uint32(10).string(message.reason);
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HandQuarantine {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHandQuarantine();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HandQuarantine>): HandQuarantine {
+    return HandQuarantine.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HandQuarantine>): HandQuarantine {
+    const message = createBaseHandQuarantine();
+    message.reason = object.reason ?? "";
+    message.endTime = object.endTime ?? undefined;
     return message;
   },
 };
