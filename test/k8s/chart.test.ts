@@ -5,6 +5,7 @@ import { findToolForTests, hasControlPlaneForTests } from "@zfarm/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { helm } from "../../tools/servers/helm.mjs";
 import { waitUntil } from "../chaos/farm/wait-until.ts";
+import { type Definitions, manifestSchemas } from "../chart/manifest-schemas.ts";
 import { allAdmitted, chartFolder, restricted, runHelm } from "./chart-on-cluster.ts";
 import { type Cluster, openCluster, type Pod } from "./cluster.ts";
 
@@ -50,6 +51,14 @@ describe.runIf(canRun)("the chart", () => {
       const pods = await cluster.pods(namespace);
       return pods.filter(isOfRelease).every(({ metadata }) => metadata.deletionTimestamp);
     });
+  });
+
+  test("is checked without a cluster against what the server says of itself", async () => {
+    const { definitions } = await cluster.client.get<{ definitions: Definitions }>("/openapi/v2");
+
+    for (const [file, schema] of manifestSchemas(definitions)) {
+      await expect(schema).toMatchFileSnapshot(`../chart/gen/${file}`);
+    }
   });
 
   test("is checked field by field by the server", async () => {
