@@ -2,6 +2,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { parseAllDocuments } from "yaml";
 import { helm } from "../../tools/servers/helm.mjs";
 import { waitUntil } from "../chaos/farm/wait-until.ts";
 import { repositoryRoot } from "../repository.ts";
@@ -28,6 +29,15 @@ export async function runHelm(cluster: Cluster, args: readonly string[]): Promis
   };
   const { stdout, stderr } = await promisify(execFile)(found.path, args, options);
   return `${stdout}${stderr}`;
+}
+
+/** The objects that a Helm makes of one of the chart's files of values. */
+export async function renderWith(path: string, file: string): Promise<unknown[]> {
+  const values = join(chartFolder, "ci", file);
+  // Without a release of Kubernetes each Helm supposes one of its own time.
+  const args = ["template", "farm", chartFolder, "--kube-version", "1.36.0", "--values", values];
+  const { stdout } = await promisify(execFile)(path, args, { timeout: helmWithinMs });
+  return parseAllDocuments(stdout).map((document) => document.toJS() as unknown);
 }
 
 interface Workload {

@@ -3,13 +3,14 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { findToolForTests, hasControlPlaneForTests } from "@zfarm/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { helm } from "../../tools/servers/helm.mjs";
+import { helm, helm3 } from "../../tools/servers/helm.mjs";
 import { waitUntil } from "../chaos/farm/wait-until.ts";
 import { type Definitions, manifestSchemas } from "../chart/manifest-schemas.ts";
-import { allAdmitted, chartFolder, restricted, runHelm } from "./chart-on-cluster.ts";
+import { allAdmitted, chartFolder, renderWith, restricted, runHelm } from "./chart-on-cluster.ts";
 import { type Cluster, openCluster, type Pod } from "./cluster.ts";
 
 const valuesFiles = readdirSync(join(chartFolder, "ci")).sort();
+const [helmNow, helmBefore] = [await helm.find(), await helm3.find()];
 const minimal = join(chartFolder, "ci/minimal-values.yaml");
 const canRun =
   (await hasControlPlaneForTests()) && (await findToolForTests(helm, "helm.mjs")) !== undefined;
@@ -51,6 +52,13 @@ describe.runIf(canRun)("the chart", () => {
       const pods = await cluster.pods(namespace);
       return pods.filter(isOfRelease).every(({ metadata }) => metadata.deletionTimestamp);
     });
+  });
+
+  test.runIf(helmBefore).each(valuesFiles)("renders the same with Helm 3: %s", async (file) => {
+    const before = await renderWith(helmBefore?.path ?? "", file);
+
+    expect(before.length).toBeGreaterThan(10);
+    expect(before).toEqual(await renderWith(helmNow?.path ?? "", file));
   });
 
   test("is checked without a cluster against what the server says of itself", async () => {
