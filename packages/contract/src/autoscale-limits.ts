@@ -31,10 +31,15 @@ export const autoscaleLimits = {
   autoscaleColdStarts: 20,
   /** How fast the forecast follows the rate of arrivals, and its trend. */
   autoscaleLevelMs: 20_000,
-  autoscaleTrendMs: 60_000,
+  /** The larger tasks are the slower: over the time of so many of them, up to a bound. */
+  autoscaleLevelTasks: 10,
+  autoscaleLevelMsMax: 120_000,
+  autoscaleTrendMs: 120_000,
   /** The forecast is at least and at most so many times what comes now. */
   autoscaleTrendMin: 0.5,
   autoscaleTrendMax: 2,
+  /** Room for chance, in standard deviations of what comes within a target's time. */
+  autoscaleSwings: 3,
   /** Share of a worker's time that pictures get; the rest goes to asking and delivering. */
   autoscaleEfficiency: 0.95,
   /** Nothing goes down within this time of the highest wish, or within two cold starts. */

@@ -66,13 +66,23 @@ describe("what work needs", () => {
 describe("going down", () => {
   test("waits until what was wanted lately is old", () => {
     const brain = new BrainDriver({ min: 1 });
-    const high = brain.tick({ waiting: { interactive: 300 }, running: 1 }).desired;
-    expect(high).toBeGreaterThan(5);
+    const load = { came: 10 * perTick, running: 10 };
+    const high = brain.ticks(100, load).at(-1)?.desired ?? 0;
+    expect(high).toBeGreaterThan(10);
 
     const held = brain.ticks(holdTicks - 1);
     expect(held.every(({ desired }) => desired === high)).toBe(true);
     expect(held.at(-1)?.reason).toBe("hold");
-    expect(brain.ticks(20).at(-1)?.desired).toBeLessThan(high);
+    expect(brain.ticks(50).at(-1)?.desired).toBeLessThan(high);
+  });
+
+  test("lets workers go for a backlog as long as starting them took", () => {
+    const brain = new BrainDriver({ min: 1 });
+    const high = brain.tick({ waiting: { interactive: 300 }, running: 1 }).desired;
+    const coldTicks = limits.autoscaleColdStartMs / 5_000;
+
+    expect(brain.ticks(coldTicks - 1).every(({ desired }) => desired === high)).toBe(true);
+    expect(brain.ticks(50).at(-1)?.desired).toBe(1);
   });
 
   test("comes in steps of at most three in ten", () => {

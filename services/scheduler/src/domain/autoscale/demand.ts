@@ -9,18 +9,13 @@ import { limits } from "@zfarm/contract";
 import type { PoolGoals } from "./pool-goals.ts";
 import { type PoolWork, type WorkClass, workClasses } from "./pool-work.ts";
 
-/** Share of its time that a worker may be busy: the more urgent, the more room for chance. */
-const utilization: Readonly<Record<WorkClass, number>> = {
-  interactive: 0.7,
-  standard: 0.8,
-  batch: 0.95,
-};
-
 export interface DemandInputs {
   readonly goals: PoolGoals;
   readonly work: PoolWork;
   /** GPU-seconds a second that are expected once a worker asked for now would be ready. */
   readonly arrivals: Readonly<Record<WorkClass, number>>;
+  /** What one task of each class costs, milliseconds. */
+  readonly taskMs: Readonly<Record<WorkClass, number>>;
   readonly inFlightMs: number;
   readonly ready: number;
   /** For each worker that starts, milliseconds until it should be ready. */
@@ -35,10 +30,21 @@ export interface Demand {
 }
 
 export function demandOf(inputs: DemandInputs): Demand {
-  const { arrivals } = inputs;
-  let forArrivals = 0;
-  for (const each of workClasses) forArrivals += arrivals[each] / utilization[each];
-  return { forArrivals, forBacklog: neededForBacklog(inputs) };
+  return { forArrivals: neededForArrivals(inputs), forBacklog: neededForBacklog(inputs) };
+}
+
+/**
+ * The rate itself, and room for chance: the work of a target's time swings by the square root of
+ * the tasks in it, so small tasks and long targets need little room, and so do large pools.
+ */
+function neededForArrivals({ goals, arrivals, taskMs }: DemandInputs): number {
+  let needed = 0;
+  for (const each of workClasses) {
+    const rate = arrivals[each];
+    const swing = Math.sqrt((rate * taskMs[each]) / goals.startWithinMs[each]);
+    needed += rate / limits.autoscaleEfficiency + limits.autoscaleSwings * swing;
+  }
+  return needed;
 }
 
 /**
@@ -70,10 +76,11 @@ function doableMs({ ready, startingInMs, coldStartMs }: DemandInputs): number {
 }
 
 /**
- * In what time to do it: what the target leaves after a cold start. Where that is little or
- * nothing the target is missed by what waits now, and half of it must do for what comes next.
+ * In what time to do it: what the target leaves after a cold start, or half of it where that is
+ * little. Where it leaves nothing what waits is late whatever is done, and need not be hurried.
  */
 function drainMs(startWithinMs: number, coldStartMs: number): number {
+  if (startWithinMs <= coldStartMs) return startWithinMs;
   return Math.max(startWithinMs - coldStartMs, startWithinMs / 2);
 }
 

@@ -11,17 +11,21 @@ export class Forecast {
 
   #knownMs = 0;
 
-  /** Takes the rate of the last `sinceMs`. */
-  learn(rate: number, sinceMs: number): void {
+  /** Takes the rate of the last `sinceMs`, and what one task costs of late. */
+  learn(rate: number, sinceMs: number, taskMs: number): void {
     if (sinceMs <= 0) return;
+    // Large tasks come seldom: the same few seconds would see one of them or none.
+    const { autoscaleLevelMs, autoscaleLevelMsMax, autoscaleLevelTasks } = limits;
+    const wantedMs = Math.max(autoscaleLevelMs, autoscaleLevelTasks * taskMs);
+    const levelMs = Math.min(wantedMs, autoscaleLevelMsMax);
     const before = this.#level;
     this.#knownMs += sinceMs;
     // At first a plain mean: that nothing was known before is no rise.
-    if (this.#knownMs <= limits.autoscaleLevelMs) {
+    if (this.#knownMs <= levelMs) {
       this.#level += (sinceMs / this.#knownMs) * (rate - before);
       return;
     }
-    const weight = 1 - Math.exp(-sinceMs / limits.autoscaleLevelMs);
+    const weight = 1 - Math.exp(-sinceMs / levelMs);
     const expected = Math.max(0, before + this.#trend * sinceMs);
     this.#level = expected + weight * (rate - expected);
     const trendWeight = 1 - Math.exp(-sinceMs / limits.autoscaleTrendMs);

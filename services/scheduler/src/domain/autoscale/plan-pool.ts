@@ -26,7 +26,8 @@ export function planPool(situation: PoolSituation): PoolDecision {
   const facts = factsOf(situation, fleet);
   const demand = demandOf(facts);
   const choice = chooseByNeed(situation, demand);
-  memory.hold.note(choice.workers, now);
+  memory.arrivalsHold.note(Math.ceil(demand.forArrivals - dust), now);
+  memory.backlogHold.note(choice.workers, now);
   keepUp(situation, choice, { fleet, coldStartMs: facts.coldStartMs });
   boundByGoals(situation, choice, facts.aside);
   guard(situation, choice, fleet);
@@ -46,8 +47,9 @@ function factsOf({ goals, work, memory, now }: PoolSituation, fleet: PoolFleet) 
   const startingInMs = starting.map((member) => readyInMs(member, memory, now));
   memory.notePanic(ready + starting.length, now);
   const arrivals = memory.arrivalsAhead(coldStartMs);
+  const { taskMs } = memory;
   const inFlightMs = work.workers.reduce((sum, { workLeftMs }) => sum + workLeftMs, 0);
-  return { goals, work, arrivals, inFlightMs, ready, aside, startingInMs, coldStartMs };
+  return { goals, work, arrivals, taskMs, inFlightMs, ready, aside, startingInMs, coldStartMs };
 }
 
 /** One that is late is given as long again: it should be ready any moment, and may never be. */
@@ -74,7 +76,11 @@ function keepUp(
   { fleet, coldStartMs }: { fleet: PoolFleet; coldStartMs: number },
 ): void {
   const holdMs = Math.max(limits.autoscaleHoldMs, 2 * coldStartMs);
-  choice.atLeast(Math.min(memory.hold.highest(now, holdMs), fleet.target), "hold");
+  // A rate may come back; a backlog that is done is done, and is held only as long as its workers
+  // were counted on, and as starting them again would take.
+  const held = memory.arrivalsHold.highest(now, holdMs);
+  const worked = memory.backlogHold.highest(now, coldStartMs);
+  choice.atLeast(Math.min(Math.max(held, worked), fleet.target), "hold");
   if (now - memory.workedAt < goals.idleToZeroMs) {
     choice.atLeast(1, "in_use");
     choice.atLeast(goals.warm, "warm_floor");

@@ -9,9 +9,10 @@ import { CrashGuard } from "./crash-guard.ts";
 import type { PoolFleet } from "./fleet.ts";
 import { Forecast } from "./forecast.ts";
 import { HoldWindow } from "./hold-window.ts";
-import { type PoolWork, type WorkClass, type WorkSums, workClasses } from "./pool-work.ts";
+import { byClass, type PoolWork, type WorkClass, type WorkSums, workClasses } from "./pool-work.ts";
 import { StepDown } from "./step-down.ts";
 import { StuckGuard } from "./stuck-guard.ts";
+import { TaskSize } from "./task-size.ts";
 
 /** What came since the last look, all classes together. */
 interface Inflow {
@@ -24,13 +25,11 @@ export class PoolMemory {
   readonly coldStarts = new ColdStarts();
   readonly crashes = new CrashGuard();
   readonly stuck = new StuckGuard();
-  readonly hold = new HoldWindow();
+  readonly arrivalsHold = new HoldWindow();
+  readonly backlogHold = new HoldWindow();
   readonly step = new StepDown();
-  readonly #forecasts: Readonly<Record<WorkClass, Forecast>> = {
-    interactive: new Forecast(),
-    standard: new Forecast(),
-    batch: new Forecast(),
-  };
+  readonly #forecasts = byClass(() => new Forecast());
+  readonly #sizes = byClass(() => new TaskSize());
   #arrived: Readonly<Record<WorkClass, WorkSums>> | undefined = undefined;
   #learntAt: number | undefined = undefined;
   inflow: Inflow = { rate: 0, tasks: 0 };
@@ -44,7 +43,7 @@ export class PoolMemory {
   seeFleet(fleet: PoolFleet, now: number): void {
     // What an earlier leader wanted holds as long as if it had been wanted by this one.
     if (this.fleet === undefined) {
-      this.hold.note(fleet.target, now);
+      this.arrivalsHold.note(fleet.target, now);
       if (fleet.target > 0) this.workedAt = now;
     }
     this.fleet = fleet;
@@ -62,23 +61,30 @@ export class PoolMemory {
     this.inflow = { rate: 0, tasks: 0 };
     let waiting = 0;
     for (const each of workClasses) {
-      const cameMs = work.arrived[each].ms - before[each].ms;
-      this.inflow.tasks += work.arrived[each].tasks - before[each].tasks;
+      const { ms: msBefore, tasks: tasksBefore } = before[each];
+      const { ms, tasks } = work.arrived[each];
+      const came = { ms: ms - msBefore, tasks: tasks - tasksBefore };
+      this.inflow.tasks += came.tasks;
       waiting += work.waiting[each].tasks;
       if (sinceMs <= 0) continue;
-      this.#forecasts[each].learn(cameMs / sinceMs, sinceMs);
-      this.inflow.rate += cameMs / sinceMs;
+      this.#sizes[each].learn(came, sinceMs);
+      this.#forecasts[each].learn(came.ms / sinceMs, sinceMs, this.#sizes[each].meanMs);
+      this.inflow.rate += came.ms / sinceMs;
     }
     if (waiting > 0 || work.running > 0 || this.inflow.tasks > 0) this.workedAt = now;
   }
 
   /** GPU-seconds a second of each class, as expected after a time; 0 ms: as they come now. */
   arrivalsAhead(aheadMs: number): Record<WorkClass, number> {
-    const [interactive, standard, batch] = workClasses.map((each) => {
+    return byClass((each) => {
       const forecast = this.#forecasts[each];
       return aheadMs === 0 ? forecast.level : forecast.ahead(aheadMs);
     });
-    return { interactive: interactive ?? 0, standard: standard ?? 0, batch: batch ?? 0 };
+  }
+
+  /** What one task of each class costs of late, milliseconds. */
+  get taskMs(): Record<WorkClass, number> {
+    return byClass((each) => this.#sizes[each].meanMs);
   }
 
   /** Work that comes much faster than all workers can do is taken for the rate from now on. */

@@ -42,9 +42,14 @@ export interface PoolWork {
 }
 
 export function noSums(): Record<WorkClass, WorkSums> {
+  return byClass(() => ({ tasks: 0, ms: 0 }));
+}
+
+/** A table with one entry for each class. */
+export function byClass<Value>(make: (each: WorkClass) => Value): Record<WorkClass, Value> {
   return {
-    interactive: { tasks: 0, ms: 0 },
-    standard: { tasks: 0, ms: 0 },
-    batch: { tasks: 0, ms: 0 },
+    interactive: make("interactive"),
+    standard: make("standard"),
+    batch: make("batch"),
   };
 }
