@@ -153,6 +153,7 @@ export class FarmModel {
       case "project":
       case "pool":
       case "worker":
+      case "retire":
         this.#isPlain = false;
         return this.wishes.wish(move);
       case "store":

@@ -1,6 +1,12 @@
 /** What clients and operators of a model farm want, and whether a grant is one they allow. */
 import assert from "node:assert/strict";
-import { type JobControl, type TaskSpec, WorkerState } from "@zfarm/contract";
+import {
+  defaultPool,
+  type JobControl,
+  type TaskSpec,
+  type WorkerId,
+  WorkerState,
+} from "@zfarm/contract";
 import type { Grant, SchedulerEffect } from "../src/domain/scheduler-effect.ts";
 import { buildControl, type ControlOptions, type CoreDriver } from "./drive-core.ts";
 
@@ -24,7 +30,8 @@ export type WishMove =
       readonly worker: number;
       readonly draining: boolean;
       readonly forgive: boolean;
-    };
+    }
+  | { readonly kind: "retire"; readonly worker: number; readonly isRetiring: boolean };
 
 /** Tasks with a lease, counted by the model that asks. */
 export interface Running {
@@ -37,6 +44,7 @@ export class FarmWishes {
   readonly #controls = new Map<string, JobControl>();
   readonly #bursts = new Map<string, number>();
   readonly #draining = new Set<string>();
+  readonly #retiring = new Set<WorkerId>();
   #isPoolDraining = false;
 
   constructor(core: CoreDriver) {
@@ -68,6 +76,8 @@ export class FarmWishes {
         const forgiveTime = move.forgive ? new Date(core.now) : undefined;
         return core.workerPolicy(worker, { draining: move.draining, forgiveTime });
       }
+      case "retire":
+        return this.#retire(`w${move.worker}` as WorkerId, move.isRetiring);
     }
   }
 
@@ -84,6 +94,7 @@ export class FarmWishes {
       project,
     }));
     const draining = [...this.#draining];
+    const retiring = [...this.#retiring];
     this.#controls.clear();
     this.#draining.clear();
     this.#isPoolDraining = false;
@@ -94,6 +105,7 @@ export class FarmWishes {
       ...controls.flatMap((control) => core.step({ kind: "job-controlled", control })),
       ...[...this.#bursts.keys()].flatMap((project) => core.projectPolicy(project, {})),
       ...draining.flatMap((worker) => core.workerPolicy(worker, {})),
+      ...retiring.flatMap((worker) => this.#retire(worker, false)),
       ...core.poolPolicy({}),
     ];
   }
@@ -101,6 +113,7 @@ export class FarmWishes {
   checkGrant({ worker }: Grant): void {
     assert.ok(!this.#isPoolDraining, "no grant of a draining pool");
     assert.ok(!this.#draining.has(worker), "no grant to a draining worker");
+    assert.ok(!this.#retiring.has(worker), "no grant to a worker that is taken away");
     const known = this.#core.scheduler.listWorkers("").find(({ name }) => name.endsWith(worker));
     assert.notEqual(known?.state, WorkerState.QUARANTINED, "no grant to a worker in quarantine");
   }
@@ -116,5 +129,12 @@ export class FarmWishes {
     assert.ok(maxConcurrency === 0 || ofJob <= maxConcurrency, "a job keeps its bound");
     const burst = this.#bursts.get(project) ?? Number.POSITIVE_INFINITY;
     assert.ok(running.ofProject(project) <= burst, "a project keeps its burst");
+  }
+
+  #retire(worker: WorkerId, isRetiring: boolean): readonly SchedulerEffect[] {
+    if (isRetiring) this.#retiring.add(worker);
+    else this.#retiring.delete(worker);
+    const [retire, recall] = isRetiring ? [[worker], []] : [[], [worker]];
+    return this.#core.step({ kind: "workers-retired", pool: defaultPool, retire, recall });
   }
 }

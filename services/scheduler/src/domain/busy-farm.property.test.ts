@@ -85,9 +85,16 @@ const wishes: fc.Arbitrary<Move>[] = [
   }),
 ];
 
+const retirement = fc.record({
+  kind: fc.constant("retire" as const),
+  worker,
+  isRetiring: fc.boolean(),
+});
+
 const move = fc.oneof(
   ...work.map((arbitrary) => ({ weight: 8, arbitrary })),
   ...wishes.map((arbitrary) => ({ weight: 3, arbitrary })),
+  { weight: 1, arbitrary: retirement },
 );
 
 describe("whatever everybody wants", () => {
@@ -135,6 +142,7 @@ describe("whatever everybody wants", () => {
       "grant straggler",
       "prewarm task-near-front",
       "control-drain policy",
+      "control-drain scaling",
       "publish-outcome job-failure-budget",
     ]) {
       expect(reasons).toContain(reached);

@@ -1,5 +1,5 @@
 /** Decides how many workers one pool should have: what its work needs, through all the rules. */
-import { limits } from "@zfarm/contract";
+import { limits, type WorkerId } from "@zfarm/contract";
 import { startKindOf } from "./cold-starts.ts";
 import { Choice, type DecisionInputs, type PoolDecision } from "./decision.ts";
 import { type Demand, demandOf } from "./demand.ts";
@@ -40,16 +40,27 @@ type Facts = ReturnType<typeof factsOf>;
 
 /** What the rules look at, from the work, the workers and what is remembered. */
 function factsOf({ goals, work, memory, now }: PoolSituation, fleet: PoolFleet) {
-  const aside = work.workers.filter(({ condition }) => condition === "aside").length;
-  const ready = work.workers.filter(({ condition }) => condition === "serving").length;
+  const stopping = new Set(workersIn(fleet, "stopping"));
+  const here = work.workers.filter(({ worker }) => !stopping.has(worker));
+  const aside = here.filter(({ condition }) => condition === "aside").length;
+  const serving = here.filter(({ condition }) => condition === "serving");
+  const ready = serving.length;
   const coldStartMs = memory.coldStarts.expected();
-  const starting = fleet.members.filter(({ phase }) => phase === "starting");
+  // One that serves already may still be starting in the eyes of those who look at it now and then.
+  const heard = new Set(serving.map(({ worker }) => worker));
+  const starting = fleet.members.filter(
+    ({ phase, worker }) => phase === "starting" && !heard.has(worker),
+  );
   const startingInMs = starting.map((member) => readyInMs(member, memory, now));
   memory.notePanic(ready + starting.length, now);
   const arrivals = memory.arrivalsAhead(coldStartMs);
   const { taskMs } = memory;
   const inFlightMs = work.workers.reduce((sum, { workLeftMs }) => sum + workLeftMs, 0);
   return { goals, work, arrivals, taskMs, inFlightMs, ready, aside, startingInMs, coldStartMs };
+}
+
+function workersIn({ members }: PoolFleet, phase: FleetMember["phase"]): WorkerId[] {
+  return members.filter((member) => member.phase === phase).map(({ worker }) => worker);
 }
 
 /** One that is late is given as long again: it should be ready any moment, and may never be. */
@@ -119,7 +130,7 @@ function settle(choice: Choice, workers: number, reason: "paused" | "stale"): vo
 
 function inputsOf({ work, memory }: PoolSituation, facts: Facts, demand: Demand): DecisionInputs {
   const countOf = (phase: FleetMember["phase"]): number =>
-    memory.fleet?.members.filter((member) => member.phase === phase).length ?? 0;
+    memory.fleet === undefined ? 0 : workersIn(memory.fleet, phase).length;
   const arrivals = memory.arrivalsAhead(0);
   const sums = { backlogMs: 0, waitingTasks: 0, arrivals: 0, arrivalsPredicted: 0 };
   for (const each of workClasses) {
@@ -136,7 +147,7 @@ function inputsOf({ work, memory }: PoolSituation, facts: Facts, demand: Demand)
     arrivalsPredicted: sums.arrivalsPredicted,
     coldStartSeconds: facts.coldStartMs / 1_000,
     ready: facts.ready,
-    starting: countOf("starting"),
+    starting: facts.startingInMs.length,
     aside: facts.aside,
     unschedulable: countOf("unschedulable"),
     crashing: countOf("crashing"),
