@@ -10,6 +10,7 @@ import { createMetrics as createWorkerMetrics } from "../../services/gpu-worker/
 import { createShelfMetrics } from "../../services/gpu-worker/src/shelf/shelf-metrics.ts";
 import { measureStart } from "../../services/gpu-worker/src/start-metrics.ts";
 import * as scaling from "../../services/scheduler/src/autoscale/autoscale-metrics.ts";
+import * as cluster from "../../services/scheduler/src/autoscale/kubernetes/metrics.ts";
 import { createSchedulerMetrics } from "../../services/scheduler/src/metrics.ts";
 import { createStoreMetrics } from "../../services/scheduler/src/store-metrics.ts";
 
@@ -20,6 +21,7 @@ const makers: Readonly<Record<string, (registry: Registry) => unknown>> = {
     createSchedulerMetrics(registry),
     createStoreMetrics(registry),
     scaling.createAutoscaleMetrics(registry),
+    cluster.createKubernetesMetrics(registry),
   ],
   worker: (registry) => [
     createWorkerMetrics(registry),

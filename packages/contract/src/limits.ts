@@ -4,12 +4,14 @@
  */
 import { autoscaleLimits } from "./autoscale-limits.ts";
 import { fleetLimits } from "./fleet-limits.ts";
+import { kubernetesLimits } from "./kubernetes-limits.ts";
 import { loraLimits } from "./lora-limits.ts";
 import { shelfLimits } from "./shelf-limits.ts";
 
 export const limits = {
   ...autoscaleLimits,
   ...fleetLimits,
+  ...kubernetesLimits,
   ...loraLimits,
   ...shelfLimits,
   /** Bytes of one prompt in UTF-8; a 512-token prompt stays far below. */
@@ -171,8 +173,6 @@ export const limits = {
   costMsMax: 3_600_000,
   /** Until more is known, 19 of 20 pictures take at most this many times the typical time. */
   costSpreadDefault: 2,
-  /** Adapters the leader remembers of one worker's shelf: many times what fits on a device. */
-  shelfItemsMax: 256,
   /** Bytes of an adapter that come to the device in a millisecond: from RAM, disk, the store. */
   shelfRamBytesPerMs: 2_000_000,
   shelfDiskBytesPerMs: 500_000,

@@ -1,5 +1,7 @@
 /** Bounds of the adapters that a worker holds, each with its reason; part of `limits`. */
 export const shelfLimits = {
+  /** Adapters the leader remembers of one worker's shelf: many times what fits on a device. */
+  shelfItemsMax: 256,
   /** Adapters that one worker fetches from the store at one time; of each a piece is in memory. */
   loraFetchesMax: 2,
   /** Bytes of an adapter fetched in one request: half a megabyte a second is fast enough. */

@@ -58,8 +58,9 @@ export async function wireScheduler(
 /** One leader sees the whole backlog only where there is one shard. */
 async function openAutoscaler(app: App, { autoscaler }: SchedulerConfig): Promise<AutoscaleLoop> {
   const metrics = createAutoscaleMetrics(app.registry);
-  const opening = openActuator(autoscaler);
+  const opening = openActuator(app, autoscaler);
   const actuator = await app.open("actuator", opening, (open) => open.close());
+  app.ready(() => actuator.problem?.());
   return new AutoscaleLoop({ config: autoscaler, actuator, metrics });
 }
 

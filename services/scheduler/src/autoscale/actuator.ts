@@ -28,5 +28,9 @@ export interface Actuator {
   observe(stop: AbortSignal): Promise<readonly PoolFleet[]>;
   /** Makes one pool so; a conflict is a value, since the next tick decides anew. */
   apply(scaling: PoolScaling, stop: AbortSignal): Promise<ScalingResult>;
+  /** Why it cannot do its work for some pool, for probes; undefined where it can. */
+  problem?(): string | undefined;
+  /** Another process decides from now on: forgets what it was hindered by. */
+  rest?(): void;
   close(): Promise<void>;
 }

@@ -59,6 +59,7 @@ export class AutoscaleLoop {
     } finally {
       this.#records = new Map();
       hideScaling(this.#needs.metrics);
+      this.#needs.actuator.rest?.();
     }
   }
 }

@@ -50,6 +50,17 @@ test("a file that is wrong or not there is a problem by its variable", () => {
   );
 });
 
+test("hands on Kubernetes know their namespace, or say what is missing", () => {
+  const path = write('{"pools":{"default":{"target":"w"}}}');
+  const env = { AUTOSCALER: "kubernetes", AUTOSCALER_FILE: path };
+
+  expect(read({ ...env, POD_NAMESPACE: "farm", KUBECONFIG: "config" })).toMatchObject({
+    actuator: "kubernetes",
+    kubernetes: { namespace: "farm", kubeconfig: "config" },
+  });
+  expect(() => read({ ...env, POD_NAMESPACE: "farm" })).toThrow("there is no Kubernetes");
+});
+
 test("hands that are not known are refused by name", () => {
   expect(() => read({ AUTOSCALER: "magic" })).toThrow(/AUTOSCALER must be one of none/);
 });

@@ -3,17 +3,22 @@ import { readFileSync } from "node:fs";
 import { limits } from "@zfarm/contract";
 import type { EnvReader } from "@zfarm/runtime";
 import { type AutoscalerFile, noFile, parseAutoscalerFile } from "./autoscaler-file.ts";
+import { type KubernetesConfig, readKubernetes } from "./kubernetes/kubernetes-config.ts";
 
 /** Hands that this build has. */
-export const actuatorNames = ["none"] as const;
+export const actuatorNames = ["none", "kubernetes"] as const;
 
 export type ActuatorName = (typeof actuatorNames)[number];
 
-export interface AutoscalerConfig extends AutoscalerFile {
+/** What kinds of hands need to know beside the pools; each has its own. */
+interface ActuatorSettings {
   readonly actuator: ActuatorName;
+  readonly kubernetes?: KubernetesConfig;
 }
 
-/** AUTOSCALER, AUTOSCALER_FILE. */
+export interface AutoscalerConfig extends AutoscalerFile, ActuatorSettings {}
+
+/** AUTOSCALER, AUTOSCALER_FILE, and what the hands read. */
 export function readAutoscaler(reader: EnvReader): AutoscalerConfig {
   const actuator = reader.choice("AUTOSCALER", actuatorNames, "none");
   const path = reader.optionalText("AUTOSCALER_FILE");
@@ -26,7 +31,16 @@ export function readAutoscaler(reader: EnvReader): AutoscalerConfig {
   if (isActive(actuator) && path === undefined) {
     reader.problem(`AUTOSCALER=${actuator} needs AUTOSCALER_FILE, which names the pools`);
   }
-  return { actuator, ...file };
+  return { ...readSettings(reader, actuator), ...file };
+}
+
+function readSettings(reader: EnvReader, actuator: ActuatorName): ActuatorSettings {
+  switch (actuator) {
+    case "none":
+      return { actuator };
+    case "kubernetes":
+      return { actuator, kubernetes: readKubernetes(reader) };
+  }
 }
 
 function isActive(actuator: string): boolean {

@@ -1,0 +1,39 @@
+/** Puts the hands on Kubernetes together. */
+import { FarmError, type PoolId } from "@zfarm/contract";
+import type { Clock, Log, Registry } from "@zfarm/runtime";
+import { KubernetesActuator } from "./kubernetes-actuator.ts";
+import { KubernetesApi } from "./kubernetes-api.ts";
+import { KubernetesClient } from "./kubernetes-client.ts";
+import type { KubernetesConfig } from "./kubernetes-config.ts";
+import { openKubernetesTransport } from "./kubernetes-transport.ts";
+import { createKubernetesMetrics } from "./metrics.ts";
+
+export interface OpenKubernetesNeeds {
+  readonly config: KubernetesConfig;
+  /** Pool to the name of its Deployment. */
+  readonly targets: ReadonlyMap<PoolId, string>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly registry: Registry;
+  readonly stop: AbortSignal;
+}
+
+/** Rejects with ConfigError where something else scales one of the Deployments. */
+export async function openKubernetes(needs: OpenKubernetesNeeds): Promise<KubernetesActuator> {
+  const { config, targets, clock, log, registry, stop } = needs;
+  const transport = await openKubernetesTransport(config, clock);
+  const api = new KubernetesApi(new KubernetesClient({ transport, clock }), config.namespace);
+  const metrics = createKubernetesMetrics(registry);
+  const actuator = new KubernetesActuator({ api, clock, log, targets, metrics });
+  try {
+    await actuator.refuseOthers(stop);
+  } catch (error) {
+    if (!(error instanceof FarmError)) {
+      await actuator.close();
+      throw error;
+    }
+    // Tasks are granted whether or not the cluster can be asked; every look asks it again.
+    log.warn({ error }, "other scalers not looked for yet");
+  }
+  return actuator;
+}
