@@ -26,7 +26,13 @@ describe.skipIf(helmAtHand === undefined)("the chart", () => {
 
   // `vitest run --project unit test/chart -u` writes them anew.
   it.each(variants)("renders %s as its golden file says", async (variant) => {
-    await expect(await renderText(variant, ...withOperator)).toMatchFileSnapshot(golden(variant));
+    const text = await renderText(variant, ...withOperator);
+    // Dashboards have files of their own that are compared with their sources.
+    const short = text.replaceAll(
+      /^( +\w+\.json): \|\n    \{\n      "timezone".*\n(?:    .*\n)+/gm,
+      "$1: ...\n",
+    );
+    await expect(short).toMatchFileSnapshot(golden(variant));
   });
 
   it.each(variants)(

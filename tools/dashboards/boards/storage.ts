@@ -1,0 +1,93 @@
+/** Do the broker and the object store keep up? */
+import { type BoardSpec, namespaceVariable } from "../board.ts";
+import { here, quantileBy, rateBy } from "../queries.ts";
+
+export const storage: BoardSpec = {
+  id: "storage",
+  title: "Broker and store",
+  description: "What the farm asks of NATS and of the object store, and how they answer.",
+  variables: [namespaceVariable],
+  rows: [
+    {
+      title: "Object store",
+      panels: [
+        {
+          title: "Requests",
+          description: "By operation.",
+          unit: "ops",
+          queries: [
+            {
+              expr: rateBy("operation", "zfarm_store_request_seconds_count"),
+              legend: "{{operation}}",
+            },
+          ],
+        },
+        {
+          title: "Time of a request",
+          description: "95 of 100, its repetitions included.",
+          unit: "s",
+          queries: [
+            {
+              expr: quantileBy(0.95, "zfarm_store_request_seconds", { labels: "operation" }),
+              legend: "{{operation}}",
+            },
+          ],
+        },
+        {
+          title: "Requests that failed",
+          description: "For good; attempts whose upload fails go back into the queue.",
+          unit: "ops",
+          queries: [
+            { expr: rateBy("operation", "zfarm_store_errors_total"), legend: "{{operation}}" },
+          ],
+        },
+        {
+          title: "Swept and put back",
+          description: "Objects that nothing points to any more; what manifests put back.",
+          unit: "ops",
+          queries: [{ expr: rateBy("", "zfarm_objects_swept_total"), legend: "objects swept" }],
+        },
+        {
+          title: "Uploads of adapters",
+          description: "Bytes that the gateways took in.",
+          unit: "Bps",
+          queries: [{ expr: rateBy("", "zfarm_lora_upload_bytes_total"), legend: "bytes" }],
+        },
+      ],
+    },
+    {
+      title: "Broker (nats-exporter)",
+      panels: [
+        {
+          title: "JetStream on the disk",
+          description: "Of each server. Empty where no exporter of NATS runs.",
+          unit: "bytes",
+          queries: [
+            { expr: `gnatsd_varz_jetstream_stats_storage{${here}}`, legend: "{{server_id}}" },
+          ],
+        },
+        {
+          title: "Messages",
+          description: "In and out of each server.",
+          unit: "ops",
+          queries: [
+            {
+              expr: `rate(gnatsd_varz_in_msgs{${here}}[$__rate_interval])`,
+              legend: "{{server_id}} in",
+            },
+            {
+              expr: `rate(gnatsd_varz_out_msgs{${here}}[$__rate_interval])`,
+              legend: "{{server_id}} out",
+            },
+          ],
+        },
+        {
+          title: "Connections",
+          description: "To each server.",
+          unit: "short",
+          queries: [{ expr: `gnatsd_varz_connections{${here}}`, legend: "{{server_id}}" }],
+        },
+      ],
+    },
+  ],
+};
