@@ -53,8 +53,9 @@ export interface Container {
   readonly name: string;
   readonly args: readonly string[];
   readonly securityContext: Record<string, unknown>;
-  readonly env: readonly { readonly name: string; readonly value?: string }[];
+  readonly env?: readonly { readonly name: string; readonly value?: string }[];
   readonly ports?: readonly { readonly name: string; readonly containerPort: number }[];
+  readonly lifecycle?: { readonly preStop: { readonly sleep: { readonly seconds: number } } };
   readonly resources: { readonly limits?: Record<string, unknown> };
   readonly startupProbe?: { readonly periodSeconds: number; readonly failureThreshold: number };
 }

@@ -95,6 +95,18 @@ describe.skipIf(helmAtHand === undefined)("the chart", () => {
     expect(await kindsOf()).not.toContain("PodMonitor");
   });
 
+  it("lets an operator set a variable that it sets itself, and only once", async () => {
+    const own = ["NATS_STREAMS=recreate", "WORKER_THREADS=8", "WORKER_LORA_RAM_BYTES=8589934592"];
+    const sets = own.flatMap((setting) => ["--set", `poolDefaults.env.${setting}`]);
+    const [worker] = await workersOf("full", ...sets);
+    const { env = [] } = (worker && podOf(worker)?.containers[0]) ?? {};
+    for (const setting of own) {
+      const [name] = setting.split("=");
+      const found = env.filter((variable) => variable.name === name);
+      expect(found.map(({ value }) => `${name}=${value}`)).toEqual([setting]);
+    }
+  });
+
   it("names the bootstrap job after what it depends on: a job cannot change", async () => {
     const nameOf = async (...options: string[]) =>
       (await renderChart("minimal", ...options)).find(({ kind }) => kind === "Job")?.metadata.name;

@@ -100,9 +100,16 @@ nats://{{ include "zfarm.fullname" . }}-nats:4222
 - { name: S3_SECRET_KEY, valueFrom: { secretKeyRef: { name: {{ $secret | quote }}, key: {{ $store.secretKeyKey | quote }} } } }
 {{- end -}}
 
-{{- define "zfarm.extraEnv" -}}
-{{- range $name, $value := . }}
-- { name: {{ $name }}, value: {{ $value | quote }} }
+{{/* What the chart sets, unless the operator does. Takes (dict "chart" LIST-AS-YAML "own" MAP). */}}
+{{- define "zfarm.env" -}}
+{{- $own := .own -}}
+{{- range fromYamlArray .chart }}
+{{- if not (hasKey $own .name) }}
+- {{ toJson . }}
+{{- end }}
+{{- end }}
+{{- range $name, $value := $own }}
+- {{ dict "name" $name "value" (toString (ternary (int64 $value) $value (kindIs "float64" $value))) | toJson }}
 {{- end }}
 {{- end -}}
 

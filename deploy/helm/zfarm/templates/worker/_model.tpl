@@ -36,6 +36,22 @@
 {{- end }}
 {{- end -}}
 
+{{/* Adapters, a gigabyte of drafts beside them, and no more. Takes the pool's loras. */}}
+{{- define "zfarm.loraVolume" -}}
+{{- $size := add (int64 .diskBytes) 1073741824 -}}
+{{- if .storageClassName }}
+- name: loras
+  ephemeral:
+    volumeClaimTemplate:
+      spec:
+        accessModes: [ReadWriteOnce]
+        storageClassName: {{ .storageClassName }}
+        resources: { requests: { storage: "{{ $size }}" } }
+{{- else }}
+- { name: loras, emptyDir: { sizeLimit: "{{ $size }}" } }
+{{- end }}
+{{- end -}}
+
 {{/* A device is asked for in the limits, which are its requests too. Takes the pool. */}}
 {{- define "zfarm.workerResources" -}}
 {{- $resources := deepCopy .resources -}}

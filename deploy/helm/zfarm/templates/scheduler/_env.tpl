@@ -1,0 +1,11 @@
+{{/* Takes (dict "root" $ "component" "scheduler"). */}}
+{{- define "zfarm.schedulerEnv" -}}
+{{ include "zfarm.commonEnv" . }}
+{{ include "zfarm.storeEnv" .root }}
+- { name: SCHEDULER_ID, valueFrom: { fieldRef: { fieldPath: metadata.name } } }
+- { name: AUTOSCALER, value: {{ .root.Values.autoscaler.kind }} }
+- { name: AUTOSCALER_FILE, value: /etc/zfarm/autoscaler/autoscaler.json }
+{{- if eq .root.Values.autoscaler.kind "keda" }}
+- { name: AUTOSCALER_KEDA_PORT, value: "50052" }
+{{- end }}
+{{- end -}}

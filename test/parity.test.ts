@@ -1,0 +1,193 @@
+/** The chart, the code and the documents say the same of settings, ports, bounds and times. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createUserSeed } from "@zfarm/broker";
+import { limits } from "@zfarm/contract";
+import { stopWithinMsDefault } from "@zfarm/runtime";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { actuatorNames } from "../services/scheduler/src/autoscale/autoscaler-config.ts";
+import { parseAutoscalerFile } from "../services/scheduler/src/autoscale/autoscaler-file.ts";
+import {
+  type Container,
+  helmAtHand,
+  podsOf,
+  type Rendered,
+  renderChart,
+  variants,
+} from "./chart/render-chart.ts";
+import { isTest, listFiles, readText, repositoryRoot } from "./repository.ts";
+
+/** Variables that the chart leaves to the operator's `env`, each for a reason. */
+const left: Readonly<Record<string, string>> = {
+  BLOBS_DIR: "a folder is no store for several machines",
+  GATEWAY_DRAIN_MS: "fits into the time that a pod has to stop",
+  GATEWAY_HOST: "a pod listens on all of its addresses",
+  KUBECONFIG: "a pod has its account",
+  KUBERNETES_SERVICE_HOST: "Kubernetes sets it",
+  OPS_HOST: "a pod listens on all of its addresses",
+  STOP_WITHIN_MS: "its default and the time that a pod has to stop are one",
+  WORKER_DRAIN_GRACE_MS: "its default is its bound",
+  WORKER_MEMORY_BYTES: "the worker sees the limit of its container",
+  WORKER_SIDE_THREADS: "the worker knows what its device likes",
+  WORKER_THREADS: "the worker sees the processors that it has",
+};
+/** What stands in the code and is no setting of a service. */
+const elsewhere = /^(ZFARM_.*|OTEL_.*|HOME|PATH|PORT|TERM|CI)$/;
+/** Set for code that asks Kubernetes who and where it is. */
+const forCluster = ["POD_NAMESPACE", "WORKER_NODE", "AUTOSCALER_KEDA_PORT"];
+
+const services = ["gateway", "scheduler", "worker"] as const;
+
+describe.skipIf(helmAtHand === undefined)("the chart and the code", () => {
+  const rendered = new Map<string, Rendered[]>();
+  let folder: string;
+  beforeAll(async () => {
+    for (const variant of variants) rendered.set(variant, await renderChart(variant));
+    folder = await mkdtemp(join(tmpdir(), "zfarm-parity-"));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  const objects = (): Rendered[] => [...rendered.values()].flat();
+  const containers = (from = objects()): Container[] =>
+    podsOf(from).flatMap((pod) => pod.containers);
+
+  test("know the same variables", () => {
+    const named = containers().flatMap(({ env = [] }) => env.map(({ name }) => name));
+    const set = new Set(named.filter((name) => !elsewhere.test(name)));
+    const read = readVariables();
+    const isRead = (name: string) => read.has(name) || read.has(name.replace(/_FILE$/, ""));
+    expect([...set].filter((name) => !isRead(name) && !forCluster.includes(name))).toEqual([]);
+    const unset = [...read].filter((name) => !set.has(name) && !set.has(`${name}_FILE`));
+    expect(unset.filter((name) => left[name] === undefined)).toEqual([]);
+  });
+
+  test.each(variants.flatMap((variant) => services.map((service) => [variant, service] as const)))(
+    "agree on what the chart tells a service: %s, %s",
+    async (variant, service) => {
+      const all = rendered.get(variant) ?? [];
+      const container = containers(all).find(({ name }) => name === service);
+      const env = await envOf(container, all);
+      // What this build cannot do it must not be asked for.
+      if (!actuatorNames.some((name) => name === env["AUTOSCALER"])) env["AUTOSCALER"] = "none";
+      const [entry = ""] = container?.args ?? [];
+      const child = spawn(process.execPath, [join(repositoryRoot, entry)], { env });
+      let said = "";
+      for (const output of [child.stdout, child.stderr]) {
+        output.on("data", (bytes: Buffer) => (said += bytes.toString()));
+      }
+      const [code] = await once(child, "close");
+      // 2 says that the settings were not understood; it got as far as a server, which is away.
+      expect(code, said).toBe(1);
+      expect(said).toMatch(/BROKER_UNAVAILABLE|STORE_UNAVAILABLE/);
+    },
+  );
+
+  test("agree on what the autoscaler minds", () => {
+    for (const file of objects().flatMap(({ data }) => data?.["autoscaler.json"] ?? [])) {
+      const problems: string[] = [];
+      const { pools } = parseAutoscalerFile(file, (problem) => problems.push(problem));
+      expect(problems).toEqual([]);
+      const targets = [...pools.values()].map(({ target }) => target);
+      const deployments = objects().filter(({ kind }) => kind === "Deployment");
+      expect(deployments.map(({ metadata }) => metadata.name)).toEqual(
+        expect.arrayContaining(targets),
+      );
+    }
+  });
+
+  test("give a process the time it takes to stop, and a worker the time to hand on", () => {
+    const pods = podsOf(objects()).filter(({ containers: [first] }) => {
+      return services.some((service) => service === first?.name);
+    });
+    expect(pods.length).toBeGreaterThan(8);
+    for (const {
+      containers: [first],
+      terminationGracePeriodSeconds = 0,
+    } of pods) {
+      const delayMs = (first?.lifecycle?.preStop.sleep.seconds ?? 0) * 1_000;
+      const graceMs = terminationGracePeriodSeconds * 1_000;
+      expect(graceMs).toBe(delayMs + stopWithinMsDefault + 5_000);
+    }
+    expect(limits.drainGraceMs).toBeLessThan(stopWithinMsDefault);
+    expect(limits.drainMs).toBeLessThan(stopWithinMsDefault);
+  });
+
+  test("agree on bounds", () => {
+    const schema = JSON.parse(readText("deploy/helm/zfarm/values.schema.json"));
+    const bounds = JSON.stringify(schema);
+    const pool = findProperties(schema, "slots");
+    expect(pool).toMatchObject({
+      slots: { minimum: 1, maximum: limits.batchTasksMax },
+      max: { maximum: limits.workersMax },
+      weight: { minimum: 1, maximum: limits.autoscaleWeightMax },
+      gpu: { properties: { count: { maximum: limits.autoscaleGpusPerWorkerMax } } },
+      idleSecondsToZero: { maximum: limits.autoscaleIdleSecondsMax },
+    });
+    expect(findProperties(schema, "diskBytes")).toMatchObject({
+      diskBytes: { minimum: limits.loraPieceBytes, maximum: limits.loraDiskBytesMax },
+      ramBytes: { maximum: limits.loraRamBytesMax },
+      ranks: { maximum: limits.loraRanksMax },
+    });
+    expect(schema.properties.shards).toMatchObject({ minimum: 1, maximum: limits.shardsMax });
+    expect(schema.properties.pools.maxProperties).toBe(limits.autoscalePoolsMax);
+    expect(bounds).not.toContain('"$ref":"http');
+    const nats = objects().flatMap(({ data }) => data?.["nats.conf"] ?? []);
+    for (const text of nats) expect(text).toContain(`max_payload: ${limits.messageBytesMax}\n`);
+  });
+
+  /** As Kubernetes would: what comes from fields, secrets and files is made up. */
+  async function envOf(
+    container: Container | undefined,
+    all: readonly Rendered[],
+  ): Promise<NodeJS.ProcessEnv> {
+    const files: Record<string, string> = {
+      NATS_CREDS_FILE: createUserSeed(),
+      AUTOSCALER_FILE: all.flatMap(({ data }) => data?.["autoscaler.json"] ?? [])[0] ?? "",
+    };
+    const env: NodeJS.ProcessEnv = { PATH: process.env["PATH"] };
+    for (const { name, value = "made-up" } of container?.env ?? []) {
+      const text = files[name];
+      const path = join(folder, name);
+      if (text !== undefined) await writeFile(path, text);
+      env[name] = text === undefined ? value : path;
+    }
+    return {
+      ...env,
+      NATS_URL: "nats://127.0.0.1:1",
+      S3_ENDPOINT: "http://127.0.0.1:1",
+      OPS_HOST: "127.0.0.1",
+      OPS_PORT: "0",
+      KUBERNETES_SERVICE_HOST: "127.0.0.1",
+      KUBERNETES_SERVICE_PORT: "1",
+    };
+  }
+});
+
+/** Names that the services' code asks its environment for. */
+function readVariables(): Set<string> {
+  const asks =
+    /\.(?:text|integer|boolean|choice|url|secret|optionalText|has)\(\s*"([A-Z][A-Z0-9_]+)"/g;
+  const helped = /(?:variable: |readEndpoint\(reader, )"([A-Z][A-Z0-9_]+)"/g;
+  const sources = listFiles().filter(
+    (path) => /^(packages|services)\/.*\.ts$/.test(path) && !isTest(path),
+  );
+  const names = sources.flatMap((path) => {
+    const text = readText(path);
+    return [...text.matchAll(asks), ...text.matchAll(helped)].map(([, name = ""]) => name);
+  });
+  return new Set(names.filter((name) => !elsewhere.test(name)));
+}
+
+/** The properties of the object in a schema that has one of this name. */
+function findProperties(schema: unknown, name: string): object | undefined {
+  if (typeof schema !== "object" || schema === null) return undefined;
+  for (const [key, value] of Object.entries(schema)) {
+    if (key === "properties" && Object.hasOwn(value, name)) return value;
+    const found = findProperties(value, name);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
