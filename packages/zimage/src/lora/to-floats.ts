@@ -1,5 +1,6 @@
 /** Turns the bytes of a tensor into float32 and finds its largest element on the way. */
 import { invariant } from "../invariant.ts";
+import { float16Values } from "../weights/float16-values.ts";
 import type { HeaderTensor } from "../weights/safetensors-header.ts";
 
 const magnitude32 = 0x7fff_ffff;
@@ -65,7 +66,7 @@ function fromBfloat16(bytes: Uint8Array, floats: Float32Array): number {
 }
 
 function fromFloat16(bytes: Uint8Array, floats: Float32Array): number {
-  const table = halfTable();
+  const table = float16Values();
   const bits = new Uint16Array(bytes.buffer, bytes.byteOffset, floats.length);
   const count = floats.length;
   let peak = 0;
@@ -80,21 +81,4 @@ function fromFloat16(bytes: Uint8Array, floats: Float32Array): number {
 
 function floatOf(bits: number): number {
   return new Float32Array(Uint32Array.of(bits).buffer)[0] ?? 0;
-}
-
-let halves: Float32Array | undefined;
-
-/** Every float16 as a float32: 256 KB, made once, faster than arithmetic per element. */
-function halfTable(): Float32Array {
-  halves ??= Float32Array.from({ length: 0x1_0000 }, (_, bits) => halfToNumber(bits));
-  return halves;
-}
-
-function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }

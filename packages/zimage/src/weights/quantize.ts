@@ -2,6 +2,7 @@
  * The arithmetic of prepared weights: blocks of small integers under one scale, and bfloat16.
  * Pure functions over rows, so that a tensor of any size is converted piece by piece.
  */
+import { float16Values } from "./float16-values.ts";
 import type { BlockLayout } from "./prepared-format.ts";
 import type { TensorDtype } from "./tensor-index.ts";
 
@@ -128,21 +129,6 @@ function widenFloat16(halves: Uint16Array): Float32Array {
   const values = new Float32Array(halves.length);
   for (let at = 0; at < halves.length; at += 1) values[at] = table[halves[at] as number] as number;
   return values;
-}
-
-let float16Table: Float32Array | undefined;
-
-/** Every float16 there is, by its bits. */
-function float16Values(): Float32Array {
-  float16Table ??= Float32Array.from({ length: 65_536 }, (_, bits) => {
-    const exponent = (bits >>> 10) & 31;
-    const fraction = bits & 1023;
-    const sign = bits >>> 15 === 0 ? 1 : -1;
-    if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-    if (exponent === 0) return sign * fraction * 2 ** -24;
-    return sign * (1024 + fraction) * 2 ** (exponent - 25);
-  });
-  return float16Table;
 }
 
 /**
