@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import { benchExact } from "./engine/exact.ts";
 import { benchFiles } from "./engine/files.ts";
 import { benchLoraCost } from "./engine/lora-cost.ts";
+import { benchOpen } from "./engine/open.ts";
 import { benchPicture } from "./engine/picture.ts";
 import { benchPlan } from "./engine/plan.ts";
 import { benchReference } from "./engine/reference-step.ts";
@@ -28,6 +29,7 @@ const parts: Readonly<Record<string, Part>> = {
   start: benchStart,
   files: benchFiles,
   "lora-cost": benchLoraCost,
+  open: benchOpen,
   int4: (bench) => benchPicture("int4", bench),
   int8: (bench) => benchPicture("int8", bench),
   exact: benchExact,
