@@ -1,3 +1,4 @@
+import { limits } from "@zfarm/contract";
 import { ConfigError } from "@zfarm/runtime";
 import { expect, test, vi } from "vitest";
 import { readGpuWorkerConfig } from "./config.ts";
@@ -21,6 +22,24 @@ test("takes for adapters a sixteenth of what its container has", () => {
 
   expect(readGpuWorkerConfig({ MODEL_DIR: "m" }).loras.ramBytes).toBe(2 ** 26);
   limit.mockRestore();
+});
+
+test("bounds what adapters may take", () => {
+  const read = (env: Readonly<Record<string, string>>) =>
+    readGpuWorkerConfig({ MODEL_DIR: "m", ...env }).loras;
+  const beyond = {
+    WORKER_LORA_RANKS: [15, limits.loraRanksMax + 1],
+    WORKER_LORA_RAM_BYTES: [limits.loraPieceBytes - 1, limits.loraRamBytesMax + 1],
+    WORKER_LORA_DISK_BYTES: [limits.loraPieceBytes - 1, limits.loraDiskBytesMax + 1],
+  };
+
+  expect(read({})).toMatchObject({
+    ranks: limits.loraRanksDefault,
+    diskBytes: limits.loraDiskBytesDefault,
+  });
+  for (const [name, values] of Object.entries(beyond)) {
+    for (const value of values) expect(() => read({ [name]: `${value}` })).toThrow(name);
+  }
 });
 
 test.each(["tpu", "cpu:0", "cuda:123", "cuda:"])("the model has no device %s", (device) => {

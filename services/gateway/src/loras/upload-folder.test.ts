@@ -1,6 +1,7 @@
 import { chmod, mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { limits } from "@zfarm/contract";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { inPieces, sha256 } from "../../test/lora-file.ts";
 import { UploadFolder } from "./upload-folder.ts";
@@ -49,6 +50,25 @@ describe("the folder of uploads", () => {
     expect(pieces).toBe(3);
     expect(await readdir(folder)).toEqual([]);
     expect(await uploads.receive(inPieces(Buffer.alloc(10)), async () => "used")).toBe("used");
+  });
+
+  test("has the bounds of the farm where nobody says otherwise", async () => {
+    const uploads = await UploadFolder.open(folder);
+    async function* tooMuch(): AsyncGenerator<Uint8Array> {
+      yield new Uint8Array(limits.loraBytesMax + 1);
+    }
+    const over = Promise.withResolvers<void>();
+
+    const taken = Array.from({ length: limits.loraUploadsMax }, () =>
+      uploads.receive(inPieces(bytes), () => over.promise),
+    );
+    const refused = uploads.receive(inPieces(bytes), async () => {});
+    await expect(refused).rejects.toMatchObject({ code: "UPLOADS_BUSY" });
+    over.resolve();
+    await Promise.all(taken);
+
+    const receiving = uploads.receive(tooMuch(), async () => {});
+    await expect(receiving).rejects.toMatchObject({ code: "TOO_LARGE" });
   });
 
   test("forgets a file whose use failed", async () => {

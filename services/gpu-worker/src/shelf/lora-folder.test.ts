@@ -1,6 +1,7 @@
-import { chmod, mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { limits } from "@zfarm/contract";
 import { systemClock } from "@zfarm/runtime";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { LoraFolder } from "./lora-folder.ts";
@@ -27,6 +28,21 @@ test("of two files that come at once, one gets the room that a third leaves", as
   expect(await Promise.all(adding)).toEqual([{ isWhole: true }, undefined]);
   expect(await readdir(folder)).toEqual([`${digests[0]}.safetensors`]);
   expect(opened.bytes).toBe(40);
+});
+
+test("drafts of workers that are gone are removed, those of others stay", async () => {
+  const age = (ms: number): Date => new Date(systemClock.now() - ms);
+  for (const [name, ms] of [
+    ["gone.draft", limits.loraDraftMs + 60_000],
+    ["writing.draft", limits.loraDraftMs - 60_000],
+  ] as const) {
+    await writeFile(join(folder, name), new Uint8Array(1));
+    await utimes(join(folder, name), age(ms), age(ms));
+  }
+
+  await LoraFolder.open({ folder, bytesMax: 60, clock: systemClock });
+
+  expect(await readdir(folder)).toEqual(["writing.draft"]);
 });
 
 test("a folder that others may write to is refused where nobody chose it", async () => {
