@@ -194,6 +194,26 @@ describe("bounds and guards", () => {
     expect(healed.at(-1)).toBe(true);
   });
 
+  test("one that does not come up is replaced, as if it stood aside", () => {
+    const brain = new BrainDriver({ min: 1 }, 3);
+    const work = { came: 3 * perTick, running: 2 };
+    brain.ticks(100, work);
+    const before = brain.target;
+
+    expect(brain.look({ ...work, phases: { crashing: 1 } }).desired).toBe(before + 1);
+  });
+
+  test("workers that go on failing do not become more with time", () => {
+    const brain = new BrainDriver({ max: 50 }, 2);
+    const work = { waiting: { interactive: 1 } };
+
+    for (let tick = 0; tick < 720; tick += 1) {
+      brain.tick({ ...work, phases: { crashing: brain.target } });
+    }
+
+    expect(brain.target).toBeLessThanOrEqual(8);
+  });
+
   test("nothing changes while nobody can see the workers", () => {
     const brain = new BrainDriver({}, 4);
     brain.look({});

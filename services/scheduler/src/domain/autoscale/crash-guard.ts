@@ -1,6 +1,6 @@
 /**
  * Starting more of what fails to start helps nobody: after a few failures within a window no more
- * workers are asked for, for a time that doubles as long as they go on failing.
+ * workers are asked for, for a time that doubles, and for as long as so many go on failing.
  */
 import { limits, type WorkerId } from "@zfarm/contract";
 import type { FleetMember } from "./fleet.ts";
@@ -11,7 +11,7 @@ export class CrashGuard {
   #freezes = 0;
   #frozenUntil = Number.NEGATIVE_INFINITY;
 
-  /** Takes who fails to start now; each counts again once the freeze for it is over. */
+  /** Takes who fails to start now. */
   learn(members: readonly FleetMember[], now: number): void {
     const crashing = new Set<WorkerId>();
     for (const { worker, phase } of members) {
@@ -23,9 +23,10 @@ export class CrashGuard {
     const { autoscaleCrashWindowMs, autoscaleCrashes } = limits;
     while ((this.#failedAt[0] ?? now) < now - autoscaleCrashWindowMs) this.#failedAt.shift();
     if (now < this.#frozenUntil) return;
-    const isFailing = crashing.size > 0;
-    if (!isFailing && this.#failedAt.length === 0) this.#freezes = 0;
-    if (!isFailing || this.#failedAt.length < autoscaleCrashes) return;
+    if (crashing.size === 0 && this.#failedAt.length === 0) this.#freezes = 0;
+    // Those that still fail count however long ago they began: more of them help no more.
+    const failures = Math.max(this.#failedAt.length, crashing.size);
+    if (crashing.size === 0 || failures < autoscaleCrashes) return;
     const freezeMs = limits.autoscaleFreezeMs * 2 ** this.#freezes;
     this.#frozenUntil = now + Math.min(freezeMs, limits.autoscaleFreezeMsMax);
     this.#freezes += 1;

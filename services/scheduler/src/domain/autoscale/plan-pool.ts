@@ -29,7 +29,7 @@ export function planPool(situation: PoolSituation): PoolDecision {
   memory.arrivalsHold.note(Math.ceil(demand.forArrivals - dust), now);
   memory.backlogHold.note(choice.workers, now);
   keepUp(situation, choice, { fleet, coldStartMs: facts.coldStartMs });
-  boundByGoals(situation, choice, facts.aside);
+  boundByGoals(situation, choice, facts.aside + workersIn(fleet, "crashing").length);
   guard(situation, choice, fleet);
   const { workers: desired, reason, bounds } = choice;
   const inputs = inputsOf(situation, facts, demand);
@@ -101,10 +101,10 @@ function keepUp(
   if (choice.workers < fleet.target) memory.step.begin(now);
 }
 
-/** Workers that stand aside take up places: so many more are needed beside them. */
-function boundByGoals({ goals, work }: PoolSituation, choice: Choice, aside: number): void {
+/** Workers that stand aside or never come up take up places: so many more are needed. */
+function boundByGoals({ goals, work }: PoolSituation, choice: Choice, useless: number): void {
   const { workersMin: min = goals.min, workersMax: max = goals.max } = work.wish;
-  choice.workers += aside;
+  choice.workers += useless;
   choice.atLeast(min, "min");
   choice.atMost(Math.max(0, max), "max");
 }
