@@ -1,12 +1,20 @@
-import { defaultPool, FarmError, type ScalingReply, type WorkerId } from "@zfarm/contract";
+import {
+  defaultPool,
+  FarmError,
+  type ScalingReply,
+  type WorkerId,
+  WorkerState,
+} from "@zfarm/contract";
 import { Registry, silentLog, systemClock } from "@zfarm/runtime";
 import { describe, expect, test } from "vitest";
-import { buildTask, buildTasks, CoreDriver } from "../../testing/drive-core.ts";
+import { buildTask, buildTasks, CoreDriver, only } from "../../testing/drive-core.ts";
 import { defaultGoals } from "../domain/autoscale/pool-goals.ts";
+import type { SchedulerEffect } from "../domain/scheduler-effect.ts";
 import type { Actuator, PoolFleet, PoolScaling, ScalingResult } from "./actuator.ts";
 import { AutoscaleLoop, type AutoscaleTerm } from "./autoscale-loop.ts";
 import { createAutoscaleMetrics } from "./autoscale-metrics.ts";
 import type { AutoscalerConfig } from "./autoscaler-config.ts";
+import { createNoActuator } from "./no-actuator.ts";
 
 /** Hands over workers that are there as soon as they are asked for. */
 class ObedientHands implements Actuator {
@@ -62,6 +70,7 @@ async function run({ core, actuator, ticks = 1, config, between }: Run) {
   });
   const ended = new AbortController();
   let reply: ScalingReply = loop.report();
+  const effects: SchedulerEffect[] = [];
   let count = 0;
   let shown = "";
   const clock = {
@@ -79,10 +88,11 @@ async function run({ core, actuator, ticks = 1, config, between }: Run) {
     needs: { clock, log: silentLog },
     ended: ended.signal,
     scheduler: core.scheduler,
-    decide: (event: Parameters<AutoscaleTerm["decide"]>[0]) => void core.step(event),
+    decide: (event: Parameters<AutoscaleTerm["decide"]>[0]) =>
+      void effects.push(...core.step(event)),
   };
   await loop.run(term);
-  return { reply, shown, after: await registry.metrics(), loop };
+  return { reply, shown, after: await registry.metrics(), loop, effects };
 }
 
 describe("the autoscaler's loop", () => {
@@ -134,6 +144,39 @@ describe("the autoscaler's loop", () => {
     });
     core.store(buildTask(0, { job: "k" }));
     expect(core.askFor("w1")).toBeDefined();
+  });
+
+  test("advises a pool that no file speaks of without a bound of its own", async () => {
+    const core = CoreDriver.leading();
+    for (let worker = 1; worker <= 30; worker += 1) core.beat(`w${worker}`, []);
+    const none = createNoActuator();
+
+    const { reply } = await run({ core, actuator: none, config: { pools: new Map() } });
+
+    expect(reply.pools).toMatchObject([{ desired: 30, target: 30, reason: "hold" }]);
+  });
+
+  test("calls back whom an earlier leader was taking away when there is work", async () => {
+    const core = CoreDriver.leading(2n);
+    core.beat("w1", [], WorkerState.DRAINING);
+    core.store(buildTask(0));
+
+    const { effects } = await run({ core, actuator: new ObedientHands(1) });
+
+    expect(only(effects, "control-resume")).toMatchObject([{ worker: "w1", reason: "scaling" }]);
+  });
+
+  test("leaves alone whom an operator drains", async () => {
+    const core = CoreDriver.leading();
+    core.workerPolicy("w1", { draining: true });
+    core.beat("w1", [], WorkerState.DRAINING);
+    core.store(buildTask(0));
+    const actuator = new ObedientHands(1);
+
+    const { effects } = await run({ core, actuator });
+
+    expect(effects).toEqual([]);
+    expect(actuator.orders[0]).toMatchObject({ desired: 2, target: 1 });
   });
 
   test("holds what there is while the workers cannot be seen, and does nothing", async () => {

@@ -2,11 +2,11 @@
  * Looks, decides and acts every few seconds of a leader's term: the brain's plan for every pool,
  * through whatever hands there are. Trouble of the hands costs ticks and never the term.
  */
-import { FarmError, type PoolId, type ScalingReply } from "@zfarm/contract";
+import { FarmError, limits, type PoolId, type ScalingReply } from "@zfarm/contract";
 import type { Decider, TermNeeds } from "../decider.ts";
 import { Autoscaler, type PoolSight } from "../domain/autoscale/autoscaler.ts";
 import type { PoolDecision } from "../domain/autoscale/decision.ts";
-import { defaultGoals } from "../domain/autoscale/pool-goals.ts";
+import { defaultGoals, type PoolGoals } from "../domain/autoscale/pool-goals.ts";
 import type { PoolWork } from "../domain/autoscale/pool-work.ts";
 import type { Actuator, PoolFleet, ScalingResult } from "./actuator.ts";
 import { type AutoscaleMetrics, hideScaling } from "./autoscale-metrics.ts";
@@ -128,7 +128,7 @@ class Ticker {
   #sight(pool: PoolId, seen: ReadonlyMap<PoolId, PoolFleet> | undefined): PoolSight {
     const { config, actuator } = this.#needs;
     const work = this.#term.scheduler.measureWork(pool);
-    const goals = config.pools.get(pool)?.goals ?? defaultGoals;
+    const goals = config.pools.get(pool)?.goals ?? adviceGoals;
     const fleet = actuator.name === "none" ? heardFleet(work) : seen?.get(pool);
     return { goals, work, fleet };
   }
@@ -190,6 +190,9 @@ class Ticker {
     return hands;
   }
 }
+
+/** A pool that no file speaks of is only advised, and nobody has said how large it may be. */
+const adviceGoals: PoolGoals = { ...defaultGoals, max: limits.workersMax };
 
 /** Where nobody else can say, the workers that are heard are those there are. */
 function heardFleet({ pool, workers }: PoolWork): PoolFleet {
