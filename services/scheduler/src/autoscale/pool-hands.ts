@@ -77,11 +77,15 @@ export class PoolHands {
     return this.#forget((worker) => !here.has(worker));
   }
 
-  /** Still there and not told to stop: somebody else was taken, or nobody. */
-  #forgetMissed({ members }: PoolFleet, now: number): WorkerId[] {
+  /**
+   * Still there and not told to stop, though as few are left as were asked for: somebody else was
+   * taken, or the target was raised again.
+   */
+  #forgetMissed({ members, target }: PoolFleet, now: number): WorkerId[] {
     const staying = new Set(
       members.filter(({ phase }) => phase !== "stopping").map(({ worker }) => worker),
     );
+    if (staying.size > target) return [];
     const isOld = (since: number): boolean => now - since > limits.autoscaleLeaveMs;
     return this.#forget((worker, since) => staying.has(worker) && isOld(since));
   }

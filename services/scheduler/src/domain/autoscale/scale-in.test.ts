@@ -148,6 +148,19 @@ describe("the hands of a pool", () => {
     expect(retired.recall).toContain("a");
   });
 
+  test("leave one alone that is still to be taken, however long that takes", () => {
+    const hands = new PoolHands();
+    hands.applied(order(hands, 1, { target: 2, workers: { a: {}, b: {} } }).scaling, 0);
+
+    const now = 100 * limits.autoscaleLeaveMs;
+    const workers = { a: { isRetiring: true }, b: {} };
+
+    expect(order(hands, 1, { target: 1, workers, now })).toMatchObject({
+      missed: [],
+      retired: { recall: [] },
+    });
+  });
+
   test("never take a worker that holds something, in 10,000 scale-ins", () => {
     const some = fc.record({ left: fc.constantFrom(0, 0, 1, 700), isRetiring: fc.boolean() });
     const workers = fc.dictionary(fc.stringMatching(/^[a-z][0-9]$/), some, { maxKeys: 12 });
