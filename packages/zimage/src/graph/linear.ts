@@ -36,7 +36,8 @@ export function loraInputNames(module: string): { down: string; scale: string; u
 
 /**
  * Applies low-rank updates to Linears and remembers which ones, so that a run can feed them all.
- * The number of groups is free per module and run: with none, the update is an exact zero.
+ * The number of groups is free per module and run. A module without an update has one group of no
+ * ranks, because products do not broadcast over no groups: its update is an exact zero.
  */
 export class LoraLinears {
   readonly #graph: Graph;
@@ -53,7 +54,7 @@ export class LoraLinears {
     return this.#targets;
   }
 
-  /** x · Wᵀ + Σ over groups of (s · x) · A · B, with a scale s per sample and group. */
+  /** x · Wᵀ + Σ over groups of s · x · A · B, with a scale s per sample and group. */
   apply(rows: Value, { after = rows, ...spec }: LinearUse): Value {
     const base = timesWeight(this.#graph, rows, { ...spec, after });
     if (!this.#enabled) return base;
@@ -69,16 +70,15 @@ export class LoraLinears {
   /** The update's rows with batch and row joined: [batch · row, out]. */
   #update(rows: Value, spec: LinearSpec): Value {
     const names = loraInputNames(spec.name);
-    const [groups, ranks] = [`groups of ${spec.name}`, `ranks of ${spec.name}`];
+    const [groups, width] = [`groups of ${spec.name}`, `width of groups of ${spec.name}`];
     const graph = this.#graph;
     const floats = (name: string, dims: readonly Dimension[]): Value =>
       graph.fromFloat(graph.input(name, "float", dims));
-    const down = floats(names.down, [groups, spec.in, ranksPerGroup]);
+    const down = floats(names.down, [groups, spec.in, width]);
     const scale = floats(names.scale, ["batch", groups, 1, 1]);
-    const up = floats(names.up, [ranks, spec.out]);
-    // The scale also spreads the rows over the groups; products do not broadcast over no groups.
-    const spread = graph.multiply(graph.insertAxis(rows, 1), scale);
-    const perGroup = graph.transpose(graph.matrixProduct(spread, down), [0, 2, 1, 3]);
-    return graph.matrixProduct(graph.flatten(perGroup, 2), up);
+    const up = floats(names.up, [`ranks of ${spec.name}`, spec.out]);
+    // Scaled after the product, where a row has few numbers, not before it.
+    const perGroup = graph.multiply(graph.matrixProduct(graph.insertAxis(rows, 1), down), scale);
+    return graph.matrixProduct(graph.flatten(graph.transpose(perGroup, [0, 2, 1, 3]), 2), up);
   }
 }

@@ -17,8 +17,8 @@ const [first, second] = [adapter("a", 1), adapter("b", 2)];
 test("samples without adapters are fed at rank 0", () => {
   const feeds = new LoraFeeder([target], 1_000_000).feeds([[], []]);
 
-  expect(feeds["lora.layer.A"]?.dims).toEqual([0, 2, 16]);
-  expect(feeds["lora.layer.scale"]?.dims).toEqual([2, 0, 1, 1]);
+  expect(feeds["lora.layer.A"]?.dims).toEqual([1, 2, 0]);
+  expect(feeds["lora.layer.scale"]?.dims).toEqual([2, 1, 1, 1]);
   expect(feeds["lora.layer.B"]?.dims).toEqual([0, 3]);
 });
 

@@ -92,9 +92,11 @@ export class LoraFeeder {
         target.name,
         parts.map((part) => this.#layOut(part)),
       );
-      const groups = joined.ranks / ranksPerGroup;
-      const scale = scalesOf(target.name, adapters, stacks);
-      feeds[names.down] = { data: joined.down, dims: [groups, target.in, ranksPerGroup] };
+      // Without an update: one group of no ranks.
+      const groups = Math.max(1, joined.ranks / ranksPerGroup);
+      const scale = new Float32Array(stacks.length * groups);
+      scale.set(scalesOf(target.name, adapters, stacks));
+      feeds[names.down] = { data: joined.down, dims: [groups, target.in, joined.ranks / groups] };
       feeds[names.up] = { data: joined.up, dims: [joined.ranks, target.out] };
       feeds[names.scale] = { data: scale, dims: [stacks.length, groups, 1, 1] };
     }
