@@ -1,4 +1,5 @@
 /** A file of an adapter that changes the small model's pictures, made up from a seed. */
+import { encodeSafetensorsHeader } from "@zfarm/zimage";
 import { type LoraArchitecture, loraTargetsOf } from "@zfarm/zimage/lora";
 
 /** In ai-toolkit's dialect, bfloat16, rank 4 in every module of the main blocks. */
@@ -10,17 +11,10 @@ export function styleLora(architecture: LoraArchitecture, { seed }: { seed: numb
       { name: `diffusion_model.${name}.lora_A.weight`, shape: [rank, width] },
       { name: `diffusion_model.${name}.lora_B.weight`, shape: [out, rank] },
     ]);
-  const header: Record<string, object> = {};
-  let end = 0;
-  for (const { name, shape } of tensors) {
-    const begin = end;
-    end += (shape[0] ?? 0) * (shape[1] ?? 0) * 2;
-    header[name] = { dtype: "BF16", shape, data_offsets: [begin, end] };
-  }
-  const text = Buffer.from(JSON.stringify(header));
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(text.length));
-  return Buffer.concat([length, text, noise(end / 2, seed)]);
+  const { bytes, fileLength } = encodeSafetensorsHeader(
+    tensors.map((tensor) => ({ ...tensor, dtype: "BF16" })),
+  );
+  return Buffer.concat([bytes, noise((fileLength - bytes.length) / 2, seed)]);
 }
 
 /** Numbers within 0.05 of zero, from a linear congruential generator. */

@@ -12,7 +12,7 @@ import { expectedVaeTensors } from "../src/model/expected-vae-tensors.ts";
 import { openTensorIndex } from "../src/weights/open-tensor-index.ts";
 import type { TensorIndex } from "../src/weights/tensor-index.ts";
 import { fillWeight } from "./hash-filler.ts";
-import { frameHeader } from "./safetensors-writer.ts";
+import { headerOf } from "./safetensors-writer.ts";
 
 /** An index over a temporary folder that goes away with it. */
 export interface Checkpoint extends AsyncDisposable {
@@ -54,18 +54,13 @@ export function writeVaeEncoder(config: VaeConfig): Promise<Checkpoint> {
 
 async function writeCheckpoint(shapes: Shapes, options: CheckpointOptions): Promise<Checkpoint> {
   const { dtype = "F32", edit = (_, values) => values } = options;
-  const header: Record<string, object> = {};
-  const bodies: Buffer[] = [];
-  let end = 0;
-  for (const [name, shape] of shapes) {
-    const body = encode(edit(name, fillWeight(name, shape)), dtype);
-    header[name] = { dtype, shape, data_offsets: [end, end + body.length] };
-    bodies.push(body);
-    end += body.length;
-  }
+  const header = headerOf([...shapes].map(([name, shape]) => ({ name, dtype, shape })));
+  const bodies = [...shapes].map(([name, shape]) =>
+    encode(edit(name, fillWeight(name, shape)), dtype),
+  );
   const folder = await mkdtemp(join(tmpdir(), "zimage-weights-"));
   const file = join(folder, "model.safetensors");
-  await writeFile(file, [frameHeader(JSON.stringify(header)), ...bodies]);
+  await writeFile(file, [header, ...bodies]);
   const { index } = await openTensorIndex({ folder, stem: "model" });
   return { index, [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };
 }

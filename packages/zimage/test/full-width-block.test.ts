@@ -17,7 +17,7 @@ import { expectSameBits } from "./expect-tensor.ts";
 import { fillInput, fillWeight, hashName } from "./hash-filler.ts";
 import { writePrepared } from "./prepared-checkpoint.ts";
 import { relativeError } from "./relative-error.ts";
-import { frameHeader } from "./safetensors-writer.ts";
+import { headerOf } from "./safetensors-writer.ts";
 import { tinyAdapter } from "./tiny-networks.ts";
 
 const config: TransformerConfig = {
@@ -105,15 +105,8 @@ test.each([
 /** Matrices are normal in shape, nearly: the sum of four even numbers. */
 async function writeBfloats(path: string): Promise<void> {
   const shapes = expectedTransformerTensors(config).required;
-  const header: Record<string, object> = {};
-  let end = 0;
-  for (const [name, shape] of shapes) {
-    const bytes = 2 * shape.reduce((product, side) => product * side, 1);
-    header[name] = { dtype: "BF16", shape, data_offsets: [end, end + bytes] };
-    end += bytes;
-  }
   await using file = await open(path, "w");
-  await file.write(frameHeader(JSON.stringify(header)));
+  await file.write(headerOf([...shapes].map(([name, shape]) => ({ name, dtype: "BF16", shape }))));
   for (const [name, shape] of shapes) {
     const isSmall = shape.length < 2 || shape.includes(1);
     const values = narrowToBf16(isSmall ? fillWeight(name, shape) : fillNormal(name, shape));

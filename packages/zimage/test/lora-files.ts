@@ -3,7 +3,7 @@
  * that are found in the wild.
  */
 import type { LoraAdapter, LoraFactors } from "../src/networks/lora-batch.ts";
-import { frameHeader } from "./safetensors-writer.ts";
+import { headerOf } from "./safetensors-writer.ts";
 
 export interface FileTensor {
   readonly name: string;
@@ -20,17 +20,9 @@ export type FileDtype = "F32" | "F16" | "BF16";
 
 /** A safetensors file in memory. */
 export function encodeLoraFile(content: LoraFileContent, dtype: FileDtype = "F32"): Uint8Array {
-  const header: Record<string, object> = {};
-  if (content.metadata !== undefined) header["__metadata__"] = content.metadata;
-  const chunks: Uint8Array[] = [];
-  let end = 0;
-  for (const { name, shape, values } of content.tensors) {
-    const bytes = encodeValues(values, dtype);
-    header[name] = { dtype, shape, data_offsets: [end, end + bytes.length] };
-    end += bytes.length;
-    chunks.push(bytes);
-  }
-  return new Uint8Array(Buffer.concat([frameHeader(JSON.stringify(header)), ...chunks]));
+  const entries = content.tensors.map(({ name, shape }) => ({ name, dtype, shape }));
+  const chunks = content.tensors.map(({ values }) => encodeValues(values, dtype));
+  return new Uint8Array(Buffer.concat([headerOf(entries, content.metadata), ...chunks]));
 }
 
 function encodeValues(values: ArrayLike<number>, dtype: FileDtype): Uint8Array {

@@ -12,23 +12,14 @@ import {
 import { narrowToBf16, quantizeRows, widenElements } from "../src/weights/quantize.ts";
 import type { TensorIndex, TensorRef } from "../src/weights/tensor-index.ts";
 import type { Checkpoint } from "./filled-checkpoint.ts";
-import { frameHeader } from "./safetensors-writer.ts";
+import { headerOf } from "./safetensors-writer.ts";
 
 /** The checkpoint's tensors as `zfarm model prepare` stores them; tensor by tensor. */
 export async function writePrepared(source: TensorIndex, mode: PreparedMode): Promise<Checkpoint> {
-  const header: Record<string, object> = {};
   const tensors = [...source.tensors.values()];
-  let end = 0;
-  for (const tensor of tensors) {
-    for (const { name, dtype, shape } of preparedTensors(tensor, mode)) {
-      const bytes = shape.reduce((product, side) => product * side, elementBytes[dtype]);
-      header[name] = { dtype, shape, data_offsets: [end, end + bytes] };
-      end += bytes;
-    }
-  }
   const folder = await mkdtemp(join(tmpdir(), "zimage-prepared-"));
   await using file = await open(join(folder, "model.safetensors"), "w");
-  await file.write(frameHeader(JSON.stringify(header)));
+  await file.write(headerOf(tensors.flatMap((tensor) => preparedTensors(tensor, mode))));
   for (const tensor of tensors) {
     const values = await readTensor(source, tensor);
     for (const part of encode(values, tensor, mode)) await file.write(part);
@@ -36,8 +27,6 @@ export async function writePrepared(source: TensorIndex, mode: PreparedMode): Pr
   const { index } = await openTensorIndex({ folder, stem: "model", prepared: true });
   return { index, [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };
 }
-
-const elementBytes = { F32: 4, F16: 2, BF16: 2, U8: 1 } as const;
 
 async function readTensor(source: TensorIndex, tensor: TensorRef): Promise<Float32Array> {
   await using file = await open(join(source.folder, tensor.file));

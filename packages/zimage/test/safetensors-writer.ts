@@ -1,4 +1,7 @@
-/** Writes safetensors files for tests and for the golden tool: float32 only. */
+/**
+ * Writes safetensors files for tests and for the golden tool, on its own: what the product's writer
+ * gets wrong must not look right to the product's reader.
+ */
 import { open } from "node:fs/promises";
 import { fillWeight } from "./hash-filler.ts";
 
@@ -17,21 +20,37 @@ export async function writeSafetensors(
 ): Promise<void> {
   const handle = await open(path, "w");
   try {
-    await handle.write(createHeader(shapes));
+    await handle.write(
+      headerOf([...shapes].map(([name, shape]) => ({ name, dtype: "F32", shape }))),
+    );
     for (const [name, shape] of shapes) await handle.write(values(name, shape));
   } finally {
     await handle.close();
   }
 }
 
-/** Length and JSON; readers tolerate data at any alignment, so there is no padding. */
-function createHeader(shapes: Shapes): Buffer {
-  const entries: Record<string, object> = {};
+const elementBytes = { F32: 4, F16: 2, BF16: 2, U8: 1 } as const;
+
+export interface TensorEntry {
+  readonly name: string;
+  readonly dtype: keyof typeof elementBytes;
+  readonly shape: readonly number[];
+}
+
+/**
+ * Length and JSON of tensors that follow each other; readers tolerate data at any alignment, so
+ * there is no padding.
+ */
+export function headerOf(
+  tensors: readonly TensorEntry[],
+  metadata?: Readonly<Record<string, string>>,
+): Buffer {
+  const entries: Record<string, object> = metadata === undefined ? {} : { __metadata__: metadata };
   let end = 0;
-  for (const [name, shape] of shapes) {
+  for (const { name, dtype, shape } of tensors) {
     const begin = end;
-    end += shape.reduce((product, side) => product * side, Float32Array.BYTES_PER_ELEMENT);
-    entries[name] = { dtype: "F32", shape, data_offsets: [begin, end] };
+    end += shape.reduce((product, side) => product * side, elementBytes[dtype]);
+    entries[name] = { dtype, shape, data_offsets: [begin, end] };
   }
   return frameHeader(JSON.stringify(entries));
 }

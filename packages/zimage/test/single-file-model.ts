@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { ModelDirectory } from "../src/model/open-model-directory.ts";
 import { openModelDirectory } from "../src/model/open-model-directory.ts";
 import type { TensorIndex } from "../src/weights/tensor-index.ts";
-import { frameHeader } from "./safetensors-writer.ts";
+import { headerOf, type TensorEntry } from "./safetensors-writer.ts";
 import type { SingleFileTensor } from "./single-file-names.ts";
 import { fuseTransformer, nameAsLdm } from "./single-file-names.ts";
 
@@ -74,17 +74,15 @@ async function writeTensors(
   index: TensorIndex,
   tensors: readonly SingleFileTensor[],
 ): Promise<void> {
-  const header: Record<string, object> = {};
+  const entries = tensors.map(({ name, shape, from }): TensorEntry => {
+    const dtype = index.tensors.get(from[0] ?? "")?.dtype ?? "F32";
+    return { name, dtype, shape };
+  });
   const bodies: Buffer[] = [];
-  let end = 0;
-  for (const { name, shape, from } of tensors) {
-    const body = Buffer.concat(await Promise.all(from.map((one) => readTensor(index, one))));
-    const dtype = index.tensors.get(from[0] ?? "")?.dtype;
-    header[name] = { dtype, shape, data_offsets: [end, end + body.length] };
-    bodies.push(body);
-    end += body.length;
+  for (const { from } of tensors) {
+    bodies.push(Buffer.concat(await Promise.all(from.map((one) => readTensor(index, one)))));
   }
-  await writeFile(path, [frameHeader(JSON.stringify(header)), ...bodies]);
+  await writeFile(path, [headerOf(entries), ...bodies]);
 }
 
 /** The bytes of one tensor, wherever they lie. */
