@@ -8,6 +8,13 @@ export interface StoreMetrics {
 }
 
 export function createStoreMetrics(registry: Registry): StoreMetrics {
+  const metrics = createMetrics(registry);
+  // An alert is on it, and a rate needs a first sample from before the first failure.
+  for (const round of ["reconcile", "sweep"]) metrics.roundsFailed.inc({ round }, 0);
+  return metrics;
+}
+
+function createMetrics(registry: Registry): StoreMetrics {
   const registers = [registry];
   return {
     reconciled: new Counter({

@@ -1,10 +1,15 @@
 /** The autoscaler's metrics: what it wants, what there is, and why. Empty on a standby. */
 import { Counter, Gauge, type Registry } from "@zfarm/runtime";
 
+const applyResults = ["unchanged", "applied", "conflict", "failed"] as const;
+
 export type AutoscaleMetrics = ReturnType<typeof createAutoscaleMetrics>;
 
 export function createAutoscaleMetrics(registry: Registry) {
-  return { ...createWorkerGauges(registry), ...createDecisionMetrics(registry) };
+  const metrics = { ...createWorkerGauges(registry), ...createDecisionMetrics(registry) };
+  // Alerts are on it, and a rate needs a first sample from before the first event.
+  for (const result of applyResults) metrics.applied.inc({ result }, 0);
+  return metrics;
 }
 
 function createWorkerGauges(registry: Registry) {

@@ -1,0 +1,137 @@
+/** Every expression that a dashboard or a rule has, on a real Prometheus over a farm under load. */
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { findToolForTests } from "@zfarm/testing";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { prometheus } from "../../tools/servers/prometheus.mjs";
+import { waitUntil } from "../chaos/farm/wait-until.ts";
+import { repositoryRoot } from "../repository.ts";
+import { keepBusy, loseEngine, uploadAdapters } from "./dashboards/busy-farm.ts";
+import { fillIn, questions, variables } from "./dashboards/expressions.ts";
+import { type ExprNode, PrometheusServer, type Target } from "./dashboards/prometheus-server.ts";
+import { type FarmUnderTest, hasNatsServer, startFarm } from "./farm.ts";
+
+const rulesFolder = join(repositoryRoot, "deploy/helm/zfarm/files/rules");
+const patience = { timeout: 15_000, interval: 500 };
+
+/** Of exporters that no farm brings along: its own processes are all that is scraped here. */
+const isOfOthers = (text: string) => /\b(gnatsd|DCGM|kube)_/.test(text);
+
+/** What only an autoscaler with hands shows. */
+const needsHands = /zfarm_autoscale_(cold_start_seconds|victims_missed_total)/;
+
+const atHand = await findToolForTests(prometheus, "prometheus.mjs");
+const canRun = (await hasNatsServer()) && atHand !== undefined;
+
+describe.skipIf(!canRun)("on a Prometheus that scrapes a farm under load", () => {
+  let folder: string;
+  let farm: FarmUnderTest;
+  let server: PrometheusServer;
+  const chosen = new Map<string, string[]>();
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "zfarm-dashboards-"));
+    farm = await startFarm({ workers: 2 });
+    server = await PrometheusServer.start({
+      binary: atHand?.path ?? "",
+      targets: await targetsOf(farm),
+      ruleFiles: await copyRules(folder),
+    });
+    await uploadAdapters(farm);
+    await keepBusy(farm);
+    await loseEngine(farm);
+    await keepBusy(farm);
+    for (const { name, metric, label } of variables) {
+      const found = await waitUntil(`values of $${name}`, patience.timeout, async () => {
+        const values = await server.labelValues(label, fillIn(metric, chosen));
+        return values.length > 0 && values;
+      });
+      chosen.set(name, found);
+    }
+  });
+  afterAll(async () => {
+    await server.stop();
+    expect(await farm.stop()).toBe(0);
+    await rm(folder, { recursive: true });
+  });
+
+  const own = questions.filter(({ expr }) => !isOfOthers(expr) && !needsHands.test(expr));
+
+  test.each(own)("$where brings data", async ({ expr }) => {
+    await expect.poll(() => server.problemOf(fillIn(expr, chosen)), patience).toBe("");
+  });
+
+  test("the rest of the panels are understood, though nobody exports their metrics", async () => {
+    const rest = questions.filter((question) => !own.includes(question));
+    expect(rest.length).toBeGreaterThan(3);
+    for (const { expr } of rest) {
+      expect(await server.problemOf(fillIn(expr, chosen))).toMatch(/^(no series)?$/);
+    }
+  });
+
+  test("no rule has trouble", async () => {
+    const troubled = async () => (await server.rules()).filter(({ health }) => health !== "ok");
+    await expect.poll(troubled, patience).toEqual([]);
+    expect((await server.rules()).length).toBeGreaterThan(40);
+  });
+
+  test("rules ask for metrics and labels that are there", async () => {
+    const files = (await readdir(rulesFolder)).map((file) => join(rulesFolder, file));
+    const texts = await Promise.all(files.map((file) => readFile(file, "utf8")));
+    const exprs = texts.flatMap(exprsOf);
+    expect(exprs.length).toBeGreaterThan(40);
+    const missing = new Set<string>();
+    for (const expr of exprs) {
+      for (const { name = "", matchers = [] } of selectorsOf(await server.parse(expr))) {
+        if (isOfOthers(name) || needsHands.test(name)) continue;
+        const labels = await server.labelsOf(name);
+        const absent = matchers.filter((matcher) => !labels.includes(matcher.name));
+        for (const matcher of absent) missing.add(`${name} ${matcher.name}`);
+      }
+    }
+    expect([...missing].toSorted()).toEqual([]);
+  });
+});
+
+/** Where the farm's processes answer, as their logs say. */
+async function targetsOf({ dataDir }: FarmUnderTest): Promise<Target[]> {
+  const logs = join(dataDir, "logs");
+  const targets: Target[] = [];
+  for (const file of await readdir(logs)) {
+    const text = await readFile(join(logs, file), "utf8");
+    const line = text.split("\n").findLast((one) => one.includes('"ops server listens"'));
+    if (line === undefined) continue;
+    const { port } = JSON.parse(line) as { port: number };
+    const labels = { namespace: "renders", pod: file.replace(".log", "") };
+    targets.push({ address: `127.0.0.1:${port}`, labels });
+  }
+  expect(targets).toHaveLength(4);
+  return targets;
+}
+
+/** The chart's rules, evaluated every second. */
+async function copyRules(folder: string): Promise<string[]> {
+  const files = await readdir(rulesFolder);
+  return Promise.all(
+    files.map(async (file) => {
+      const text = await readFile(join(rulesFolder, file), "utf8");
+      const path = join(folder, file);
+      await writeFile(path, text.replaceAll(/^( +)interval: .*$/gm, "$1interval: 1s"));
+      return path;
+    }),
+  );
+}
+
+function exprsOf(text: string): string[] {
+  const { groups } = parse(text) as { groups: { rules: { expr: string }[] }[] };
+  return groups.flatMap(({ rules }) => rules.map(({ expr }) => expr));
+}
+
+function selectorsOf(node: unknown): ExprNode[] {
+  if (typeof node !== "object" || node === null) return [];
+  const below = Object.values(node).flatMap(selectorsOf);
+  const isSelector = "type" in node && /^(vector|matrix)Selector$/.test(String(node.type));
+  return isSelector ? [node as ExprNode, ...below] : below;
+}
