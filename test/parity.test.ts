@@ -11,6 +11,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { actuatorNames } from "../services/scheduler/src/autoscale/autoscaler-config.ts";
 import { parseAutoscalerFile } from "../services/scheduler/src/autoscale/autoscaler-file.ts";
 import {
+  kedaRights,
+  kubernetesRights,
+} from "../services/scheduler/src/autoscale/kubernetes/kubernetes-rights.ts";
+import {
   type Container,
   helmAtHand,
   podsOf,
@@ -96,6 +100,20 @@ describe.skipIf(helmAtHand === undefined)("the chart and the code", () => {
         expect.arrayContaining(targets),
       );
     }
+  });
+
+  test("agree on what the scheduler may do in the cluster", () => {
+    const rightsIn = (variant: string) =>
+      (rendered.get(variant) ?? []).flatMap(({ rules = [] }) =>
+        rules.flatMap(({ apiGroups: [group], resources: [resource], verbs }) => ({
+          group,
+          resource,
+          verbs,
+        })),
+      );
+    expect(rightsIn("minimal")).toEqual(kubernetesRights);
+    expect(rightsIn("keda")).toEqual(kedaRights);
+    expect(rightsIn("fixed")).toEqual([]);
   });
 
   test("give a process the time it takes to stop, and a worker the time to hand on", () => {

@@ -20,6 +20,9 @@ ONNXRUNTIME_NODE_INSTALL=skip npm ci --omit=dev --ignore-scripts --prefer-offlin
   --no-audit --no-fund --no-update-notifier
 rm -rf packages/testing node_modules/@zfarm/testing node_modules/.package-lock.json
 
+# What only compilers and debuggers read.
+find node_modules -type f \( -name '*.d.ts' -o -name '*.d.[cm]ts' -o -name '*.map' \) -delete
+
 # Libraries for other machines than this one are four fifths of that package.
 case $(uname -m) in
   x86_64) here=x64 ;;

@@ -23,7 +23,7 @@ export interface Rendered {
   readonly metadata: { readonly name: string; readonly labels?: Record<string, string> };
   readonly spec?: Record<string, unknown>;
   readonly data?: Record<string, string>;
-  readonly rules?: readonly { resources: string[]; verbs: string[] }[];
+  readonly rules?: readonly { apiGroups: string[]; resources: string[]; verbs: string[] }[];
 }
 
 /** What Helm prints for one file of `ci/`; rejects with what it says where it refuses. */

@@ -20,7 +20,7 @@ const other = "10001";
 const asOther = ["setpriv", `--reuid=${other}`, `--regid=${other}`, "--clear-groups"];
 const prefix = process.getuid?.() === 0 ? asOther : [];
 const hasNats = await hasNatsServer();
-const sizeMax = 220 * 2 ** 20;
+const sizeMax = 200 * 2 ** 20;
 
 describe.skipIf(process.platform !== "linux")("an image", () => {
   let folder: string;
