@@ -64,6 +64,8 @@ const usage = `usage: zfarm COMMAND [options]
       say whether a model is whole and what it runs as here; --deep reads every weight
   model prepare DIR --weights bf16|int8|int4 [--out DIR]
       write it again with smaller weights; goes on where a stopped run was
+  model fetch PREFIX DIR
+      bring a model from the object store; reads S3_ENDPOINT and its like
   bootstrap
       make the streams of a farm whose services may not; reads NATS_URL and its like
   nats-users [--out DIR] [--pool NAME]... [--shards N]

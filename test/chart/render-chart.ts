@@ -45,6 +45,7 @@ export interface PodSpec {
   readonly terminationGracePeriodSeconds?: number;
   readonly serviceAccountName?: string;
   readonly securityContext: Record<string, unknown>;
+  readonly initContainers?: readonly Container[];
   readonly containers: readonly Container[];
   readonly volumes: readonly ({ readonly name: string } & Record<string, unknown>)[];
 }

@@ -40,12 +40,12 @@ describe.skipIf(helmAtHand === undefined)("the chart", () => {
     async (variant) => {
       const pods = podsOf(await renderChart(variant));
       expect(pods.length).toBeGreaterThan(3);
-      for (const { securityContext, containers, volumes } of pods) {
+      for (const { securityContext, containers, initContainers = [], volumes } of pods) {
         expect(securityContext).toMatchObject({
           runAsNonRoot: true,
           seccompProfile: { type: "RuntimeDefault" },
         });
-        for (const container of containers) {
+        for (const container of [...initContainers, ...containers]) {
           expect(container.securityContext).toEqual({
             allowPrivilegeEscalation: false,
             readOnlyRootFilesystem: true,
@@ -128,6 +128,7 @@ describe.skipIf(helmAtHand === undefined)("the chart refuses", () => {
     ],
     ["an autoscaler over shards", "shards=2", "shards is above 1"],
     ["workers with names that are too long", `fullnameOverride=${"f".repeat(40)}`, "at most 46"],
+    ["a model of no bucket", "pools.default.model.kind=s3", "model.s3.prefix is empty"],
     ["a model volume of nothing", "pools.default.model.kind=pvc", "model.pvc.claimName is empty"],
   ])("%s", async (_, setting, message) => {
     await expect(renderText("minimal", "--set", setting)).rejects.toThrow(message);

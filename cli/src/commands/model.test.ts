@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -15,14 +15,16 @@ afterEach(async () => {
 });
 
 /** Runs `zfarm model ...` and gives what it printed. */
-async function run(...args: string[]): Promise<string> {
+const run = (...args: string[]): Promise<string> => runWith({}, ...args);
+
+async function runWith(env: Record<string, string>, ...args: string[]): Promise<string> {
   const lines: string[] = [];
   const terminal = {
     print: (line: string) => lines.push(line),
     note: () => {},
     progress: () => {},
   };
-  await runModel({ args, env: {}, terminal, stop: new AbortController().signal });
+  await runModel({ args, env, terminal, stop: new AbortController().signal });
   return lines.join("\n");
 }
 
@@ -67,5 +69,27 @@ describe("zfarm model prepare", () => {
 
     await expect(call).rejects.toThrow(UsageError);
     await expect(call).rejects.toThrow(message);
+  });
+});
+
+describe("zfarm model fetch", () => {
+  it("brings a model from the store that the environment names", async () => {
+    const store = join(folder, "store");
+    await cp(shippedModelDir, join(store, "models/nano"), { recursive: true });
+
+    const target = join(folder, "model");
+    await runWith({ BLOBS_DIR: store }, "fetch", "models/nano", target);
+
+    expect(await run("check", target, "--deep")).toContain("every weight is finite");
+  });
+
+  it("names what is wrong", async () => {
+    const nowhere = run("fetch", "models/nano", folder);
+    await expect(nowhere).rejects.toMatchObject({
+      problems: ["neither S3_ENDPOINT nor BLOBS_DIR is set; set one"],
+    });
+    const wrong = runWith({ BLOBS_DIR: folder }, "fetch", "models/", folder);
+    await expect(wrong).rejects.toThrow("PREFIX must be of A-Z a-z 0-9 . _ - /");
+    await expect(run("fetch", "models/nano")).rejects.toThrow(UsageError);
   });
 });

@@ -1,6 +1,8 @@
 /** `zfarm model`: looks whether a model on disk is whole, and prepares it for smaller machines. */
 import { basename } from "node:path";
 import { parseArgs } from "node:util";
+import { isBlobKey, openBlobStore, readBlobsConfig } from "@zfarm/blobs";
+import { EnvReader, systemClock } from "@zfarm/runtime";
 import type { ComponentCount, ModelDirectory, PreparedMode } from "@zfarm/zimage";
 import {
   chooseWeights,
@@ -15,6 +17,7 @@ import {
   releasedParameterCount,
 } from "@zfarm/zimage";
 import type { CommandContext } from "../command.ts";
+import { fetchModel } from "../fetch-model.ts";
 import { formatTable } from "../terminal.ts";
 import { UsageError } from "../usage-error.ts";
 import {
@@ -37,12 +40,17 @@ export async function runModel(context: CommandContext): Promise<void> {
     allowPositionals: true,
   });
   const [verb, directory, ...more] = positionals;
+  const [target] = more;
+  if (verb === "fetch" && directory !== undefined && target !== undefined && more.length === 1) {
+    return await fetchFromStore(context, { prefix: directory, directory: target });
+  }
   if (directory !== undefined && more.length === 0) {
     if (verb === "check") return await checkModel(context, { directory, deep: values.deep });
     if (verb === "prepare") return await prepare(context, { directory, ...values });
   }
   throw new UsageError(
-    "model takes check DIR [--deep], or prepare DIR --weights bf16|int8|int4 [--out DIR]",
+    "model takes check DIR [--deep], prepare DIR --weights bf16|int8|int4 [--out DIR], " +
+      "or fetch PREFIX DIR",
   );
 }
 
@@ -155,4 +163,26 @@ function parseMode(text: string | undefined): PreparedMode {
   if (mode !== undefined) return mode;
   const given = text === undefined ? "is missing" : text;
   throw new UsageError(`--weights ${given}: must be ${preparedModes.join(", ")}`);
+}
+
+/** Settings of the object store are the services': S3_ENDPOINT and its like. */
+async function fetchFromStore(
+  { env, terminal, stop }: CommandContext,
+  { prefix, directory }: { readonly prefix: string; readonly directory: string },
+): Promise<void> {
+  const reader = new EnvReader(env);
+  const config = readBlobsConfig(reader);
+  reader.finish();
+  if (!isBlobKey(prefix)) {
+    throw new UsageError(`PREFIX must be of A-Z a-z 0-9 . _ - / and end with none, got ${prefix}`);
+  }
+  const blobs = await openBlobStore(config, { clock: systemClock });
+  try {
+    const onProgress = (bytes: { doneBytes: number; totalBytes: number }): void =>
+      terminal.progress(share(bytes));
+    await fetchModel({ blobs, prefix, directory, stop, onProgress });
+    terminal.print(directory);
+  } finally {
+    await blobs.close();
+  }
 }

@@ -330,6 +330,9 @@ export const limits = {
   previewWishesMax: 1_000,
   /** Latents of one picture: 16 channels of float32 at an eighth of the largest side. */
   latentBytesMax: 4_194_304,
+  /** A model on its way from the store to a disk: so many pieces at once fill a fast network. */
+  modelPieceBytes: 16_777_216,
+  modelFetchesMax: 16,
   /** From SIGTERM to exit; the pod's grace period is longer. */
   stopWithinMs: 25_000,
 } as const;

@@ -9,8 +9,40 @@
 {{- end -}}
 {{- end -}}
 
+{{/* A model in a bucket comes before the worker starts. Takes (dict "root" $ "pool" NAME "settings" POOL "image" IMAGE). */}}
+{{- define "zfarm.modelFetch" -}}
+{{- if eq .settings.model.kind "s3" }}
+{{- $s3 := .settings.model.s3 }}
+{{- $store := .root.Values.objectStorage }}
+{{- $secret := default $store.existingSecret $s3.existingSecret }}
+initContainers:
+  - name: model
+    image: {{ .image }}
+    imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+    args:
+      - cli/bin/zfarm.mjs
+      - model
+      - fetch
+      - {{ required (printf "pools.%s.model.s3.prefix is empty" .pool) $s3.prefix | quote }}
+      - /models
+    securityContext: {{- include "zfarm.containerSecurity" . | nindent 6 }}
+    env:
+      - { name: S3_ENDPOINT, value: {{ default $store.endpoint $s3.endpoint | quote }} }
+      - { name: S3_REGION, value: {{ default $store.region $s3.region | quote }} }
+      - { name: S3_BUCKET, value: {{ required (printf "pools.%s.model.s3.bucket is empty" .pool) $s3.bucket | quote }} }
+      - { name: S3_ACCESS_KEY, valueFrom: { secretKeyRef: { name: {{ $secret | quote }}, key: {{ $store.accessKeyKey | quote }} } } }
+      - { name: S3_SECRET_KEY, valueFrom: { secretKeyRef: { name: {{ $secret | quote }}, key: {{ $store.secretKeyKey | quote }} } } }
+    resources:
+      requests: { cpu: "1", memory: 1Gi }
+      limits: { memory: 1Gi }
+    volumeMounts:
+      - { name: tmp, mountPath: /tmp }
+      - { name: model, mountPath: /models }
+{{- end }}
+{{- end -}}
+
 {{- define "zfarm.modelMounts" -}}
-{{- if eq .kind "image" }}
+{{- if or (eq .kind "image") (eq .kind "s3") }}
 - { name: model, mountPath: /models, readOnly: true }
 {{- else if eq .kind "pvc" }}
 - name: model
@@ -33,6 +65,8 @@
   persistentVolumeClaim:
     claimName: {{ required "model.pvc.claimName is empty" .pvc.claimName }}
     readOnly: true
+{{- else if eq .kind "s3" }}
+- { name: model, emptyDir: { sizeLimit: {{ .s3.size }} } }
 {{- end }}
 {{- end -}}
 
