@@ -20,11 +20,13 @@ const forbidden: Readonly<Record<string, readonly Attempt[]>> = {
     "publish $JS.API.STREAM.DELETE.QUEUE",
     "publish $JS.API.STREAM.CREATE.OTHER",
     "publish $JS.API.STREAM.MSG.DELETE.OUTCOMES",
+    "publish $JS.API.STREAM.MSG.DELETE.KV_loras",
     "subscribe _INBOX_worker.>",
     "subscribe scheduler.query.0",
     "subscribe >",
   ],
   scheduler: [
+    "publish policy.worker.worker-1",
     "publish $KV.pools.default",
     "publish work.0.default",
     "publish beat.worker-1",

@@ -59,12 +59,11 @@ function ownRights(user: BrokerUser, farm: Farm): BrokerRights {
 function gatewayRights(): BrokerRights {
   const kept: StreamName[] = ["CONTROLS", "KV_jobs"];
   const followed: StreamName[] = ["OUTCOMES", "POLICIES", "KV_pools", "KV_loras"];
-  const emptied: StreamName[] = ["QUEUE", "KV_loras"];
   return {
     publish: [
       ...["QUEUE" as const, ...kept, ...followed].map(readsOf),
       ...followed.flatMap(followsOf),
-      ...emptied.map(deletesOf),
+      deletesOf("QUEUE"),
       subjects.queueAll,
       subjects.outcomesAll,
       subjects.jobControlsAll,
@@ -79,20 +78,18 @@ function gatewayRights(): BrokerRights {
 }
 
 function schedulerRights(farm: Farm): BrokerRights {
-  const followed: StreamName[] = ["QUEUE", "OUTCOMES", "CONTROLS", "POLICIES", "KV_loras"];
+  const followed: StreamName[] = ["QUEUE", "OUTCOMES", "CONTROLS", "KV_loras"];
   const leases = farm.leases.map(bucketStream);
   return {
     publish: [
       ...[...followed, "KV_jobs" as const, ...leases].map(readsOf),
-      ...followed.flatMap(followsOf),
+      ...[...followed, "POLICIES" as const].flatMap(followsOf),
       ...(["QUEUE", "KV_loras", ...leases] as const).map(deletesOf),
       "$JS.API.STREAM.PURGE.QUEUE",
       subjects.queueAll,
       subjects.outcomesAll,
       subjects.jobControlsAll,
       "progress.>",
-      // Drains of the workers that it takes away.
-      "policy.worker.*",
       "control.*",
       "scheduler.query.*",
       allOf(buckets.jobs),
