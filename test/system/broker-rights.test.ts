@@ -40,9 +40,7 @@ describe.runIf(canRun)("a farm whose services have rights of their own", () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "zfarm-rights-"));
     broker = await startBrokerOfChart(folder, { pools: ["default"], shards });
-    await promisify(execFile)(process.execPath, [cliEntry, "bootstrap"], {
-      env: envOf("bootstrap"),
-    });
+    await bootstrap();
     const port = await findFreePort();
     const gateway = { GATEWAY_HOST: "127.0.0.1", GATEWAY_PORT: String(port) };
     const worker = { MODEL_DIR: nanoDir, WORKER_ID: "worker-1", WORKER_THREADS: "1" };
@@ -69,6 +67,11 @@ describe.runIf(canRun)("a farm whose services have rights of their own", () => {
     };
   }
 
+  async function bootstrap(): Promise<void> {
+    const env = { ...envOf("bootstrap"), DURABILITY: "manifest" };
+    await promisify(execFile)(process.execPath, [cliEntry, "bootstrap"], { env });
+  }
+
   function start(service: string, name: string, env: NodeJS.ProcessEnv): void {
     const user = service === "gpu-worker" ? "worker-default" : service;
     const each = new ManagedProcess({
@@ -83,6 +86,7 @@ describe.runIf(canRun)("a farm whose services have rights of their own", () => {
         ...env,
       },
       logFile: join(folder, `${name}.log`),
+      restartMs: 500,
       isReady,
     });
     each.start();
@@ -159,6 +163,26 @@ describe.runIf(canRun)("a farm whose services have rights of their own", () => {
     await waitUntil("the schedulers are ready again", 60_000, async () => {
       return (await Promise.all(processes.map((each) => each.isReady()))).every(Boolean);
     });
+    expect(await renderBoth()).toEqual([JobState.SUCCEEDED, JobState.SUCCEEDED]);
+  });
+
+  test("comes back from its manifests after its broker lost everything", async () => {
+    const [parent = ""] = parents;
+    const { name } = await client.createJob({ parent, images: images(2) });
+    await untilEnded(name);
+    const starts = processes.map((each) => each.starts);
+
+    await broker.server.restart({ forget: true });
+    // What was lost is noticed first: a process that went on would believe in streams of before.
+    await waitUntil("every process has ended", 60_000, () =>
+      processes.every((each, index) => each.starts > (starts[index] ?? 0)),
+    );
+    await bootstrap();
+    await waitUntil("the farm is restored", 60_000, async () => {
+      return (await Promise.all(processes.map((each) => each.isReady()))).every(Boolean);
+    });
+
+    expect((await client.getJob(name)).counts?.succeeded).toBe(2);
     expect(await renderBoth()).toEqual([JobState.SUCCEEDED, JobState.SUCCEEDED]);
   });
 

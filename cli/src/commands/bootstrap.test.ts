@@ -1,3 +1,5 @@
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
 import { openBroker, readBrokerConfig } from "@zfarm/broker";
 import { EnvReader, silentLog } from "@zfarm/runtime";
 import { codeOf, findServerForTests, type NatsServer, startNatsServer } from "@zfarm/testing";
@@ -25,6 +27,22 @@ describe.runIf(server !== undefined)("zfarm bootstrap", () => {
     const broker = await open();
     expect(broker.problem()).toBeUndefined();
     await broker.drain();
+  });
+
+  it("makes anew what was lost where it can be restored, and nowhere else", async () => {
+    await run({ NATS_URL: nats.url });
+    const connection = await connect({ servers: nats.url });
+    const manager = await jetstreamManager(connection);
+    await jetstream(connection).publish("policy.pool.default");
+    await manager.streams.delete("QUEUE");
+    await connection.close();
+
+    expect(await codeOf(run({ NATS_URL: nats.url }))).toBe("STATE_LOST");
+    const recreate = { NATS_URL: nats.url, NATS_STREAMS: "recreate" };
+    await expect(run(recreate)).rejects.toMatchObject({
+      problems: ["NATS_STREAMS=recreate needs DURABILITY=manifest: nothing could be restored"],
+    });
+    expect(await run({ ...recreate, DURABILITY: "manifest" })).toContain(nats.url);
   });
 
   it("names every setting that is wrong", async () => {

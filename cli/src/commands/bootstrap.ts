@@ -1,9 +1,10 @@
 /**
  * `zfarm bootstrap`: makes the streams and buckets on the broker, for farms whose services may not
- * (NATS_STREAMS=require). Harmless when repeated; settings come from the environment.
+ * (NATS_STREAMS=require). With NATS_STREAMS=recreate it makes what was lost anew, and the leader
+ * restores it from the manifests. Harmless when repeated; settings come from the environment.
  */
 import { parseArgs } from "node:util";
-import { openBroker, readBrokerConfig } from "@zfarm/broker";
+import { openBroker, readBrokerConfig, readDurability } from "@zfarm/broker";
 import { createLog, type Env, EnvReader, logLevels } from "@zfarm/runtime";
 import type { CommandContext } from "../command.ts";
 
@@ -16,11 +17,15 @@ export async function runBootstrap({ args, env, terminal }: CommandContext): Pro
   terminal.print(`the broker at ${config.servers.join(", ")} has what a farm needs`);
 }
 
-/** NATS_URL and its like, LOG_LEVEL; all problems at once, as ConfigError. */
+/** NATS_URL and its like, DURABILITY, LOG_LEVEL; all problems at once, as ConfigError. */
 function readSettings(env: Env) {
   const reader = new EnvReader(env);
   const level = reader.choice("LOG_LEVEL", logLevels, "info");
-  const config = readBrokerConfig(reader);
+  const restores = readDurability(reader) === "manifest";
+  const config = readBrokerConfig(reader, { restores });
+  if (!restores && reader.optionalText("NATS_STREAMS") === "recreate") {
+    reader.problem("NATS_STREAMS=recreate needs DURABILITY=manifest: nothing could be restored");
+  }
   reader.finish();
   return { level, config };
 }

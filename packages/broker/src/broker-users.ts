@@ -125,6 +125,8 @@ function bootstrapRights(farm: Farm): BrokerRights {
     publish: [
       ...farm.all.map((name) => `$JS.API.STREAM.CREATE.${name}`),
       `$JS.API.STREAM.UPDATE.${streams.queue}`,
+      // Whether the farm is restored is forgotten where streams were lost.
+      "$JS.API.STREAM.PURGE.KV_farm",
       bucketSubject(buckets.farm, farmKey),
     ],
     subscribe: [],

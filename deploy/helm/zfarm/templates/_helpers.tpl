@@ -75,7 +75,8 @@ nats://{{ include "zfarm.fullname" . }}-nats:4222
 - { name: OPS_PORT, value: "9090" }
 - { name: POD_NAMESPACE, valueFrom: { fieldRef: { fieldPath: metadata.namespace } } }
 - { name: NATS_URL, value: {{ include "zfarm.natsUrl" .root | quote }} }
-- { name: NATS_STREAMS, value: {{ ternary "create" "require" (eq .component "bootstrap") }} }
+- { name: NATS_STREAMS, value: {{ ternary $values.bootstrap.streams "require" (eq .component "bootstrap") }} }
+- { name: DURABILITY, value: {{ $values.durability }} }
 - { name: NATS_REPLICAS, value: {{ $values.nats.streamReplicas | quote }} }
 - { name: FARM_SHARDS, value: {{ $values.shards | quote }} }
 {{- if (index $values.nats.credentials .component).existingSecret }}
@@ -88,7 +89,6 @@ nats://{{ include "zfarm.fullname" . }}-nats:4222
 
 {{- define "zfarm.storeEnv" -}}
 {{- $store := .Values.objectStorage -}}
-- { name: DURABILITY, value: {{ .Values.durability }} }
 - { name: S3_ENDPOINT, value: {{ required "objectStorage.endpoint is empty: pictures need an object store" $store.endpoint | quote }} }
 {{- with $store.publicEndpoint }}
 - { name: S3_PUBLIC_ENDPOINT, value: {{ . | quote }} }
