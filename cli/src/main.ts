@@ -9,10 +9,12 @@ import { runJob } from "./commands/job.ts";
 import { runLora } from "./commands/lora.ts";
 import { runModel } from "./commands/model.ts";
 import { runNatsUsers } from "./commands/nats-users.ts";
-import { runPool } from "./commands/pool.ts";
+import { runPool, runPools } from "./commands/pool.ts";
 import { runProject } from "./commands/project.ts";
+import { runQueue } from "./commands/queue.ts";
 import { runQuickstart } from "./commands/quickstart.ts";
 import { runRender } from "./commands/render.ts";
+import { runTop } from "./commands/top.ts";
 import { runUp } from "./commands/up.ts";
 import { runWorkers } from "./commands/workers.ts";
 import { processTerminal } from "./terminal.ts";
@@ -24,6 +26,9 @@ const commands: Readonly<Record<string, Command>> = {
   workers: runWorkers,
   job: runJob,
   pool: runPool,
+  pools: runPools,
+  queue: runQueue,
+  top: runTop,
   project: runProject,
   lora: runLora,
   model: runModel,
@@ -42,8 +47,11 @@ const usage = `usage: zfarm COMMAND [options]
       [--lora NAME[@VERSION][:WEIGHT]]... [--class interactive|standard|batch] [--priority N]
       [--deadline TIME]
       render on a running farm; prints the path of each picture
-  workers [list] [--pool P] | drain|resume|forgive NAME | victims [--pool P] [--count N]
-      list the workers; drain one, or all of pools/NAME; say which to take away first
+  workers [list] [--pool P] [--state S] [--json] | show NAME | victims [--pool P] [--count N]
+      list the workers; look at one: what it runs and holds; say which to take away first
+  workers drain|resume|unlock|forgive NAME | lock NAME [--reason TEXT]
+      | quarantine NAME --reason TEXT [--for TIME]
+      drain one that is to go, or all of pools/NAME; lock one that is to stay; put one aside
   job get|watch|cancel|pause|resume|approve|retry|explain ID [--task N]
       look at a job, follow it, hold it, end it, try again what failed, say why it waits
   job update ID [--class C] [--priority N] [--deadline TIME|none] [--max-concurrency N]
@@ -51,8 +59,13 @@ const usage = `usage: zfarm COMMAND [options]
       change how a job competes
   project get|set NAME [--weight N] [--guarantee N] [--burst N] [--max-queued N]
       how a project shares the farm with others
-  pool get|set NAME [--speculate-after FACTOR|off]
-      how the workers of a pool are used
+  pool list | get NAME | set NAME [--speculate-after FACTOR|off] [--min N|auto] [--max N|auto]
+      [--paused yes|no]
+      what pools can do, how their workers are used, how many the autoscaler may run
+  top [--once]
+      pools, autoscaler, queue, projects and workers, every second until q; --once: one time
+  queue [--pool P] [--projects N] [--json]
+      what waits and runs by pool, class and project, and why
   lora add FILE --name NAME [--version V] [--label K=V]... [--word W]... [--display-name T] [--pin]
       check an adapter (LoRA) and store it under a name that pictures can use
   lora check FILE [--model DIR | --pool P]

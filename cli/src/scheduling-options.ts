@@ -1,6 +1,7 @@
 /** The options that say how tasks compete, parsed and bounded. */
 import type { SchedulingChanges } from "@zfarm/client";
 import { limits, PriorityClass } from "@zfarm/contract";
+import { parseWhile } from "./parse-while.ts";
 import { parseWhole } from "./parse-whole.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -25,13 +26,6 @@ const classes: ReadonlyMap<string, PriorityClass> = new Map([
   ["interactive", PriorityClass.INTERACTIVE],
   ["standard", PriorityClass.STANDARD],
   ["batch", PriorityClass.BATCH],
-]);
-
-const msByUnit: ReadonlyMap<string, number> = new Map([
-  ["s", 1_000],
-  ["m", 60_000],
-  ["h", 3_600_000],
-  ["d", 86_400_000],
 ]);
 
 /** What was said, and no field that was not. Throws UsageError. */
@@ -60,9 +54,8 @@ function parseClass(text: string | undefined): PriorityClass | undefined {
 /** A time, a time from now, or undefined for none. */
 function parseDeadline(text: string | undefined, nowMs: number): Date | undefined {
   if (text === undefined || text === "none") return undefined;
-  const [, count = "", unit = ""] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
-  const unitMs = msByUnit.get(unit);
-  if (unitMs !== undefined) return new Date(nowMs + Number(count) * unitMs);
+  const whileMs = parseWhile(text);
+  if (whileMs !== undefined) return new Date(nowMs + whileMs);
   const time = new Date(text);
   if (/^\d{4}-\d\d-\d\dT/.test(text) && !Number.isNaN(time.getTime())) return time;
   const choices = "a time like 2030-01-31T12:00:00Z, a while like 90s, 30m, 2h, 3d, or none";

@@ -20,6 +20,11 @@ const clearLine = "\r\u001b[K";
 /** All but tabs and ends of lines: texts of files and farms may hold what steers a screen. */
 const steering = /(?![\n\t])[\p{Cc}\u202A-\u202E\u2066-\u2069]/gu;
 
+/** One cell of a screen, whatever a text of the farm holds. */
+export function showable(text: string): string {
+  return text.replaceAll(steering, "\uFFFD").replaceAll(/\s/g, " ");
+}
+
 /** As it can be shown; what goes to a file or another program stays as it is. */
 function shownOn(output: Output, line: string): string {
   return output.isTTY === true ? line.replaceAll(steering, "\uFFFD") : line;

@@ -40,6 +40,9 @@ export function mergeReplies(
       const pools = mergeQueues(replies.map(queuesOf));
       return { epoch, reply: { $case: "queueStats", value: { pools } } };
     }
+    case "scaling":
+      // With several shards nothing is scaled, and each leader says so.
+      return { epoch, reply: replies[0]?.reply };
     default:
       return { epoch, reply: undefined };
   }

@@ -1,5 +1,6 @@
 /** What a client of a farm can ask for as its operator. */
 import type {
+  GetScalingStatusResponse,
   GetWorkerResponse,
   Pool,
   PoolConduct,
@@ -74,6 +75,8 @@ export interface FleetClient {
   /** Every pool that ever had a worker or a policy, by name. */
   listPools(options?: CallOptions): Promise<Pool[]>;
   getPool(name: string, options?: CallOptions): Promise<Pool>;
+  /** What the autoscaler decided last for each pool, and from what. */
+  getScalingStatus(options?: CallOptions): Promise<GetScalingStatusResponse>;
   /** What waits and runs in each pool, why, and whose it is. */
   getQueueStatistics(options?: QueueStatisticsOptions): Promise<PoolQueue[]>;
 }

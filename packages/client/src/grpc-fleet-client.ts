@@ -7,6 +7,7 @@ import type {
   GetPoolResponse,
   GetProjectPolicyResponse,
   GetQueueStatisticsResponse,
+  GetScalingStatusResponse,
   GetWorkerResponse,
   ListPoolsResponse,
   ListVictimsResponse,
@@ -157,6 +158,12 @@ export class GrpcFleetClient implements FleetClient {
       this.#fleet.getPool({ name }, metadata, grpc, done),
     );
     return present(response.pool);
+  }
+
+  async getScalingStatus(options: CallOptions = {}): Promise<GetScalingStatusResponse> {
+    return await retried<GetScalingStatusResponse>(options, (metadata, grpc, done) =>
+      this.#fleet.getScalingStatus({}, metadata, grpc, done),
+    );
   }
 
   async getQueueStatistics(options: QueueStatisticsOptions = {}): Promise<PoolQueue[]> {

@@ -123,6 +123,10 @@ describe("a wish for the autoscaler", () => {
   });
 });
 
+test("the autoscaler's last decisions come from the leader", async () => {
+  expect(await farm.client.getScalingStatus()).toEqual({ actuator: "none", pools: [] });
+});
+
 describe("queue statistics", () => {
   test("come from the leader, of as many projects as asked for, else of ten", async () => {
     expect(await farm.client.getQueueStatistics()).toEqual([]);

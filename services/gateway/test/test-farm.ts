@@ -247,6 +247,10 @@ export class TestFarm {
       this.asked.push(query.value);
       return { epoch: 1n, reply: { $case: "queueStats", value: { pools: [] } } };
     }
+    if (query?.$case === "scaling") {
+      const value = { actuator: "none", pools: [] };
+      return { epoch: 1n, reply: { $case: "scaling", value } };
+    }
     if (query?.$case === "worker") {
       const [worker] = query.value.worker === "one" ? this.#workers(undefined) : [];
       return { epoch: 1n, reply: { $case: "worker", value: { worker, tasks: [], adapters: [] } } };

@@ -22,6 +22,7 @@ import { getPool } from "./get-pool.ts";
 import { getPoolPolicy } from "./get-pool-policy.ts";
 import { getProjectPolicy } from "./get-project-policy.ts";
 import { getQueueStatistics } from "./get-queue-statistics.ts";
+import { getScalingStatus } from "./get-scaling-status.ts";
 import { getWorker } from "./get-worker.ts";
 import { listLoras } from "./list-loras.ts";
 import { listPools } from "./list-pools.ts";
@@ -86,6 +87,7 @@ export function addServices(server: Server, serving: Serving): void {
     updatePoolPolicy: serveUnary(serving, updatePoolPolicy),
     listPools: serveUnary(serving, listPools),
     getPool: serveUnary(serving, getPool),
+    getScalingStatus: serveUnary(serving, getScalingStatus),
     getQueueStatistics: serveUnary(serving, getQueueStatistics),
   } satisfies Methods<typeof FleetServiceService>);
   server.addService(undecoded(LoraServiceService), {

@@ -240,6 +240,46 @@ export interface ProjectQueue {
   weight: number;
 }
 
+/** The last decision for one pool. */
+export interface ScalingDecision {
+  pool: string;
+  /** Workers that it should have, and that were asked for when this was decided. */
+  desired: number;
+  target: number;
+  /** The rule that set the number, for example "backlog" or "gpu_budget". */
+  reason: string;
+  /** Every rule that changed the number on its way, in order. */
+  bounds: string[];
+  decideTime?: Date | undefined;
+  inputs?:
+    | ScalingInputs
+    | undefined;
+  /** Workers that are to leave and finish what they hold. */
+  retiring: number;
+  /** What became of it: unchanged, applied, conflict or failed; empty: nothing was tried. */
+  result: string;
+}
+
+/** What a decision was made from. Seconds of work are device time. */
+export interface ScalingInputs {
+  backlogSeconds: number;
+  inFlightSeconds: number;
+  waitingTasks: number;
+  /** Device seconds a second: as they come, and as expected when a new worker would be ready. */
+  arrivals: number;
+  arrivalsPredicted: number;
+  coldStartSeconds: number;
+  ready: number;
+  starting: number;
+  /** Drained or locked by operators, or in quarantine. */
+  aside: number;
+  unschedulable: number;
+  crashing: number;
+  /** Workers that arrivals and backlog need, before any bound. */
+  neededForArrivals: number;
+  neededForBacklog: number;
+}
+
 function createBaseWorker(): Worker {
   return {
     name: "",
@@ -1894,6 +1934,382 @@ export const ProjectQueue: MessageFns<ProjectQueue> = {
     message.usedShare = object.usedShare ?? 0;
     message.dueShare = object.dueShare ?? 0;
     message.weight = object.weight ?? 0;
+    return message;
+  },
+};
+
+function createBaseScalingDecision(): ScalingDecision {
+  return {
+    pool: "",
+    desired: 0,
+    target: 0,
+    reason: "",
+    bounds: [],
+    decideTime: undefined,
+    inputs: undefined,
+    retiring: 0,
+    result: "",
+  };
+}
+
+export const ScalingDecision: MessageFns<ScalingDecision> = {
+  encode(message: ScalingDecision, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pool !== "") {
+      writer.uint32(10).string(message.pool);
+    }
+    if (message.desired !== 0) {
+      writer.uint32(16).uint32(message.desired);
+    }
+    if (message.target !== 0) {
+      writer.uint32(24).uint32(message.target);
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
+    }
+    for (const v of message.bounds) {
+      writer.uint32(42).string(v!);
+    }
+    if (message.decideTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.decideTime), writer.uint32(50).fork()).join();
+    }
+    if (message.inputs !== undefined) {
+      ScalingInputs.encode(message.inputs, writer.uint32(58).fork()).join();
+    }
+    if (message.retiring !== 0) {
+      writer.uint32(64).uint32(message.retiring);
+    }
+    if (message.result !== "") {
+      writer.uint32(74).string(message.result);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ScalingDecision {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseScalingDecision();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pool = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.desired = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.target = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.bounds.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.decideTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.inputs = ScalingInputs.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.retiring = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.result = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ScalingDecision>): ScalingDecision {
+    return ScalingDecision.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ScalingDecision>): ScalingDecision {
+    const message = createBaseScalingDecision();
+    message.pool = object.pool ?? "";
+    message.desired = object.desired ?? 0;
+    message.target = object.target ?? 0;
+    message.reason = object.reason ?? "";
+    message.bounds = object.bounds?.map((e) => e) || [];
+    message.decideTime = object.decideTime ?? undefined;
+    message.inputs = (object.inputs !== undefined && object.inputs !== null)
+      ? ScalingInputs.fromPartial(object.inputs)
+      : undefined;
+    message.retiring = object.retiring ?? 0;
+    message.result = object.result ?? "";
+    return message;
+  },
+};
+
+function createBaseScalingInputs(): ScalingInputs {
+  return {
+    backlogSeconds: 0,
+    inFlightSeconds: 0,
+    waitingTasks: 0,
+    arrivals: 0,
+    arrivalsPredicted: 0,
+    coldStartSeconds: 0,
+    ready: 0,
+    starting: 0,
+    aside: 0,
+    unschedulable: 0,
+    crashing: 0,
+    neededForArrivals: 0,
+    neededForBacklog: 0,
+  };
+}
+
+export const ScalingInputs: MessageFns<ScalingInputs> = {
+  encode(message: ScalingInputs, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.backlogSeconds !== 0) {
+      writer.uint32(9).double(message.backlogSeconds);
+    }
+    if (message.inFlightSeconds !== 0) {
+      writer.uint32(17).double(message.inFlightSeconds);
+    }
+    if (message.waitingTasks !== 0) {
+      writer.uint32(24).uint32(message.waitingTasks);
+    }
+    if (message.arrivals !== 0) {
+      writer.uint32(33).double(message.arrivals);
+    }
+    if (message.arrivalsPredicted !== 0) {
+      writer.uint32(41).double(message.arrivalsPredicted);
+    }
+    if (message.coldStartSeconds !== 0) {
+      writer.uint32(49).double(message.coldStartSeconds);
+    }
+    if (message.ready !== 0) {
+      writer.uint32(56).uint32(message.ready);
+    }
+    if (message.starting !== 0) {
+      writer.uint32(64).uint32(message.starting);
+    }
+    if (message.aside !== 0) {
+      writer.uint32(72).uint32(message.aside);
+    }
+    if (message.unschedulable !== 0) {
+      writer.uint32(80).uint32(message.unschedulable);
+    }
+    if (message.crashing !== 0) {
+      writer.uint32(88).uint32(message.crashing);
+    }
+    if (message.neededForArrivals !== 0) {
+      writer.uint32(97).double(message.neededForArrivals);
+    }
+    if (message.neededForBacklog !== 0) {
+      writer.uint32(105).double(message.neededForBacklog);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ScalingInputs {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseScalingInputs();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.backlogSeconds = reader.double();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.inFlightSeconds = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.waitingTasks = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.arrivals = reader.double();
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.arrivalsPredicted = reader.double();
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.coldStartSeconds = reader.double();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.ready = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.starting = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.aside = reader.uint32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.unschedulable = reader.uint32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.crashing = reader.uint32();
+            continue;
+          }
+          case 12: {
+            if (tag !== 97) {
+              break;
+            }
+
+            message.neededForArrivals = reader.double();
+            continue;
+          }
+          case 13: {
+            if (tag !== 105) {
+              break;
+            }
+
+            message.neededForBacklog = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ScalingInputs>): ScalingInputs {
+    return ScalingInputs.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ScalingInputs>): ScalingInputs {
+    const message = createBaseScalingInputs();
+    message.backlogSeconds = object.backlogSeconds ?? 0;
+    message.inFlightSeconds = object.inFlightSeconds ?? 0;
+    message.waitingTasks = object.waitingTasks ?? 0;
+    message.arrivals = object.arrivals ?? 0;
+    message.arrivalsPredicted = object.arrivalsPredicted ?? 0;
+    message.coldStartSeconds = object.coldStartSeconds ?? 0;
+    message.ready = object.ready ?? 0;
+    message.starting = object.starting ?? 0;
+    message.aside = object.aside ?? 0;
+    message.unschedulable = object.unschedulable ?? 0;
+    message.crashing = object.crashing ?? 0;
+    message.neededForArrivals = object.neededForArrivals ?? 0;
+    message.neededForBacklog = object.neededForBacklog ?? 0;
     return message;
   },
 };

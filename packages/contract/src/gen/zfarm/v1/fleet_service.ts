@@ -20,7 +20,16 @@ import {
 } from "@grpc/grpc-js";
 import { FieldMask } from "../../google/protobuf/field_mask.ts";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
-import { Pool, PoolConduct, PoolQueue, Worker, WorkerAdapter, WorkerState, WorkerTask } from "./fleet.ts";
+import {
+  Pool,
+  PoolConduct,
+  PoolQueue,
+  ScalingDecision,
+  Worker,
+  WorkerAdapter,
+  WorkerState,
+  WorkerTask,
+} from "./fleet.ts";
 
 export interface GetWorkerRequest {
   /** workers/{worker} */
@@ -81,6 +90,16 @@ export interface GetPoolRequest {
 
 export interface GetPoolResponse {
   pool?: Pool | undefined;
+}
+
+export interface GetScalingStatusRequest {
+}
+
+export interface GetScalingStatusResponse {
+  /** Who makes it so: none, kubernetes, keda or local. */
+  actuator: string;
+  /** By name; empty without an autoscaler, and until it has decided for the first time. */
+  pools: ScalingDecision[];
 }
 
 export interface GetQueueStatisticsRequest {
@@ -890,6 +909,116 @@ export const GetPoolResponse: MessageFns<GetPoolResponse> = {
   fromPartial(object: DeepPartial<GetPoolResponse>): GetPoolResponse {
     const message = createBaseGetPoolResponse();
     message.pool = (object.pool !== undefined && object.pool !== null) ? Pool.fromPartial(object.pool) : undefined;
+    return message;
+  },
+};
+
+function createBaseGetScalingStatusRequest(): GetScalingStatusRequest {
+  return {};
+}
+
+export const GetScalingStatusRequest: MessageFns<GetScalingStatusRequest> = {
+  encode(_: GetScalingStatusRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetScalingStatusRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetScalingStatusRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetScalingStatusRequest>): GetScalingStatusRequest {
+    return GetScalingStatusRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<GetScalingStatusRequest>): GetScalingStatusRequest {
+    const message = createBaseGetScalingStatusRequest();
+    return message;
+  },
+};
+
+function createBaseGetScalingStatusResponse(): GetScalingStatusResponse {
+  return { actuator: "", pools: [] };
+}
+
+export const GetScalingStatusResponse: MessageFns<GetScalingStatusResponse> = {
+  encode(message: GetScalingStatusResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.actuator !== "") {
+      writer.uint32(10).string(message.actuator);
+    }
+    for (const v of message.pools) {
+      ScalingDecision.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetScalingStatusResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetScalingStatusResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.actuator = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pools.push(ScalingDecision.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetScalingStatusResponse>): GetScalingStatusResponse {
+    return GetScalingStatusResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetScalingStatusResponse>): GetScalingStatusResponse {
+    const message = createBaseGetScalingStatusResponse();
+    message.actuator = object.actuator ?? "";
+    message.pools = object.pools?.map((e) => ScalingDecision.fromPartial(e)) || [];
     return message;
   },
 };
@@ -2434,6 +2563,18 @@ export const FleetServiceService = {
     responseSerialize: (value: GetPoolResponse): Buffer => Buffer.from(GetPoolResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetPoolResponse => GetPoolResponse.decode(value),
   },
+  /** What the autoscaler decided last for each pool, and from what. */
+  getScalingStatus: {
+    path: "/zfarm.v1.FleetService/GetScalingStatus" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetScalingStatusRequest): Buffer =>
+      Buffer.from(GetScalingStatusRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetScalingStatusRequest => GetScalingStatusRequest.decode(value),
+    responseSerialize: (value: GetScalingStatusResponse): Buffer =>
+      Buffer.from(GetScalingStatusResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetScalingStatusResponse => GetScalingStatusResponse.decode(value),
+  },
   /** What waits and runs in each pool, for what reasons, and whose it is. */
   getQueueStatistics: {
     path: "/zfarm.v1.FleetService/GetQueueStatistics" as const,
@@ -2486,6 +2627,8 @@ export interface FleetServiceServer extends UntypedServiceImplementation {
   /** Every pool that ever had a worker or a policy, by name. */
   listPools: handleUnaryCall<ListPoolsRequest, ListPoolsResponse>;
   getPool: handleUnaryCall<GetPoolRequest, GetPoolResponse>;
+  /** What the autoscaler decided last for each pool, and from what. */
+  getScalingStatus: handleUnaryCall<GetScalingStatusRequest, GetScalingStatusResponse>;
   /** What waits and runs in each pool, for what reasons, and whose it is. */
   getQueueStatistics: handleUnaryCall<GetQueueStatisticsRequest, GetQueueStatisticsResponse>;
 }
@@ -2737,6 +2880,22 @@ export interface FleetServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetPoolResponse) => void,
+  ): ClientUnaryCall;
+  /** What the autoscaler decided last for each pool, and from what. */
+  getScalingStatus(
+    request: GetScalingStatusRequest,
+    callback: (error: ServiceError | null, response: GetScalingStatusResponse) => void,
+  ): ClientUnaryCall;
+  getScalingStatus(
+    request: GetScalingStatusRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetScalingStatusResponse) => void,
+  ): ClientUnaryCall;
+  getScalingStatus(
+    request: GetScalingStatusRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetScalingStatusResponse) => void,
   ): ClientUnaryCall;
   /** What waits and runs in each pool, for what reasons, and whose it is. */
   getQueueStatistics(
