@@ -42,6 +42,12 @@ export const mutants: readonly Mutant[] = [
     replace: "  if (trial === undefined) return false;\n  if (trial.aside",
   },
   {
+    name: "a locked worker gets work",
+    file: `${domain}/ask-rules.ts`,
+    find: " || isLocked(worker)",
+    replace: "",
+  },
+  {
     name: "a new leader grants without listening first",
     file: `${domain}/clock-rules.ts`,
     find: "state.liveTasks > 0 ? limits.takeoverGraceMs : 0",
