@@ -3,7 +3,8 @@ import { limits } from "@zfarm/contract";
 
 export class RecentSum {
   #sum = 0;
-  #agedAt = 0;
+  /** Undefined until time is known to it: what it holds then is young. */
+  #agedAt: number | undefined = undefined;
 
   get value(): number {
     return this.#sum;
@@ -16,7 +17,8 @@ export class RecentSum {
 
   /** To be called now and then, with a time that never goes back. */
   age(elapsedMs: number): void {
-    this.#sum *= 0.5 ** ((elapsedMs - this.#agedAt) / limits.recentUseHalfMs);
+    const sinceMs = elapsedMs - (this.#agedAt ?? elapsedMs);
+    this.#sum *= 0.5 ** (sinceMs / limits.recentUseHalfMs);
     this.#agedAt = elapsedMs;
   }
 }
