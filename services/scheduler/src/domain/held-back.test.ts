@@ -1,5 +1,6 @@
 /** Locks, and quarantines that operators give: who gets nothing new, what it keeps, until when. */
 import {
+  ListWorkersResponse,
   limits,
   type PoolId,
   type WorkerId,
@@ -144,6 +145,31 @@ describe("a page of workers", () => {
     expect(names({ state: WorkerState.READY })).toEqual(["workers/w1", "workers/w3"]);
     expect(names({ pool: "other" })).toEqual([]);
   });
+});
+
+test("a page of workers with long reasons ends before it outgrows a message", () => {
+  const core = CoreDriver.leading();
+  const reason = "\u{20AC}".repeat(limits.fleetReasonCharsMax);
+  const names = Array.from({ length: 900 }, (_, index) => `w${1_000 + index}`);
+  for (const name of names) {
+    core.beat(name, []);
+    core.workerPolicy(name, { lock: { reason, lockTime: new Date(1) }, quarantine: { reason } });
+  }
+
+  const page = (after: string) =>
+    core.scheduler.pageOfWorkers({ pool: "", after, size: limits.pageSizeMax });
+  const first = page("");
+  const seen = [...first.workers];
+  for (let more = first.hasMore; more; ) {
+    const next = page(seen.at(-1)?.name ?? "");
+    seen.push(...next.workers);
+    more = next.hasMore;
+  }
+
+  const { length } = ListWorkersResponse.encode({ workers: first.workers }).finish();
+  expect(length).toBeLessThan(limits.messageBytesMax);
+  expect(first.hasMore).toBe(true);
+  expect(seen.map(({ name }) => name)).toEqual(names.map((name) => `workers/${name}`));
 });
 
 test("what operators want of the autoscaler reaches it, and a drain holds it still", () => {

@@ -1,7 +1,6 @@
 /** What waits and runs in each pool: by class, by reason, by project, and what adapters cost. */
 import {
   type ClassQueue,
-  type PoolId,
   type PoolQueue,
   PriorityClass,
   type ProjectId,
@@ -34,6 +33,8 @@ interface Count {
 
 /** Sums over the jobs of one pool. */
 class Tally {
+  /** Few shapes, looked up once each: a prediction takes longer than all the rest of a job. */
+  readonly #costs = { none: new Map<string, number>(), warm: new Map<string, number>() };
   readonly classes = new Map<PriorityClass, Count>();
   readonly projects = new Map<ProjectId, Count>();
   readonly whole = emptyCount();
@@ -45,7 +46,7 @@ class Tally {
     let inLots = 0;
     for (const lot of job.lots.values()) {
       inLots += lot.size;
-      own.backlogMs += lot.size * costOf(state, lot);
+      own.backlogMs += lot.size * this.#costOf(state, lot);
       own.oldestMs = Math.max(own.oldestMs, ageOf(state, lot));
     }
     // Those that wait out a delay stand in no lot.
@@ -53,6 +54,15 @@ class Tally {
     add(this.whole, own);
     add(openCount(this.classes, classOf(job)), own);
     add(openCount(this.projects, job.project.id), own);
+  }
+
+  #costOf(state: FarmState, { job, shape, adapters }: Lot): number {
+    const lora = adapters.length === 0 ? "none" : "warm";
+    const known = this.#costs[lora].get(shape);
+    if (known !== undefined) return known;
+    const cost = state.costs.predict({ pool: job.pool.id, shape, lora });
+    this.#costs[lora].set(shape, cost);
+    return cost;
   }
 }
 
@@ -119,12 +129,6 @@ function byUse(one: ProjectQueue, other: ProjectQueue): number {
 function classOf(job: JobEntry): PriorityClass {
   const lot = job.lots.values().next().value ?? job.tasks.find((task) => task !== undefined)?.lot;
   return lot === undefined ? PriorityClass.STANDARD : priorityOf(lot).priorityClass;
-}
-
-function costOf(state: FarmState, lot: Lot): number {
-  const pool: PoolId = lot.job.pool.id;
-  const lora = lot.adapters.length === 0 ? "none" : "warm";
-  return lot.size === 0 ? 0 : state.costs.predict({ pool, shape: lot.shape, lora });
 }
 
 /** Since its oldest task was accepted. */

@@ -122,7 +122,7 @@ export class Scheduler {
     return countWorkers(this.#state);
   }
 
-  /** Of one pool, or of all where it is empty. */
+  /** The first page of one pool, or of all where it is empty. */
   listWorkers(pool: string): Worker[] {
     return this.pageOfWorkers({ pool, after: "", size: limits.workersMax }).workers;
   }

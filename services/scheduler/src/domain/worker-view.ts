@@ -1,6 +1,7 @@
 /** What the leader tells of workers: each in the state that counts, what it runs, what it holds. */
 import {
   LoraTier,
+  limits,
   taskName,
   type Worker,
   type WorkerAdapter,
@@ -45,10 +46,25 @@ export function pageOfWorkers(state: FarmState, query: WorkerPageQuery): WorkerP
     found.push({ name: own, worker, info });
   }
   found.sort((one, other) => (one.name < other.name ? -1 : 1));
-  const workers = found
-    .slice(0, size)
-    .map(({ worker, info }) => describeWorker(state, worker, info));
-  return { workers, hasMore: found.length > size };
+  const workers: Worker[] = [];
+  let bytes = 0;
+  for (const { worker, info } of found.slice(0, size)) {
+    const described = describeWorker(state, worker, info);
+    bytes += bytesAtMost(described);
+    if (bytes > pageBytesMax && workers.length > 0) break;
+    workers.push(described);
+  }
+  return { workers, hasMore: found.length > workers.length };
+}
+
+/** A page and the message around it must fit the broker's payload. */
+const pageBytesMax = limits.messageBytesMax / 2;
+
+/** Numbers and what is bounded elsewhere take less than 256 bytes; texts up to three a unit. */
+function bytesAtMost({ host, lock, quarantine, ...worker }: Worker): number {
+  const texts = [worker.name, worker.model, worker.modelDigest, worker.device, worker.pool];
+  const said = [host?.node, lock?.reason, quarantine?.cause, quarantine?.note];
+  return [...texts, ...said].reduce((sum, text = "") => sum + text.length * 3, 256);
 }
 
 /** One worker, what it runs and what it holds; nothing of one that does not live. */
