@@ -126,6 +126,7 @@ nats://{{ include "zfarm.fullname" . }}-nats:4222
 - name: nats-credentials
   secret:
     secretName: {{ $credentials.existingSecret }}
+    defaultMode: 0440
     items: [{ key: {{ default (printf "worker-%s.creds" .pool) $credentials.key }}, path: user.creds }]
 {{- end }}
 {{- end -}}
