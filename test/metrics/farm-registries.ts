@@ -2,6 +2,7 @@
 import { createMemoryBlobStore } from "@zfarm/blobs";
 import { Registry, showBuild, silentLog, systemClock } from "@zfarm/runtime";
 import { measureBlobStore } from "../../packages/blobs/src/measured-blob-store.ts";
+import { createBrokerMetrics } from "../../packages/broker/src/measured-log.ts";
 import { AppStateMachine } from "../../packages/runtime/src/app-state.ts";
 import { showReadiness } from "../../packages/runtime/src/readiness.ts";
 import { createGatewayMetrics } from "../../services/gateway/src/metrics.ts";
@@ -46,4 +47,5 @@ function makeCommon(registry: Registry): void {
   showReadiness(registry, () => Promise.resolve([]));
   showBuild(registry, "gateway");
   measureBlobStore(createMemoryBlobStore(), registry);
+  createBrokerMetrics(registry);
 }

@@ -18,9 +18,11 @@ const labelValues: Readonly<Record<string, string>> = {
   direction: "up, down, steady",
   fault: "none, task, farm",
   kind: "placements: live, warm, cold, none; cold starts: warm_node, new_node",
+  log: "queue, outcomes, controls, policies, jobs, pools, loras, farm, leases",
   method: "the API's methods",
   node: "the release of Node",
-  operation: "put, create, put_file, get, get_range, stat, remove",
+  operation:
+    "of the store: put, create, put_file, get, get_range, stat, remove; of logs: put, last, remove",
   outcome: "succeeded, failed, canceled, expired; of attempts also lost, handed_back, unknown",
   phase: "process, model",
   pool: "pools, which operators name",

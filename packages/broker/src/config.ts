@@ -1,6 +1,6 @@
 /** Where a service finds its broker, from its environment. */
 import { limits } from "@zfarm/contract";
-import type { Clock, EnvReader, Log, Secret } from "@zfarm/runtime";
+import type { Clock, EnvReader, Log, Registry, Secret } from "@zfarm/runtime";
 import type { Broker } from "./broker.ts";
 import type { BrokerUser } from "./broker-users.ts";
 import { connectNatsBroker } from "./nats/connect-nats-broker.ts";
@@ -63,6 +63,8 @@ export interface OpenBrokerNeeds {
   readonly user?: BrokerUser;
   readonly log: Log;
   readonly clock?: Clock;
+  /** Where requests are measured; absent: nowhere. */
+  readonly registry?: Registry;
 }
 
 export function openBroker(config: BrokerConfig, needs: OpenBrokerNeeds): Promise<Broker> {

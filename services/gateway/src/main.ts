@@ -17,12 +17,13 @@ function readConfig(env: Env) {
 }
 
 await runMain("gateway", readConfig, async (app, config) => {
-  const { clock, log } = app;
+  const { clock, log, registry } = app;
   const opening = openBroker(config.broker, {
     name: "gateway",
     user: { role: "gateway" },
     clock,
     log,
+    registry,
   });
   const broker = await app.open("broker", opening, (open) => open.drain());
   const blobs = await app.open("blobs", openBlobStore(config.blobs, app), (open) => open.close());

@@ -17,13 +17,14 @@ function readConfig(env: Env) {
 }
 
 await runMain("gpu-worker", readConfig, async (app, config) => {
-  const { clock, log } = app;
+  const { clock, log, registry } = app;
   const { worker, pool } = config.worker;
   const opening = openBroker(config.broker, {
     name: worker,
     user: { role: "worker", pool },
     clock,
     log,
+    registry,
   });
   const broker = await app.open("broker", opening, (open) => open.drain());
   const blobs = await app.open("blobs", openBlobStore(config.blobs, app), (open) => open.close());

@@ -105,7 +105,10 @@ export class Decider {
 
   #step(events: readonly SchedulerEvent[], atMs: number): void {
     try {
+      const { clock, metrics } = this.needs;
+      const begunMs = clock.monotonic();
       const effects = this.scheduler.stepAll(events, this.#anchorMs + atMs);
+      metrics.stepSeconds.observe((clock.monotonic() - begunMs) / 1_000);
       if (effects.length === 0) return this.#wakeInTime();
       for (const effect of effects) this.writer.apply(effect);
       this.#checkEpoch(effects);

@@ -114,6 +114,7 @@ function outcomeSeen({ outcome, revision }: StoredOutcome, { needs }: Decider): 
   if (id !== undefined) {
     countOutcome(needs.metrics, outcome);
     needs.metrics.projects.count(outcome);
+    needs.metrics.pictures.observe(outcome);
     return [{ kind: "outcome-seen", id, outcome }];
   }
   needs.log.error({ revision: String(revision) }, "unusable message in outcomes");

@@ -15,7 +15,7 @@ function readConfig(env: Env) {
 }
 
 await runMain("scheduler", readConfig, async (app, config) => {
-  const { clock, log } = app;
+  const { clock, log, registry } = app;
   // First: whoever makes lost streams anew must be able to restore them.
   const opened = config.blobs === undefined ? undefined : openBlobStore(config.blobs, app);
   const blobs = opened && (await app.open("blobs", opened, (open) => open.close()));
@@ -24,6 +24,7 @@ await runMain("scheduler", readConfig, async (app, config) => {
     user: { role: "scheduler" },
     clock,
     log,
+    registry,
   });
   const broker = await app.open("broker", opening, (open) => open.drain());
   await wireScheduler(app, config.scheduler, { broker, ...(blobs === undefined ? {} : { blobs }) });

@@ -2,6 +2,7 @@
 import { WorkerState, waitReasonName } from "@zfarm/contract";
 import { Counter, Gauge, Histogram, type Registry } from "@zfarm/runtime";
 import type { PoolCounts } from "./domain/farm-view.ts";
+import { createPictureMetrics } from "./picture-metrics.ts";
 import { createProjectMetrics } from "./project-metrics.ts";
 import { createSloMetrics, showOldest } from "./slo-metrics.ts";
 
@@ -10,6 +11,9 @@ export type SchedulerMetrics = ReturnType<typeof createSchedulerMetrics>;
 /** Seconds: from an idle worker that waits already to a long backlog. */
 const assignBuckets = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300, 1_800];
 
+/** Seconds: from one event of an idle farm to a step that keeps workers waiting. */
+const stepBuckets = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1];
+
 export function createSchedulerMetrics(registry: Registry) {
   const metrics = {
     ...createFarmGauges(registry),
@@ -17,6 +21,7 @@ export function createSchedulerMetrics(registry: Registry) {
     ...createCostMetrics(registry),
     ...createSloMetrics(registry),
     projects: createProjectMetrics(registry),
+    pictures: createPictureMetrics(registry),
   };
   // An alert is on it, and a rate needs a first sample from before the first event.
   metrics.outcomes.inc({ reason: "poisoned" }, 0);
@@ -89,6 +94,12 @@ function createDecisionCounters(registry: Registry) {
       name: "zfarm_scheduler_assignments_total",
       help: "Answers to requests for work: granted, or why there was nothing.",
       labelNames: ["result"],
+      registers,
+    }),
+    stepSeconds: new Histogram({
+      name: "zfarm_scheduler_step_seconds",
+      help: "Time of one step of the core over the events that came together.",
+      buckets: stepBuckets,
       registers,
     }),
     timeToAssign: new Histogram({

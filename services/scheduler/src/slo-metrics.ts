@@ -86,7 +86,7 @@ export function countStarts(
     const acceptedMs = spec?.createTime?.getTime();
     const isHeld = spec?.priority?.isControlled === true;
     if (acceptedMs === undefined || attempt > 1 || isHeld || reason === "straggler") continue;
-    const label = { class: classes.get(spec?.priority?.priorityClass ?? 0) ?? "standard" };
+    const label = { class: className(spec?.priority?.priorityClass) };
     taskStart.observe(label, Math.max(0, nowMs - acceptedMs) / 1_000);
   }
 }
@@ -98,6 +98,11 @@ export function countOutcome({ taskOutcomes, deadlines }: SloMetrics, outcome: O
   if (deadline === undefined || kind === OutcomeKind.CANCELED) return;
   const isMet = kind === OutcomeKind.SUCCEEDED && endTime !== undefined && endTime <= deadline;
   deadlines.inc({ result: isMet ? "met" : "missed" });
+}
+
+/** Tasks of no class are standard. */
+export function className(priorityClass: PriorityClass = PriorityClass.STANDARD): string {
+  return classes.get(priorityClass) ?? "standard";
 }
 
 export function outcomeName(kind: OutcomeKind): string {

@@ -149,6 +149,23 @@ export const overview: BoardSpec = {
           ],
         },
         {
+          title: "From acceptance to picture",
+          description: "Of 95 in 100 finished pictures, by class.",
+          unit: "s",
+          queries: [
+            {
+              expr: quantileBy(0.95, "zfarm_task_e2e_seconds", { labels: "class" }),
+              legend: "{{class}}",
+            },
+          ],
+        },
+        {
+          title: "Megapixels of a picture",
+          description: "Mean of finished pictures: device time grows faster than they do.",
+          unit: "short",
+          queries: [{ expr: `${meanBy("", "zfarm_image_pixels")} / 1e6`, legend: "megapixels" }],
+        },
+        {
           title: "Pictures a minute and device",
           description: "Finished pictures over the device time they took.",
           unit: "short",

@@ -147,6 +147,15 @@ export const queue: BoardSpec = {
           queries: [{ expr: `zfarm_scheduler_leader{${here}} > 0`, legend: "{{instance}}" }],
         },
         {
+          title: "Steps of the core",
+          description: "Time of one decision, half and 99 of 100. Grants wait for it.",
+          unit: "s",
+          queries: [
+            { expr: quantileBy(0.5, "zfarm_scheduler_step_seconds"), legend: "half" },
+            { expr: quantileBy(0.99, "zfarm_scheduler_step_seconds"), legend: "99 of 100" },
+          ],
+        },
+        {
           title: "Tables",
           description: "What the leader keeps in memory; most of it empties with the farm.",
           unit: "short",

@@ -56,6 +56,39 @@ export const storage: BoardSpec = {
       ],
     },
     {
+      title: "Broker",
+      panels: [
+        {
+          title: "Requests to the broker",
+          description: "By log: the queue, outcomes, records of jobs and their like.",
+          unit: "ops",
+          queries: [
+            { expr: rateBy("log", "zfarm_broker_request_seconds_count"), legend: "{{log}}" },
+          ],
+        },
+        {
+          title: "Time of a request to the broker",
+          description: "95 of 100, its repetitions included.",
+          unit: "s",
+          queries: [
+            {
+              expr: quantileBy(0.95, "zfarm_broker_request_seconds", { labels: "log" }),
+              legend: "{{log}}",
+            },
+          ],
+        },
+        {
+          title: "Trouble with the broker",
+          description: "Requests that failed for good, and connections that broke.",
+          unit: "ops",
+          queries: [
+            { expr: rateBy("log", "zfarm_broker_errors_total"), legend: "{{log}} failed" },
+            { expr: rateBy("", "zfarm_broker_disconnects_total"), legend: "disconnects" },
+          ],
+        },
+      ],
+    },
+    {
       title: "Broker (nats-exporter)",
       panels: [
         {

@@ -8,12 +8,21 @@ import {
   nkeyAuthenticator,
 } from "@nats-io/transport-node";
 import { buckets, FarmError, FarmRecord, farmKey, limits } from "@zfarm/contract";
-import { backoffMs, type Clock, type Log, type Secret, systemClock } from "@zfarm/runtime";
+import {
+  backoffMs,
+  type Clock,
+  type Log,
+  type Registry,
+  type Secret,
+  systemClock,
+} from "@zfarm/runtime";
 import { assembleBroker, type BrokerLogs } from "../assemble-broker.ts";
 import { type BrokerBounds, boundsWith } from "../bounds.ts";
 import type { Broker } from "../broker.ts";
 import { type BrokerUser, inboxOf } from "../broker-users.ts";
 import { drainedReason } from "../drained.ts";
+import { type BrokerLogName, createBrokerMetrics, measureLog } from "../measured-log.ts";
+import type { SubjectLog } from "../ports.ts";
 import { bucketSubject, settleShards } from "../records.ts";
 import { assertSameShards } from "../shard-view.ts";
 import { declareStreams, findStream, type StreamsMode } from "./declare-streams.ts";
@@ -32,6 +41,8 @@ export interface NatsBrokerOptions {
   readonly name: string;
   readonly log: Log;
   readonly clock?: Clock;
+  /** Absent: nothing is measured. */
+  readonly registry?: Registry;
   /** The text of a credentials file, or the seed of an nkey. */
   readonly credentials?: Secret;
   /** Whose rights these are; absent where nothing is forbidden. */
@@ -127,20 +138,24 @@ async function openLogs(link: NatsLink, options: NatsBrokerOptions): Promise<Bro
   });
   const guard = new StreamGuard(manager, infos);
   link.watch(() => guard.verify());
-  const open = ({ config }: StreamSpec): NatsLog =>
-    new NatsLog({ name: config.name, link, client, manager, guard });
-  const farm = open(specs.farm);
+  const metrics = options.registry && createBrokerMetrics(options.registry);
+  link.onInterrupt(() => link.ended.aborted || metrics?.disconnects.inc());
+  const open = ({ config }: StreamSpec, as: BrokerLogName): SubjectLog => {
+    const opened = new NatsLog({ name: config.name, link, client, manager, guard });
+    return metrics === undefined ? opened : measureLog(opened, as, metrics);
+  };
+  const farm = open(specs.farm, "farm");
   await settleShards(farm, shards);
   return {
-    queue: open(specs.queue),
-    outcomes: open(specs.outcomes),
-    controls: open(specs.controls),
-    policies: open(specs.policies),
-    jobs: open(specs.jobs),
-    pools: open(specs.pools),
-    loras: open(specs.loras),
+    queue: open(specs.queue, "queue"),
+    outcomes: open(specs.outcomes, "outcomes"),
+    controls: open(specs.controls, "controls"),
+    policies: open(specs.policies, "policies"),
+    jobs: open(specs.jobs, "jobs"),
+    pools: open(specs.pools, "pools"),
+    loras: open(specs.loras, "loras"),
     farm,
-    leases: leases.map(open),
+    leases: leases.map((lease) => open(lease, "leases")),
   };
 }
 
