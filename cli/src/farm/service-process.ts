@@ -41,13 +41,20 @@ interface LogEntry {
   readonly [field: string]: unknown;
 }
 
-/** Undefined for what is no log entry: crash reports of Node itself are plain text. */
-function parseLogLine(line: string): LogEntry | undefined {
+/**
+ * Undefined for what is no log entry: crash reports of Node itself are plain text, and a process
+ * that was killed may leave half a line.
+ */
+export function parseLogLine(line: string): LogEntry | undefined {
   if (!line.startsWith("{")) return undefined;
-  const entry: unknown = JSON.parse(line);
-  return typeof entry === "object" && entry !== null && "message" in entry
-    ? (entry as LogEntry)
-    : undefined;
+  try {
+    const entry: unknown = JSON.parse(line);
+    return typeof entry === "object" && entry !== null && "message" in entry
+      ? (entry as LogEntry)
+      : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function describeLogLine(entry: LogEntry): string {
