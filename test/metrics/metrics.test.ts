@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { findToolForTests } from "@zfarm/testing";
 import { describe, expect, it } from "vitest";
 import { promtool } from "../../tools/servers/prometheus.mjs";
+import { isTest, listFiles, readText } from "../repository.ts";
 import { farmRegistries } from "./farm-registries.ts";
 import { listMetrics, metricPage } from "./metric-table.ts";
 
@@ -15,6 +16,17 @@ describe("metrics", () => {
     const text = await metricPage();
     expect(text).not.toContain("UNDOCUMENTED");
     await expect(text).toMatchFileSnapshot(page);
+  });
+
+  it("are all in the reference, whoever makes them", async () => {
+    const files = listFiles().filter((path) => /^(packages|services)\/.*\.ts$/.test(path));
+    const names = files
+      .filter((path) => !isTest(path))
+      .flatMap((path) => [...readText(path).matchAll(/name: "(zfarm_\w+)"/g)])
+      .map(([, name = ""]) => name);
+    expect(names.length).toBeGreaterThan(50);
+    const text = await metricPage();
+    expect(names.filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
   });
 
   it("say in their names what they count, in base units", async () => {

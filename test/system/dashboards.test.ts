@@ -20,7 +20,7 @@ const patience = { timeout: 15_000, interval: 500 };
 const isOfOthers = (text: string) => /\b(gnatsd|DCGM|kube)_/.test(text);
 
 /** What only an autoscaler with hands shows. */
-const needsHands = /zfarm_autoscale_(cold_start_seconds|victims_missed_total)/;
+const needsHands = /zfarm_autoscale_(cold_start_seconds|hindered|victims_missed_total)/;
 
 const atHand = await findToolForTests(prometheus, "prometheus.mjs");
 const canRun = (await hasNatsServer()) && atHand !== undefined;
