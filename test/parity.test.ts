@@ -41,8 +41,6 @@ const left: Readonly<Record<string, string>> = {
 };
 /** What stands in the code and is no setting of a service. */
 const elsewhere = /^(ZFARM_.*|OTEL_.*|HOME|PATH|PORT|TERM|CI)$/;
-/** Set where KEDA scales, for hands that not every build has. */
-const forKeda = "AUTOSCALER_KEDA_PORT";
 
 const services = ["gateway", "scheduler", "worker"] as const;
 
@@ -64,7 +62,7 @@ describe.skipIf(helmAtHand === undefined)("the chart and the code", () => {
     const set = new Set(named.filter((name) => !elsewhere.test(name)));
     const read = readVariables();
     const isRead = (name: string) => read.has(name) || read.has(name.replace(/_FILE$/, ""));
-    expect([...set].filter((name) => !isRead(name) && name !== forKeda)).toEqual([]);
+    expect([...set].filter((name) => !isRead(name))).toEqual([]);
     const unset = [...read].filter((name) => !set.has(name) && !set.has(`${name}_FILE`));
     expect(unset.filter((name) => left[name] === undefined)).toEqual([]);
   });

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 function snapshot() {
-  const files = globSync("packages/*/src/gen/**/*.{ts,binpb}", { cwd: root }).sort();
+  const files = globSync("{packages,services}/*/src/gen/**/*.{ts,binpb}", { cwd: root }).sort();
   return new Map(
     files.map((file) => {
       const bytes = readFileSync(join(root, file));

@@ -11,6 +11,7 @@ const steps = [
   // Server reflection serves the API's own description.
   ["buf", "build", "proto", "-o", "packages/contract/src/gen/zfarm.binpb"],
   ["buf", "generate", "--template", "packages/zimage/buf.gen.yaml", "packages/zimage/proto"],
+  ["buf", "generate", "--template", "services/scheduler/buf.gen.yaml", "services/scheduler/proto"],
 ];
 
 for (const [command, ...args] of steps) {

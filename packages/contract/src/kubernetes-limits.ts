@@ -19,6 +19,12 @@ export const kubernetesLimits = {
   kubernetesRestartsMax: 3,
   /** Events of one process in a minute; each is an object that etcd keeps for an hour. */
   kubernetesEventsPerMinute: 30,
+  /** A replica uses what it knows of the leader's decisions this long. */
+  kedaKnownMs: 1_000,
+  /** Streams of KEDA to one replica: one for each pool, and a few that are being given up. */
+  kedaStreamsMax: 256,
+  /** A replica that stops waits this long for KEDA's calls. */
+  kedaStopMs: 2_000,
   /** Characters of an answer of the API server that an error text repeats. */
   kubernetesAnswerCharsMax: 300,
 } as const;

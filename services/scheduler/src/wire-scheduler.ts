@@ -29,7 +29,7 @@ export async function wireScheduler(
   const { shards } = broker;
   const metrics = createSchedulerMetrics(registry);
   const storeMetrics = createStoreMetrics(registry);
-  const autoscaler = shards === 1 ? await openAutoscaler(app, config) : undefined;
+  const autoscaler = shards === 1 ? await openAutoscaler(app, config, broker) : undefined;
   app.ready(() => broker.problem());
   app.spawn("broker-state", (stop) => broker.untilLost(stop));
   // Every process stands for every shard: which of them leads which is decided by chance.
@@ -56,9 +56,13 @@ export async function wireScheduler(
 }
 
 /** One leader sees the whole backlog only where there is one shard. */
-async function openAutoscaler(app: App, { autoscaler }: SchedulerConfig): Promise<AutoscaleLoop> {
+async function openAutoscaler(
+  app: App,
+  { autoscaler }: SchedulerConfig,
+  { queries }: Broker,
+): Promise<AutoscaleLoop> {
   const metrics = createAutoscaleMetrics(app.registry);
-  const opening = openActuator(app, autoscaler);
+  const opening = openActuator(app, { config: autoscaler, queries });
   const actuator = await app.open("actuator", opening, (open) => open.close());
   app.ready(() => actuator.problem?.());
   return new AutoscaleLoop({ config: autoscaler, actuator, metrics });

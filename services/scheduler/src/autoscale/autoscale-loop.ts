@@ -94,8 +94,12 @@ class Ticker {
     for (const [place, decision] of decisions.entries()) {
       const order = orders[place];
       const result = order === undefined ? undefined : await this.#apply(order, now);
-      const record = { decision, decidedAt: now, retiring: order?.retiring ?? 0, result };
-      this.#record(record, before.get(decision.pool));
+      const last = before.get(decision.pool);
+      const isTaken = result === "applied" || result === "unchanged";
+      const askedFor = isTaken ? order?.scaling.desired : last?.askedFor;
+      const retiring = order?.retiring ?? 0;
+      const record = { decision, decidedAt: now, retiring, result, askedFor };
+      this.#record(record, last);
       records.set(decision.pool, record);
     }
     return records;

@@ -3,10 +3,11 @@ import { readFileSync } from "node:fs";
 import { limits } from "@zfarm/contract";
 import type { EnvReader } from "@zfarm/runtime";
 import { type AutoscalerFile, noFile, parseAutoscalerFile } from "./autoscaler-file.ts";
+import { type KedaConfig, readKeda } from "./keda/keda-config.ts";
 import { type KubernetesConfig, readKubernetes } from "./kubernetes/kubernetes-config.ts";
 
 /** Hands that this build has. */
-export const actuatorNames = ["none", "kubernetes"] as const;
+export const actuatorNames = ["none", "kubernetes", "keda"] as const;
 
 export type ActuatorName = (typeof actuatorNames)[number];
 
@@ -14,6 +15,7 @@ export type ActuatorName = (typeof actuatorNames)[number];
 interface ActuatorSettings {
   readonly actuator: ActuatorName;
   readonly kubernetes?: KubernetesConfig;
+  readonly keda?: KedaConfig;
 }
 
 export interface AutoscalerConfig extends AutoscalerFile, ActuatorSettings {}
@@ -40,6 +42,8 @@ function readSettings(reader: EnvReader, actuator: ActuatorName): ActuatorSettin
       return { actuator };
     case "kubernetes":
       return { actuator, kubernetes: readKubernetes(reader) };
+    case "keda":
+      return { actuator, kubernetes: readKubernetes(reader), keda: readKeda(reader) };
   }
 }
 

@@ -13,6 +13,8 @@ export interface ScalingRecord {
   readonly retiring: number;
   /** Absent where nothing was tried. */
   readonly result?: ScalingResult | undefined;
+  /** What the hands took last; absent until they took something. */
+  readonly askedFor?: number | undefined;
 }
 
 /** One wide line when a decision differs from the one before. */
@@ -51,7 +53,7 @@ export function showColdStarts(metrics: AutoscaleMetrics, pool: string, starts: 
 }
 
 export function describeScaling(record: ScalingRecord): ScalingDecision {
-  const { decision, decidedAt, retiring, result = "" } = record;
+  const { decision, decidedAt, retiring, result = "", askedFor } = record;
   const { pool, desired, target, reason, bounds, inputs } = decision;
   return {
     pool,
@@ -63,6 +65,7 @@ export function describeScaling(record: ScalingRecord): ScalingDecision {
     inputs: { ...inputs, waitingTasks: Math.round(inputs.waitingTasks) },
     retiring,
     result,
+    askedFor,
   };
 }
 

@@ -53,7 +53,7 @@ export class KubernetesActuator implements Actuator {
     await forEachBounded([...targets], limits.kubernetesParallel, async ([pool, target]) => {
       const other = others.get(target);
       if (other !== undefined) return this.#hinder(pool, describeOther(pool, target, other));
-      const fleet = await this.#fleet.observe(pool, target, stop);
+      const fleet = await this.#fleet.observe({ pool, deployment: target }, stop);
       if (fleet === undefined) {
         return this.#hinder(pool, `pool ${pool}: there is no Deployment ${target}`);
       }

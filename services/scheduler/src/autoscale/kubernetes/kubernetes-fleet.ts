@@ -13,6 +13,14 @@ export interface KubernetesFleetNeeds {
   readonly log: Log;
 }
 
+/** Where the pods of a pool are found. */
+export interface PoolPlace {
+  readonly pool: PoolId;
+  readonly deployment: string;
+  /** How many there should be, where somebody else will set the scale to that later. */
+  readonly asked?: number | undefined;
+}
+
 interface SeenPod {
   readonly pod: Pod;
   readonly member: FleetMember;
@@ -29,8 +37,7 @@ export class KubernetesFleet {
 
   /** Undefined where there is no such Deployment. */
   async observe(
-    pool: PoolId,
-    deployment: string,
+    { pool, deployment, asked }: PoolPlace,
     stop: AbortSignal,
   ): Promise<PoolFleet | undefined> {
     const { api } = this.#needs;
@@ -42,7 +49,7 @@ export class KubernetesFleet {
       throw new FarmError("CLUSTER_UNAVAILABLE", `Deployment ${deployment} selects no pods`);
     }
     const pods = await api.listPods(selector, stop);
-    await this.#takeBackMarks(pods, target, stop);
+    await this.#takeBackMarks(pods, Math.min(target, asked ?? target), stop);
     return { pool, target, members: this.#remember(pool, pods) };
   }
 
@@ -73,11 +80,11 @@ export class KubernetesFleet {
    * more pods than wanted, those that still bear one were spared: another pod went, the scale was
    * not lowered after all, or who marked them died before it could be.
    */
-  async #takeBackMarks(pods: readonly Pod[], target: number, stop: AbortSignal): Promise<void> {
+  async #takeBackMarks(pods: readonly Pod[], wanted: number, stop: AbortSignal): Promise<void> {
     const { api, log } = this.#needs;
     const staying = pods.filter((pod) => isLive(pod) && !isStopping(pod));
     const spared = staying.filter(isMarked);
-    if (spared.length === 0 || staying.length > target) return;
+    if (spared.length === 0 || staying.length > wanted) return;
     log.warn({ pods: spared.map(({ metadata }) => metadata.name) }, "marked pods were spared");
     await unmarkPods(api, spared, stop);
   }

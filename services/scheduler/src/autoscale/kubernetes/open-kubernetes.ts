@@ -8,21 +8,29 @@ import type { KubernetesConfig } from "./kubernetes-config.ts";
 import { openKubernetesTransport } from "./kubernetes-transport.ts";
 import { createKubernetesMetrics } from "./metrics.ts";
 
-export interface OpenKubernetesNeeds {
+export interface OpenApiNeeds {
   readonly config: KubernetesConfig;
+  readonly clock: Clock;
+}
+
+export interface OpenKubernetesNeeds extends OpenApiNeeds {
   /** Pool to the name of its Deployment. */
   readonly targets: ReadonlyMap<PoolId, string>;
-  readonly clock: Clock;
   readonly log: Log;
   readonly registry: Registry;
   readonly stop: AbortSignal;
 }
 
+/** Asks nothing yet. */
+export async function openKubernetesApi({ config, clock }: OpenApiNeeds): Promise<KubernetesApi> {
+  const transport = await openKubernetesTransport(config, clock);
+  return new KubernetesApi(new KubernetesClient({ transport, clock }), config.namespace);
+}
+
 /** Rejects with ConfigError where something else scales one of the Deployments. */
 export async function openKubernetes(needs: OpenKubernetesNeeds): Promise<KubernetesActuator> {
-  const { config, targets, clock, log, registry, stop } = needs;
-  const transport = await openKubernetesTransport(config, clock);
-  const api = new KubernetesApi(new KubernetesClient({ transport, clock }), config.namespace);
+  const { targets, clock, log, registry, stop } = needs;
+  const api = await openKubernetesApi(needs);
   const metrics = createKubernetesMetrics(registry);
   const actuator = new KubernetesActuator({ api, clock, log, targets, metrics });
   try {

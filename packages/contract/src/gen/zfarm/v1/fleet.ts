@@ -258,6 +258,11 @@ export interface ScalingDecision {
   retiring: number;
   /** What became of it: unchanged, applied, conflict or failed; empty: nothing was tried. */
   result: string;
+  /**
+   * What the hands took last: above desired while workers that are to leave finish what they hold.
+   * Absent until they took something.
+   */
+  askedFor?: number | undefined;
 }
 
 /** What a decision was made from. Seconds of work are device time. */
@@ -1949,6 +1954,7 @@ function createBaseScalingDecision(): ScalingDecision {
     inputs: undefined,
     retiring: 0,
     result: "",
+    askedFor: undefined,
   };
 }
 
@@ -1980,6 +1986,9 @@ export const ScalingDecision: MessageFns<ScalingDecision> = {
     }
     if (message.result !== "") {
       writer.uint32(74).string(message.result);
+    }
+    if (message.askedFor !== undefined) {
+      writer.uint32(80).uint32(message.askedFor);
     }
     return writer;
   },
@@ -2069,6 +2078,14 @@ export const ScalingDecision: MessageFns<ScalingDecision> = {
             message.result = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.askedFor = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2097,6 +2114,7 @@ export const ScalingDecision: MessageFns<ScalingDecision> = {
       : undefined;
     message.retiring = object.retiring ?? 0;
     message.result = object.result ?? "";
+    message.askedFor = object.askedFor ?? undefined;
     return message;
   },
 };
