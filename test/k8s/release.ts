@@ -4,9 +4,11 @@ import { join } from "node:path";
 import { connectFarm, type FarmClient } from "@zfarm/client";
 import { playedAnnotation, type S3Server, startMinio } from "@zfarm/testing";
 import { startChaosFarm } from "../chaos/farm/chaos-farm.ts";
+import type { ManagedProcess } from "../chaos/farm/managed-process.ts";
+import { metricOf } from "../chaos/farm/probe.ts";
 import { waitUntil } from "../chaos/farm/wait-until.ts";
 import { chartFolder, restricted, runHelm } from "./chart-on-cluster.ts";
-import { isReady, namesOf, openCluster } from "./cluster.ts";
+import { isReady, namesOf, openCluster, type Pod } from "./cluster.ts";
 import { FarmOnCluster } from "./farm-on-cluster.ts";
 import { PodMachine } from "./pod-machine.ts";
 import { type Endpoint, ServiceProxy } from "./service-proxy.ts";
@@ -16,8 +18,11 @@ const readyWithinMs = 60_000;
 const store = "zfarm-s3";
 const gatewayPort = 50051;
 
-/** In place of the program that draws. */
-const instead = { "services/gpu-worker/src/main.ts": "test/chaos/processes/worker.ts" };
+/** In place of the program that draws, and of the one that waits for minutes. */
+const instead = {
+  "services/gpu-worker/src/main.ts": "test/chaos/processes/worker.ts",
+  "services/scheduler/src/main.ts": "test/k8s/processes/scheduler.ts",
+};
 
 const services = "app.kubernetes.io/component in (gateway,scheduler,worker)";
 export const componentOf = (component: string): string =>
@@ -52,6 +57,25 @@ export class Release extends FarmOnCluster {
 
   async areReady(): Promise<boolean> {
     return (await this.cluster.podsBy(namespace, services)).every(isReady);
+  }
+
+  /** The scheduler that leads now. */
+  async leader(): Promise<ManagedProcess> {
+    return waitUntil("a scheduler leads", readyWithinMs, async () => {
+      const schedulers = await this.cluster.podsBy(namespace, componentOf("scheduler"));
+      for (const { metadata } of schedulers) {
+        const process = this.processes.process(metadata.name);
+        if (process === undefined) continue;
+        if ((await metricOf(process, "zfarm_scheduler_leader")) === 1) return process;
+      }
+      return undefined;
+    });
+  }
+
+  /** Pods of workers that have not been told to stop. */
+  async workers(): Promise<Pod[]> {
+    const pods = await this.cluster.podsBy(namespace, componentOf("worker"));
+    return pods.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
   }
 
   isDrawing(): boolean {
@@ -113,8 +137,13 @@ export async function openRelease(values: object): Promise<Release> {
   const release = new Release({ cluster, namespace, farm, create }, { machine, store: s3 });
   const { endpoint, region } = s3;
   const objectStorage = { endpoint, region, existingSecret: store };
-  await release.helm("install", { nats: { url: farm.natsUrl }, objectStorage, ...values });
-  return release;
+  try {
+    await release.helm("install", { nats: { url: farm.natsUrl }, objectStorage, ...values });
+    return release;
+  } catch (error) {
+    await release.stop();
+    throw error;
+  }
 }
 
 const played = { [playedAnnotation]: "true" };
