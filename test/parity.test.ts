@@ -8,7 +8,6 @@ import { createUserSeed } from "@zfarm/broker";
 import { limits } from "@zfarm/contract";
 import { stopWithinMsDefault } from "@zfarm/runtime";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { actuatorNames } from "../services/scheduler/src/autoscale/autoscaler-config.ts";
 import { parseAutoscalerFile } from "../services/scheduler/src/autoscale/autoscaler-file.ts";
 import {
   kedaRights,
@@ -73,8 +72,6 @@ describe.skipIf(helmAtHand === undefined)("the chart and the code", () => {
       const all = rendered.get(variant) ?? [];
       const container = containers(all).find(({ name }) => name === service);
       const env = await envOf(container, all);
-      // What this build cannot do it must not be asked for.
-      if (!actuatorNames.some((name) => name === env["AUTOSCALER"])) env["AUTOSCALER"] = "none";
       const [entry = ""] = container?.args ?? [];
       const child = spawn(process.execPath, [join(repositoryRoot, entry)], { env });
       let said = "";
