@@ -17,7 +17,7 @@ const labelValues: Readonly<Record<string, string>> = {
   code: "names of gRPC status codes",
   direction: "up, down, steady",
   fault: "none, task, farm",
-  kind: "placements: live, warm, cold, none; cold starts: warm_node, new_node",
+  kind: "of placements warm, cold; of cold starts warm_node, new_node",
   log: "queue, outcomes, controls, policies, jobs, pools, loras, farm, leases",
   method: "the API's methods",
   node: "the release of Node",
@@ -28,14 +28,18 @@ const labelValues: Readonly<Record<string, string>> = {
   pool: "pools, which operators name",
   project: "the first 50 projects that a process has seen, and other",
   reason: "the farm's error codes, failures, waiting reasons or rules: closed sets of the code",
-  result: "how it went: a closed set of each metric",
+  result:
+    "of requests for work granted, or why not; of deadlines met, missed; of scalings unchanged, " +
+    "applied, conflict, failed; of latents resumed, missing, mismatch, damaged",
   round: "reconcile, sweep",
   stage: "queue, text_encode, denoise, vae_decode, encode_file, upload",
-  state: "states of an app, or of a worker",
+  state:
+    "of apps starting, ready, stopping, stopped; of workers starting, ready, busy, draining, " +
+    "quarantined, locked",
   table: "the scheduler's tables",
   tier: "device, ram, disk, store",
   version: "the release of the farm",
-  what: "what a comparison put back, removed or could not read",
+  what: "job, task, outcome, control, lora; removed, unusable",
 };
 
 const titles: Readonly<Record<string, string>> = {

@@ -8,9 +8,6 @@ interface Start {
   loaded(engine: () => number | undefined): void;
 }
 
-/** Bytes of a page on every platform that has /proc; the kernel counts in pages. */
-const pageBytes = 4_096;
-
 /** From here on the engine starts: what the process did before that is its first phase. */
 export function measureStart({ clock, registry }: Pick<App, "clock" | "registry">): Start {
   const seconds = new Gauge({
@@ -46,8 +43,10 @@ function showMemory(needs: Pick<App, "registry"> & { engine(): number | undefine
 async function residentBytes(pid: number | undefined): Promise<number | undefined> {
   if (pid === undefined) return undefined;
   try {
-    const [, resident] = (await readFile(`/proc/${pid}/statm`, "utf8")).split(" ");
-    return Number(resident) * pageBytes;
+    const status = await readFile(`/proc/${pid}/status`, "utf8");
+    // Linux says kB and means KiB, whatever the size of its pages.
+    const [, kibibytes] = /^VmRSS:\s+(\d+) kB$/m.exec(status) ?? [];
+    return kibibytes === undefined ? undefined : Number(kibibytes) * 1_024;
   } catch {
     return undefined;
   }
