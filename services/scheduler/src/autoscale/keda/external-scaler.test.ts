@@ -1,5 +1,5 @@
 import { ChannelCredentials, type ClientReadableStream, status } from "@grpc/grpc-js";
-import { FarmError, type PoolId, ScalingReply, type SchedulerReply } from "@zfarm/contract";
+import { FarmError, limits, type PoolId, ScalingReply, type SchedulerReply } from "@zfarm/contract";
 import { silentLog, systemClock } from "@zfarm/runtime";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
@@ -10,6 +10,10 @@ import {
   type ScaledObjectRef,
 } from "../../gen/externalscaler.ts";
 import { type KedaServer, openKedaServer } from "./open-keda.ts";
+
+const insecure = ChannelCredentials.createInsecure();
+/** Clients of one address share a connection unless told otherwise. */
+const ownConnection = { "grpc.use_local_subchannel_pool": 1 };
 
 const ref = (pool?: string): ScaledObjectRef => ({
   name: "worker",
@@ -56,7 +60,7 @@ describe("the scaler that KEDA asks", () => {
       log: silentLog,
     });
     const address = `127.0.0.1:${server.port}`;
-    client = new ExternalScalerClient(address, ChannelCredentials.createInsecure());
+    client = new ExternalScalerClient(address, insecure);
   });
 
   afterEach(async () => {
@@ -135,6 +139,27 @@ describe("the scaler that KEDA asks", () => {
     const stream = client.streamIsActive(ref("default"));
 
     await expect(readStream(stream).next()).rejects.toMatchObject({ code: status.UNAVAILABLE });
+  });
+
+  test("refuses a stream beyond its bound, by number, and takes one when another has ended", async () => {
+    // Of several connections: each alone has a bound of the same size.
+    const other = new ExternalScalerClient(`127.0.0.1:${server.port}`, insecure, ownConnection);
+    const streams = Array.from({ length: limits.kedaStreamsMax }, (_, index) =>
+      (index % 2 === 0 ? client : other).streamIsActive(ref("default")),
+    );
+    const told = streams.map(readStream);
+    for (const one of told) expect(await one.next()).toBe(true);
+
+    const beyond = readStream(client.streamIsActive(ref("default")));
+    await expect(beyond.next()).rejects.toMatchObject({
+      code: status.RESOURCE_EXHAUSTED,
+      details: `${limits.kedaStreamsMax} streams are open, and at most ${limits.kedaStreamsMax} may be`,
+    });
+
+    streams[0]?.cancel();
+    const again = async () => readStream(client.streamIsActive(ref("default"))).next();
+    await expect.poll(() => again().catch(() => undefined)).toBe(true);
+    other.close();
   });
 
   test("stops although streams are open", async () => {

@@ -43,7 +43,8 @@ export function createExternalScaler(needs: ExternalScalerNeeds): ExternalScaler
     }),
     streamIsActive: (call) => {
       if (streams >= limits.kedaStreamsMax) {
-        call.emit("error", refuse(needs.log, new FarmError("DRAINING", "too many streams")));
+        const details = `${streams} streams are open, and at most ${limits.kedaStreamsMax} may be`;
+        call.emit("error", { code: status.RESOURCE_EXHAUSTED, details });
         return;
       }
       streams += 1;

@@ -16,28 +16,32 @@ export interface BudgetClaim {
 interface Share {
   readonly claim: BudgetClaim;
   given: number;
+  /** What it would have if nobody held any device yet. */
+  fair: number;
 }
 
 /** Workers for each claim, in the order of the claims; none gets more than it wants. */
 export function shareBudget(claims: readonly BudgetClaim[], gpus: number): number[] {
-  const shares = claims.map((claim) => ({ claim, given: 0 }));
-  let free = fill(shares, gpus, ({ min, desired }) => Math.min(min, desired));
-  free = fill(shares, free, ({ desired }) => desired);
-  const fair = shares.map(({ given }) => given);
-  // Those that go still have their devices, so others grow only into what nobody has.
-  for (const share of shares) share.given = Math.min(share.given, share.claim.target);
+  const shares = claims.map((claim) => ({ claim, given: 0, fair: 0 }));
+  const free = fill(shares, gpus, ({ claim }) => Math.min(claim.min, claim.desired));
+  fill(shares, free, ({ claim }) => claim.desired);
+  for (const share of shares) {
+    share.fair = share.given;
+    // Those that go still have their devices, so others grow only into what nobody has.
+    share.given = Math.min(share.fair, share.claim.target);
+  }
   const held = claims.reduce((sum, { target, gpusPerWorker }) => sum + target * gpusPerWorker, 0);
-  fill(shares, gpus - held, (claim) => fair[claims.indexOf(claim)] ?? 0);
+  fill(shares, gpus - held, ({ fair }) => fair);
   return shares.map(({ given }) => given);
 }
 
 /** Fills one worker at a time up to what each may have; gives the devices that are left. */
-function fill(shares: readonly Share[], gpus: number, limitOf: (claim: BudgetClaim) => number) {
+function fill(shares: readonly Share[], gpus: number, limitOf: (share: Share) => number) {
   let free = gpus;
   for (;;) {
     let next: Share | undefined;
     for (const share of shares) {
-      const isOpen = share.given < limitOf(share.claim) && share.claim.gpusPerWorker <= free;
+      const isOpen = share.given < limitOf(share) && share.claim.gpusPerWorker <= free;
       if (isOpen && (next === undefined || filled(share) < filled(next))) next = share;
     }
     if (next === undefined) return free;
