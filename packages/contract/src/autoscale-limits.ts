@@ -10,7 +10,6 @@ export const autoscaleLimits = {
   autoscaleGpusMax: 100_000,
   autoscaleGpusPerWorkerMax: 16,
   autoscaleWeightMax: 1_000,
-  autoscaleSlotsMax: 64,
   /** Workers that a pool may have where its file does not say. */
   autoscaleWorkersMaxDefault: 10,
   /** Within which time waiting tasks of each class should start, where the file does not say. */

@@ -184,7 +184,7 @@ topologySpreadConstraints:
 {{- $_ := set $pools $name (dict
   "target" (include "zfarm.workerName" (dict "root" $ "name" $name))
   "min" $pool.min "max" $pool.max "warm" $pool.warm "weight" $pool.weight
-  "gpusPerWorker" (max 1 (int $pool.gpu.count)) "slots" $pool.slots
+  "gpusPerWorker" (max 1 (int $pool.gpu.count))
   "startWithinSeconds" $pool.startWithinSeconds
   "idleSecondsToZero" $pool.idleSecondsToZero) -}}
 {{- end -}}

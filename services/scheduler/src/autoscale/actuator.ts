@@ -4,6 +4,7 @@
  */
 import type { PoolId, WorkerId } from "@zfarm/contract";
 import type { PoolFleet } from "../domain/autoscale/fleet.ts";
+import type { ActuatorName } from "./autoscaler-config.ts";
 
 export type { FleetMember, MemberPhase, PoolFleet } from "../domain/autoscale/fleet.ts";
 
@@ -23,7 +24,7 @@ export interface PoolScaling {
 export type ScalingResult = "unchanged" | "applied" | "conflict" | "failed";
 
 export interface Actuator {
-  readonly name: "none" | "kubernetes" | "keda" | "local";
+  readonly name: ActuatorName;
   /** What there is of every pool it minds; rejects with a FarmError when it cannot be told. */
   observe(stop: AbortSignal): Promise<readonly PoolFleet[]>;
   /** Makes one pool so; a conflict is a value, since the next tick decides anew. */

@@ -18,7 +18,7 @@ import { createNoActuator } from "./no-actuator.ts";
 
 /** Hands over workers that are there as soon as they are asked for. */
 class ObedientHands implements Actuator {
-  readonly name = "local";
+  readonly name = "kubernetes";
   readonly orders: PoolScaling[] = [];
   target: number;
   result: ScalingResult = "applied";
@@ -62,7 +62,7 @@ interface Run {
 async function run({ core, actuator, ticks = 1, config, between }: Run) {
   const registry = new Registry();
   const goals = { ...defaultGoals, warm: 0 };
-  const pools = new Map([[defaultPool, { target: "w", slots: 1, goals }]]);
+  const pools = new Map([[defaultPool, { target: "w", goals }]]);
   const loop = new AutoscaleLoop({
     config: { actuator: "none", tickMs: 5_000, pools, ...config },
     actuator,

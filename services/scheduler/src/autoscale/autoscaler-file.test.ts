@@ -18,7 +18,6 @@ describe("the autoscaler's file", () => {
     expect(file.gpuBudget).toBeUndefined();
     expect(file.pools.get("default" as PoolId)).toEqual({
       target: "zfarm-worker-default",
-      slots: 4,
       goals: {
         min: 0,
         max: 10,
@@ -33,7 +32,7 @@ describe("the autoscaler's file", () => {
 
   test("sets everything that it names", () => {
     const pool = { target: "w", min: 2, max: 8, warm: 3, gpusPerWorker: 2, idleSecondsToZero: 60 };
-    const more = { startWithinSeconds: { interactive: 5 }, weight: 7, slots: 2 };
+    const more = { startWithinSeconds: { interactive: 5 }, weight: 7 };
     const { file, problems } = parse({
       tickSeconds: 2,
       gpuBudget: 40,
@@ -43,7 +42,7 @@ describe("the autoscaler's file", () => {
     expect(problems).toEqual([]);
     expect(file).toMatchObject({ tickMs: 2_000, gpuBudget: 40 });
     const large = file.pools.get("large" as PoolId);
-    expect(large).toMatchObject({ slots: 2, goals: { min: 2, max: 8, warm: 3, weight: 7 } });
+    expect(large).toMatchObject({ goals: { min: 2, max: 8, warm: 3, weight: 7 } });
     expect(large?.goals.startWithinMs).toMatchObject({ interactive: 5_000, batch: 900_000 });
   });
 

@@ -8,8 +8,6 @@ import { defaultGoals, type PoolGoals } from "../domain/autoscale/pool-goals.ts"
 export interface PoolSetup {
   /** Name of what is scaled: a Deployment. */
   readonly target: string;
-  /** Tasks that one worker runs at once, for hands that start workers themselves. */
-  readonly slots: number;
   readonly goals: PoolGoals;
 }
 
@@ -30,7 +28,6 @@ type Note = (problem: string) => void;
 /** What Kubernetes takes for the name of a Deployment. */
 const targetPattern = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const targetRule = "1 to 63 of a-z 0-9 -, not starting or ending with -";
-const slotsDefault = 4;
 
 export function parseAutoscalerFile(text: string, note: Note): AutoscalerFile {
   let json: unknown;
@@ -105,13 +102,8 @@ function readPool(fields: Fields): PoolSetup {
       max: limits.autoscaleWeightMax,
     }),
   };
-  const slots = fields.integer("slots", {
-    default: slotsDefault,
-    min: 1,
-    max: limits.autoscaleSlotsMax,
-  });
   fields.finish();
-  return { target, slots, goals };
+  return { target, goals };
 }
 
 function readTargets(fields: Fields): PoolGoals["startWithinMs"] {
