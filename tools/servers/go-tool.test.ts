@@ -2,9 +2,9 @@
  * What a program built from its Go module is held to, on a machine made of shell scripts: PATH
  * holds only what a test puts there, and the cache is a temporary one.
  */
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { openScriptMachine, type ScriptMachine } from "@zfarm/testing";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { wrapperOf } from "./derive-wrapper.mjs";
 import { goTool } from "./go-tool.mjs";
@@ -22,31 +22,20 @@ const described = {
 };
 const press = goTool(described);
 
+let scripts: ScriptMachine;
 let machine: string;
 let lines: string[];
 const log = (line: string) => lines.push(line);
 
 beforeEach(async () => {
-  machine = await mkdtemp(join(tmpdir(), "zfarm-go-tool-"));
+  scripts = await openScriptMachine(["PRESS_BIN"]);
+  machine = scripts.folder;
   lines = [];
-  await mkdir(join(machine, "bin"));
-  vi.stubEnv("PATH", join(machine, "bin"));
-  vi.stubEnv("XDG_CACHE_HOME", join(machine, "cache"));
-  vi.stubEnv("PRESS_BIN", "");
 });
 
-afterEach(async () => {
-  vi.unstubAllEnvs();
-  await rm(machine, { recursive: true, force: true });
-});
+afterEach(() => scripts.remove());
 
-async function putScript(path: string, body: string): Promise<string> {
-  const file = join(machine, path);
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, `#!/bin/sh\n${body}\n`);
-  await chmod(file, 0o755);
-  return file;
-}
+const putScript = (path: string, body: string) => scripts.putScript(path, body);
 
 const putPress = (path: string, version: string) => putScript(path, `echo "press v${version}"`);
 

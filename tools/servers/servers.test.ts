@@ -2,43 +2,30 @@
  * What the finders of server binaries promise, on a machine made of shell scripts: PATH holds only
  * what a test puts there, and the cache is a temporary one.
  */
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { mkdir, readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
+import { openScriptMachine, type ScriptMachine } from "@zfarm/testing";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { canBuildMinio, findMinio } from "./minio.mjs";
 import { findNatsServer } from "./nats-server.mjs";
 
 const minioDate = "2026-02-12T20-18-48Z";
 
+let scripts: ScriptMachine;
 let machine: string;
 let lines: string[];
 const log = (line: string) => lines.push(line);
 
 beforeEach(async () => {
-  machine = await mkdtemp(join(tmpdir(), "zfarm-servers-"));
+  scripts = await openScriptMachine(["NATS_SERVER_BIN", "MINIO_BIN"]);
+  machine = scripts.folder;
   lines = [];
-  await mkdir(join(machine, "bin"));
-  vi.stubEnv("PATH", join(machine, "bin"));
-  vi.stubEnv("XDG_CACHE_HOME", join(machine, "cache"));
-  vi.stubEnv("NATS_SERVER_BIN", "");
-  vi.stubEnv("MINIO_BIN", "");
 });
 
-afterEach(async () => {
-  vi.unstubAllEnvs();
-  await rm(machine, { recursive: true, force: true });
-});
+afterEach(() => scripts.remove());
 
-/** Puts an executable shell script on the machine and returns its path. */
-async function putScript(path: string, body: string): Promise<string> {
-  const file = join(machine, path);
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, `#!/bin/sh\n${body}\n`);
-  await chmod(file, 0o755);
-  return file;
-}
+const putScript = (path: string, body: string) => scripts.putScript(path, body);
 
 const putNats = (path: string, version: string) =>
   putScript(path, `echo "nats-server: v${version}"`);

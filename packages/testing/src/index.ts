@@ -16,6 +16,7 @@ export {
 export * from "./contracts/broker-messages.ts";
 export { type ClockUnderTest, defineClockContract } from "./contracts/clock-contract.ts";
 export { createManualClock, type ManualClock } from "./manual-clock.ts";
+export { openScriptMachine, type ScriptMachine } from "./script-machine.ts";
 export { findToolForTests } from "./servers/built-tool.ts";
 export { type CuttingProxy, startCuttingProxy } from "./servers/cutting-proxy.ts";
 export {

@@ -6,6 +6,7 @@ import {
   parseLoraVersionId,
   versionRule,
 } from "@zfarm/contract";
+import { plainMask, readFieldMask } from "./field-mask.ts";
 import { checkAbout, checkCount } from "./lora-about.ts";
 import { liveVersions } from "./lora-record.ts";
 import type { Fault, Violations } from "./violations.ts";
@@ -14,28 +15,12 @@ const maskPaths = ["display_name", "labels", "trigger_words", "pinned", "aliases
 
 export type LoraPath = (typeof maskPaths)[number];
 
-const choices = maskPaths.join(", ");
-
 /** The fields that a mask names; adds a violation for each path that is none. */
 export function readLoraMask(
   mask: readonly string[] | undefined,
   violations: Violations,
 ): ReadonlySet<LoraPath> {
-  const paths = mask ?? [];
-  if (paths.length === 0) {
-    violations.add("update_mask", { reason: "REQUIRED", description: `must name ${choices}` });
-  }
-  const count = checkCount(paths.length, limits.maskPathsMax);
-  violations.add("update_mask", count);
-  if (count !== undefined) return new Set();
-  const named = paths.flatMap((path, index) => {
-    const known = maskPaths.find((each) => each === path);
-    if (known !== undefined) return [known];
-    const description = `must be one of ${choices}`;
-    violations.add(`update_mask.paths[${index}]`, { reason: "UNKNOWN_FIELD", description });
-    return [];
-  });
-  return new Set(named);
+  return readFieldMask(mask, plainMask(maskPaths), violations);
 }
 
 /** What the mask leaves out is not looked at: a client may send back the adapter as it got it. */

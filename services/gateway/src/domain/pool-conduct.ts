@@ -9,6 +9,7 @@ import {
   poolName,
   type ScalingWish,
 } from "@zfarm/contract";
+import { plainMask, readFieldMask } from "./field-mask.ts";
 import type { Fault, Violations } from "./violations.ts";
 
 export interface StandingPolicy {
@@ -45,20 +46,7 @@ export function readConductMask(
   if (mask === undefined) {
     return new Set(scaling === undefined ? ["speculate_after"] : maskPaths);
   }
-  const choices = maskPaths.join(", ");
-  if (mask.length === 0 || mask.length > limits.maskPathsMax) {
-    const reason = mask.length === 0 ? "REQUIRED" : "TOO_MANY";
-    violations.add("update_mask", { reason, description: `must name some of ${choices}` });
-    return new Set();
-  }
-  const named = mask.flatMap((path, index) => {
-    const known = maskPaths.find((each) => each === path);
-    if (known !== undefined) return [known];
-    const description = `must be one of ${choices}`;
-    violations.add(`update_mask.paths[${index}]`, { reason: "UNKNOWN_FIELD", description });
-    return [];
-  });
-  return new Set(named);
+  return readFieldMask(mask, plainMask(maskPaths), violations);
 }
 
 /** What the mask leaves out is not looked at: a client may send back the conduct as it got it. */

@@ -1,5 +1,6 @@
 /** Decides which fields of a job's scheduling an update changes. */
-import { limits, type Scheduling } from "@zfarm/contract";
+import type { Scheduling } from "@zfarm/contract";
+import { type MaskRules, readFieldMask } from "./field-mask.ts";
 import type { Violations } from "./violations.ts";
 
 type SchedulingField = keyof Scheduling;
@@ -24,25 +25,17 @@ export function readMask(
   mask: readonly string[] | undefined,
   violations: Violations,
 ): ReadonlySet<SchedulingField> {
-  const paths = mask ?? [];
-  if (paths.length === 0) {
-    violations.add("update_mask", { reason: "REQUIRED", description: `must name ${choices}` });
-  }
-  if (paths.length > limits.maskPathsMax) {
-    const description = `holds ${paths.length} paths; at most ${limits.maskPathsMax} are allowed`;
-    violations.add("update_mask", { reason: "TOO_MANY", description });
-    return new Set();
-  }
-  const named = paths.flatMap((path, index) => {
+  return readFieldMask(mask, rules, violations);
+}
+
+const rules: MaskRules<SchedulingField> = {
+  choices: [...fieldsByPath.keys()],
+  find: (path) => {
     if (path === "scheduling") return allFields;
     const field = fieldsByPath.get(path.replace(/^scheduling\./, ""));
-    if (field !== undefined) return [field];
-    const description = `is no field that can change; those are ${choices}`;
-    violations.add(`update_mask.paths[${index}]`, { reason: "UNKNOWN_FIELD", description });
-    return [];
-  });
-  return new Set(named);
-}
+    return field === undefined ? undefined : [field];
+  },
+};
 
 /** `base`, with the fields taken from `changes`. */
 export function applyMask(
@@ -53,5 +46,3 @@ export function applyMask(
   const entries = [...fields].map((field) => [field, changes[field]]);
   return { ...base, ...Object.fromEntries(entries) };
 }
-
-const choices = [...fieldsByPath.keys()].join(", ");
