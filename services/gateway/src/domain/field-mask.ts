@@ -6,7 +6,7 @@ export interface MaskRules<Field> {
   /** What may be named, for whoever named something else. */
   readonly choices: readonly string[];
   /** The fields that a path stands for; undefined where it is none. */
-  find(path: string): readonly Field[] | undefined;
+  readonly find: (path: string) => readonly Field[] | undefined;
 }
 
 /** Of a message whose paths are its fields. */
