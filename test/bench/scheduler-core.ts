@@ -101,7 +101,7 @@ class BenchFarm {
     const task = taskNumber(this.#stored, this.#tasksPerJob);
     this.#stored += 1;
     const revision = BigInt(this.#stored);
-    this.#scheduler.step({ kind: "task-stored", task, revision }, this.#now);
+    this.#scheduler.step({ kind: "task-stored", task, revision, isBundled: false }, this.#now);
   }
 
   /** Every worker sends a heartbeat, so that all of them are in the table. */

@@ -2,6 +2,7 @@
 import { OutcomeKind } from "@zfarm/contract";
 import type { Farm } from "./farm.ts";
 import type { Oracle } from "./oracle.ts";
+import { entriesOf, type QueuedEntry } from "./queue-model.ts";
 import type { World } from "./world.ts";
 
 /** What must hold at any time: nothing that was accepted is lost, nothing points to nowhere. */
@@ -9,10 +10,10 @@ export function scan({ broker, objects, ...world }: World): void {
   const oracle: Oracle = world.oracle;
   const { queueMax } = oracle.options;
   if (broker.queue.size > queueMax) {
-    oracle.violate("I13", `${broker.queue.size} tasks are queued of at most ${queueMax}`);
+    oracle.violate("I13", `${broker.queue.size} messages are queued of at most ${queueMax}`);
   }
   for (const truth of oracle.open) {
-    if (broker.queue.get(truth.key) === undefined && !truth.isDoubtful) {
+    if (broker.queue.find(truth.key) === undefined && !truth.isDoubtful) {
       oracle.violate("I1", `${truth.key} was accepted and is in neither log`);
     }
   }
@@ -25,9 +26,13 @@ export function scan({ broker, objects, ...world }: World): void {
       oracle.violate("I7", `the picture of ${key} is gone`);
     }
   }
-  for (const { key } of broker.queue.values()) {
+  for (const { key } of queuedTasks(broker)) {
     if (!oracle.tasks.has(key)) oracle.violate("I7", `${key} is queued and was never created`);
   }
+}
+
+function queuedTasks({ queue }: World["broker"]): QueuedEntry[] {
+  return [...queue.values()].flatMap(entriesOf);
 }
 
 /** The farm has been whole for long enough: everything has ended, nothing is left behind. */
@@ -37,7 +42,7 @@ export function auditEnd(world: World, farm: Farm): void {
   for (const truth of oracle.open) {
     if (!truth.isDoubtful) oracle.violate("I11", `${truth.key} was accepted and does not end`);
   }
-  for (const { key } of broker.queue.values()) {
+  for (const { key } of queuedTasks(broker)) {
     const truth = oracle.tasks.get(key);
     if (truth?.isDoubtful === true) continue;
     const state = truth?.outcome === undefined ? "never ends" : "ended and is still queued";

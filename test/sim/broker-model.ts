@@ -10,11 +10,11 @@ import {
   type Outcome,
   type PoolPolicy,
   type ProjectPolicy,
-  type QueuedTask,
   type WorkerPolicy,
 } from "@zfarm/contract";
 import { type Kernel, type Proc, type Routine, wait } from "./kernel.ts";
 import { LogModel } from "./log-model.ts";
+import { QueueModel } from "./queue-model.ts";
 
 export type PolicyRecord =
   | { readonly kind: "project-policy"; readonly policy: ProjectPolicy }
@@ -41,7 +41,7 @@ interface RequestEnd<T> {
 const leaseKey = "leader";
 
 export class BrokerModel {
-  readonly queue: LogModel<QueuedTask>;
+  readonly queue: QueueModel;
   readonly outcomes: LogModel<Outcome>;
   readonly jobs: LogModel<JobRecord>;
   readonly controls: LogModel<JobControl>;
@@ -55,11 +55,11 @@ export class BrokerModel {
   #downUntil = 0;
   #restarts = 0;
 
-  constructor(kernel: Kernel, netMs: number) {
+  constructor(kernel: Kernel, { netMs, bundleMax }: { netMs: number; bundleMax: number }) {
     this.#kernel = kernel;
     this.#netMs = netMs;
     const delayTo = (proc: Proc) => this.#followDelay(proc);
-    this.queue = new LogModel<QueuedTask>(kernel, delayTo);
+    this.queue = new QueueModel(kernel, delayTo, bundleMax);
     this.outcomes = new LogModel<Outcome>(kernel, delayTo);
     this.jobs = new LogModel<JobRecord>(kernel, delayTo);
     this.controls = new LogModel<JobControl>(kernel, delayTo);

@@ -3,6 +3,7 @@ import type { Fault } from "./case.ts";
 import { ClientModel } from "./client-model.ts";
 import { GatewayModel } from "./gateway-model.ts";
 import type { Proc } from "./kernel.ts";
+import { entriesOf } from "./queue-model.ts";
 import { SchedulerModel } from "./scheduler-model.ts";
 import { WorkerModel } from "./worker-model.ts";
 import type { World } from "./world.ts";
@@ -148,7 +149,10 @@ export class Farm {
         return true;
       case "lost-suffix":
         broker.restart(200);
-        this.#world.oracle.doubt(broker.queue.loseSuffix(1 + (target % 8)), false);
+        this.#world.oracle.doubt(
+          broker.queue.loseSuffix(1 + (target % 8)).flatMap(entriesOf),
+          false,
+        );
         this.#world.oracle.doubt(broker.outcomes.loseSuffix(level % 4), true);
         return true;
       case "broker-refuse":

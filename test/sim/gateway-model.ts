@@ -75,7 +75,7 @@ export class GatewayModel {
       const key = taskKey(id);
       const done = yield* this.#call(() => {
         if (broker.outcomes.get(key) !== undefined) return true;
-        const stored = broker.queue.get(key)?.value.spec;
+        const stored = broker.queue.find(key)?.task.spec;
         const spec = stored ?? { ...bareSpec(record), index };
         oracle.publish(broker, key, {
           spec,
@@ -121,14 +121,14 @@ export class GatewayModel {
       });
       if (isKnown === undefined) return "outage";
     }
-    for (let index = 0; index < submit.tasks; index += 1) {
-      const task = taskOf(submit, record, index);
-      const key = keyOfTask(task);
+    const tasks = Array.from({ length: submit.tasks }, (_, index) => taskOf(submit, record, index));
+    for (const message of broker.queue.bundlesOf(tasks)) {
+      const key = broker.queue.keyOf(message);
       const added = yield* this.#call(() => {
         const isNew = broker.queue.get(key) === undefined;
         const isFull = broker.queue.size >= simCase.options.queueMax;
         if (isNew && isFull) return "full";
-        broker.queue.put(key, task, 0n);
+        broker.queue.put(key, message, 0n);
         return "ok";
       });
       if (added === undefined) return "outage";
@@ -186,10 +186,6 @@ export function blankControl({ project, job }: JobRecord): JobControl {
 
 export function projectOf(submit: Submit): string {
   return `p${submit.project}`;
-}
-
-function keyOfTask({ spec }: QueuedTask): string {
-  return spec === undefined ? "" : taskKey(taskIdOf(spec));
 }
 
 function recordOf(submit: Submit, generation: number, now: number): JobRecord {

@@ -10,7 +10,6 @@ import {
   limits,
   type Outcome,
   type PoolId,
-  type QueuedTask,
   type TaskFailure,
   type TaskId,
   taskIdOf,
@@ -27,6 +26,7 @@ import type {
 import type { EarsModel } from "./ears-model.ts";
 import { type Proc, type Routine, wait } from "./kernel.ts";
 import type { LogModel, Stored } from "./log-model.ts";
+import { entriesOf, type QueuedEntry } from "./queue-model.ts";
 import { SweeperModel } from "./sweeper-model.ts";
 import { TermLedger } from "./term-ledger.ts";
 import type { WorkerModel } from "./worker-model.ts";
@@ -237,6 +237,7 @@ export class LeaderModel {
   #tick(): void {
     if (this.isEnded) return;
     this.#beTicked();
+    for (const ids of this.#sweeper.outlived()) this.decide({ kind: "bundle-outlived", ids });
     this.#world.kernel.timer(this.proc, limits.schedulerTickMs, () => this.#tick());
   }
 
@@ -245,12 +246,14 @@ export class LeaderModel {
     const before = yield* broker.call(this.proc, () => broker.outcomes.lastRevision);
     if (before === undefined) return this.end("outcomes unknown");
     yield* this.#hearWishes();
-    let found: Stored<QueuedTask>[] | undefined = [];
+    let found: QueuedEntry[] | undefined = [];
     const follower = broker.queue.follow(this.proc, 0n, {
-      onEntry: (entry) => {
-        this.#sweeper.saw(entry.revision);
-        if (found === undefined) this.#gather(this.#tasks, taskStored(entry));
-        else found.push(entry);
+      onEntry: (message) => {
+        for (const entry of entriesOf(message)) {
+          this.#sweeper.saw(entry);
+          if (found === undefined) this.#gather(this.#tasks, taskStored(entry));
+          else found.push(entry);
+        }
       },
       onCaughtUp: () => {
         const stored = found ?? [];
@@ -306,7 +309,7 @@ export class LeaderModel {
   }
 
   *#rebuild(
-    stored: readonly Stored<QueuedTask>[],
+    stored: readonly QueuedEntry[],
     { before, done }: { before: bigint; done: () => void },
   ): Routine {
     const outcomes = new Map<string, Outcome>();
@@ -348,10 +351,7 @@ export class LeaderModel {
     done();
   }
 
-  *#lookUpChunk(
-    chunk: readonly Stored<QueuedTask>[],
-    outcomes: Map<string, Outcome>,
-  ): Routine<boolean> {
+  *#lookUpChunk(chunk: readonly QueuedEntry[], outcomes: Map<string, Outcome>): Routine<boolean> {
     const { broker } = this.#world;
     const read = yield* broker.call(this.proc, () =>
       chunk.map(({ key }) => broker.outcomes.get(key)?.value),
@@ -404,7 +404,8 @@ export class LeaderModel {
       case "rewrite-task":
         return this.#write(effect.id, () => this.#rewrite(effect));
       case "remove-task":
-        return this.#sweeper.remove(effect.revision);
+        if (effect.reason === "rewritten") return this.#sweeper.forget(effect.revision);
+        return this.#sweeper.leave(effect.revision);
       case "task-released":
         if (effect.reason === "lease-dropped" || effect.reason === "lease-expired") {
           this.#write(effect.id, () => this.#lookUp(effect.id));
@@ -477,14 +478,19 @@ export class LeaderModel {
 
   *#rewrite({ id, task, revision }: EffectOf<"rewrite-task">): Routine<boolean> {
     const { broker, oracle } = this.#world;
+    const { queueMax } = this.#world.case.options;
     const put = yield* broker.call(this.proc, () => {
       if (this.#isForeign()) oracle.mark("zombie-write");
-      return broker.queue.put(taskKey(id), task, revision);
+      if (revision === 0n && broker.queue.size >= queueMax) return "full";
+      return broker.queue.put(taskKey(id), [task], revision);
     });
     if (put === undefined) return false;
-    if (put === "conflict") oracle.mark("rewrite-conflict");
-    else this.#sweeper.forget(revision);
-    this.decide({ kind: "task-rewritten", id, revision: put === "conflict" ? undefined : put });
+    if (typeof put === "string") oracle.mark(`rewrite-${put}`);
+    this.decide({
+      kind: "task-rewritten",
+      id,
+      revision: typeof put === "string" ? undefined : put,
+    });
     return true;
   }
 
@@ -519,8 +525,8 @@ function readBeat({ worker: info, running }: Heartbeat, pool: PoolId): Scheduler
   return { kind: "beat-heard", worker, pool, info, running };
 }
 
-function taskStored({ value: task, revision }: Stored<QueuedTask>): SchedulerEvent {
-  return { kind: "task-stored", task, revision };
+function taskStored({ task, revision, isBundled }: QueuedEntry): SchedulerEvent {
+  return { kind: "task-stored", task, revision, isBundled };
 }
 
 function outcomeSeen(outcome: Outcome): SchedulerEvent[] {

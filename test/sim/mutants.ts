@@ -120,6 +120,29 @@ export const mutants: readonly Mutant[] = [
     replace: "of broker.queue.before(revision + 1n))",
   },
   {
+    name: "a bundle goes with the first of its tasks",
+    file: "test/sim/sweeper-model.ts",
+    find: "bundle !== undefined && bundle.left > 1",
+    replace: "bundle !== undefined && bundle.left > 99",
+  },
+  {
+    name: "a task leaves its bundle before it has a message of its own",
+    file: `${domain}/message-rules.ts`,
+    find: "  const revision = entry.isBundled ? 0n : BigInt(entry.revision);\n",
+    replace: `  const revision = entry.isBundled ? 0n : BigInt(entry.revision);
+  if (entry.isBundled) {
+    const before = BigInt(entry.revision);
+    state.emit({ kind: "remove-task", reason: "has-own-message", id, revision: before });
+  }
+`,
+  },
+  {
+    name: "a task leaves a message at every word of its successor",
+    file: `${domain}/message-rules.ts`,
+    find: "  if (Number(message.revision) <= before) return;\n",
+    replace: "",
+  },
+  {
     name: "workers obey leaders of any epoch",
     file: "test/sim/worker-model.ts",
     find: "if (epoch < this.#epochSeen) {",
@@ -161,7 +184,7 @@ export const mutants: readonly Mutant[] = [
     name: "the quota is counted after the store",
     file: "test/sim/gateway-model.ts",
     find: 'if (isNew && isFull) return "full";',
-    replace: `broker.queue.put(key, task, 0n);
+    replace: `broker.queue.put(key, message, 0n);
         if (isNew && isFull) return "full";`,
   },
   {

@@ -8,6 +8,7 @@ import type { FaultKind, SimOptions, TaskNature } from "./case.ts";
 import type { JobWatch } from "./job-watch.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Stored } from "./log-model.ts";
+import { entriesOf, type QueuedEntry } from "./queue-model.ts";
 import type { WorkerModel } from "./worker-model.ts";
 
 /** An invariant is broken; ends the run. */
@@ -206,13 +207,15 @@ export class Oracle {
   remove(broker: BrokerModel, revision: bigint): void {
     const standing = broker.queue.at(revision);
     if (standing === undefined) this.mark("remove-came-late");
-    else {
-      const truth = this.tasks.get(standing.key);
-      if (truth?.outcome === undefined && truth?.isDoubtful !== true) {
-        this.violate("I1", `${standing.key} leaves the queue without an outcome`);
-      }
-    }
+    else for (const entry of entriesOf(standing)) this.#checkLeaving(broker, entry);
     broker.queue.remove(revision);
+  }
+
+  #checkLeaving(broker: BrokerModel, { key, isBundled }: QueuedEntry): void {
+    const truth = this.tasks.get(key);
+    if (truth?.outcome !== undefined || truth?.isDoubtful === true) return;
+    if (isBundled && broker.queue.get(key) !== undefined) return;
+    this.violate("I1", `${key} leaves the queue without an outcome`);
   }
 
   isOutcome(broker: BrokerModel, key: string, fence: bigint): boolean {
@@ -224,7 +227,7 @@ export class Oracle {
     for (const key of keys) {
       const truth = this.tasks.get(key);
       if (truth === undefined) this.violate("I1", `${key} was accepted and never recorded`);
-      const isSomewhere = truth.outcome !== undefined || broker.queue.get(key) !== undefined;
+      const isSomewhere = truth.outcome !== undefined || broker.queue.find(key) !== undefined;
       if (!isSomewhere && !truth.isDoubtful) this.violate("I1", `${key} was accepted too early`);
       if (!truth.isAcked) this.acked += 1;
       truth.isAcked = true;
@@ -244,7 +247,7 @@ export class Oracle {
   }
 
   /** Power loss. */
-  doubt(gone: readonly Stored<unknown>[], isOutcome: boolean): void {
+  doubt(gone: readonly Pick<Stored<unknown>, "key">[], isOutcome: boolean): void {
     for (const { key } of gone) {
       const truth = this.tasks.get(key);
       if (truth === undefined) continue;

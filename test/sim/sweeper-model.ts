@@ -1,14 +1,25 @@
 /**
- * How a term removes ended tasks from the queue: one by one while they are few, else everything
- * older than the oldest live one at once. Mirrors services/scheduler/src/queue-sweeper.ts, with
- * smaller numbers, so that a simulated farm comes to sweep at all.
+ * How a term removes messages that no task needs any more from the queue: one by one while they are
+ * few, else everything older than the oldest live one at once. Mirrors
+ * services/scheduler/src/queue-sweeper.ts, with smaller numbers, so that a simulated farm comes to
+ * sweep at all, and to take bundles apart.
  */
+import { type TaskId, taskIdOf } from "@zfarm/contract";
 import { type Kernel, type Proc, type Routine, wait } from "./kernel.ts";
+import type { QueuedEntry } from "./queue-model.ts";
 
 const sweepMin = 12;
 const singlesMax = 6;
 const everyMs = 100;
 const parallel = 4;
+/** A bundle that is no longer whole for so long is taken apart. */
+const thinMs = 4_000;
+
+interface Bundle {
+  readonly ids: TaskId[];
+  left: number;
+  thinSince: number | undefined;
+}
 
 interface SweeperNeeds {
   readonly kernel: Kernel;
@@ -20,8 +31,8 @@ interface SweeperNeeds {
 
 export class SweeperModel {
   readonly #needs: SweeperNeeds;
-  /** Messages of tasks that have not ended, oldest first. */
-  readonly #live = new Set<bigint>();
+  /** Messages that a task needs, oldest first. */
+  readonly #live = new Map<bigint, Bundle>();
   readonly #ended = new Set<bigint>();
   #newest = 0n;
   #isWorking = false;
@@ -36,16 +47,34 @@ export class SweeperModel {
     return !this.#isWorking;
   }
 
-  saw(revision: bigint): void {
+  saw({ revision, task }: QueuedEntry): void {
     if (revision > this.#newest) this.#newest = revision;
-    if (!this.#ended.has(revision)) this.#live.add(revision);
+    if (this.#ended.has(revision) || task.spec === undefined) return;
+    const bundle = this.#live.get(revision) ?? { ids: [], left: 0, thinSince: undefined };
+    bundle.ids.push(taskIdOf(task.spec));
+    bundle.left += 1;
+    this.#live.set(revision, bundle);
   }
 
   forget(revision: bigint): void {
     this.#live.delete(revision);
   }
 
-  remove(revision: bigint): void {
+  /** Tasks of bundles of which others left long ago. */
+  outlived(): TaskId[][] {
+    const { now } = this.#needs.kernel;
+    return [...this.#live.values()].flatMap(({ ids, thinSince }) =>
+      thinSince !== undefined && thinSince + thinMs <= now ? [ids] : [],
+    );
+  }
+
+  leave(revision: bigint): void {
+    const bundle = this.#live.get(revision);
+    if (bundle !== undefined && bundle.left > 1) {
+      bundle.left -= 1;
+      bundle.thinSince ??= this.#needs.kernel.now;
+      return;
+    }
     this.#live.delete(revision);
     this.#ended.add(revision);
     if (this.#isWorking) return;
@@ -69,7 +98,7 @@ export class SweeperModel {
   }
 
   *#sweep(): Routine {
-    const [oldestLive = this.#newest + 1n] = this.#live;
+    const [oldestLive = this.#newest + 1n] = this.#live.keys();
     const before = [...this.#ended].filter((revision) => revision < oldestLive);
     if (before.length < sweepMin / 2) {
       yield* this.#removeSome(parallel);

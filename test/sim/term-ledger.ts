@@ -124,6 +124,9 @@ export class TermLedger {
 
   #hear(event: SchedulerEvent): void {
     switch (event.kind) {
+      case "bundle-outlived":
+        this.#oracle.mark(event.kind);
+        return;
       case "task-stored":
         return this.#store(event);
       case "outcome-seen":

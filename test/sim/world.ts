@@ -30,7 +30,10 @@ export class World {
 
   constructor(simCase: SimCase) {
     this.case = simCase;
-    this.broker = new BrokerModel(this.kernel, simCase.options.netMs);
+    this.broker = new BrokerModel(this.kernel, {
+      netMs: simCase.options.netMs,
+      bundleMax: 1 + (simCase.seed % 4),
+    });
     this.oracle = new Oracle(this.kernel, simCase.options, this);
   }
 

@@ -57,7 +57,7 @@ function showBroker(parts: BrokerParts, view: ShardView): Broker {
     kind: parts.kind,
     shards: view.shards,
     shard: (index) => (view.shards === 1 ? broker : showBroker(parts, { ...view, only: index })),
-    queue: new LogTaskQueue(logs.queue, view),
+    queue: new LogTaskQueue(logs.queue, { view, bundleTasksMax: bounds.bundleTasksMax }),
     outcomes: new LogOutcomes(logs.outcomes, { clock, view }),
     controls: new LogJobControls(logs.controls, view),
     policies: new LogPolicies(logs.policies, clock),

@@ -2,7 +2,9 @@
 import { limits } from "@zfarm/contract";
 
 export interface BrokerBounds {
+  /** Messages of QUEUE: more tasks than that are kept out by gateways, who can count them. */
   readonly queueTasksMax: number;
+  readonly bundleTasksMax: number;
   readonly controlsMax: number;
   readonly policiesMax: number;
   readonly lorasMax: number;

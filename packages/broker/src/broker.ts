@@ -27,6 +27,7 @@ import type {
   SchedulerQuery,
   SchedulerReply,
   TaskId,
+  TaskSpec,
   WorkerId,
   WorkerPolicy,
   WorkGrant,
@@ -70,7 +71,10 @@ export interface Broker {
 
 export interface StoredTask {
   readonly task: QueuedTask;
+  /** Of the message that it is in. */
   readonly revision: Revision;
+  /** Whether other tasks may be in the same message. */
+  readonly isBundled: boolean;
 }
 
 export interface StoredOutcome {
@@ -86,20 +90,35 @@ export type Followed<Entry> =
   | { readonly kind: "entries"; readonly entries: readonly Entry[] }
   | { readonly kind: "caught-up" };
 
-/** The live tasks: one message each, from acceptance until its outcome exists. */
+/**
+ * The live tasks, from acceptance until their outcomes exist. Fresh ones of a job share a message,
+ * a bundle; one that is rewritten has a message of its own, which counts from then on.
+ */
 export interface TaskQueue {
-  /** Stores a new task; "exists" where one with its identity is live already. QUEUE_FULL. */
+  /** The tasks of a job, in parts that are stored together: the same parts at every try. */
+  bundlesOf(specs: readonly TaskSpec[]): readonly TaskSpec[][];
+  /**
+   * Stores one of these parts, whole or not at all; gives the message's revision, or "exists"
+   * where it is there already. The specs differ in index, image and stack only. QUEUE_FULL.
+   */
+  addBundle(specs: readonly TaskSpec[]): Promise<Revision | "exists">;
+  /** Stores one task in a message of its own; "exists" where it has one already. QUEUE_FULL. */
   add(task: QueuedTask): Promise<"added" | "exists">;
-  /** Replaces a task that is still at `revision`; gives the new revision, or "conflict". */
+  /**
+   * Replaces a task's own message that is still at `revision`, or gives it one where it has none,
+   * 0n; gives the new revision, or "conflict".
+   */
   rewrite(task: QueuedTask, revision: Revision): Promise<Revision | "conflict">;
-  /** Removes the message at `revision`; harmless when it is gone or was rewritten. */
+  /** Removes the message at `revision`, whole; harmless when it is gone or was rewritten. */
   remove(revision: Revision): Promise<void>;
   /** Removes every message older than `revision`: only for who knows that all of them ended. */
   removeBefore(revision: Revision): Promise<void>;
+  /** In its own message, else in its bundle. */
   find(pool: PoolId, id: TaskId): Promise<StoredTask | undefined>;
   /**
-   * Every live task in order, "caught-up", then new and rewritten ones as they come, through
-   * restarts of the broker. Throws BROKER_UNAVAILABLE only when it cannot begin, and STATE_LOST.
+   * Every live task in order, those of a bundle together, "caught-up", then new and rewritten ones
+   * as they come, through restarts of the broker. Throws BROKER_UNAVAILABLE only when it cannot
+   * begin, and STATE_LOST.
    */
   follow(stop: AbortSignal): AsyncIterable<Followed<StoredTask>>;
 }

@@ -15,6 +15,10 @@ const relations: readonly (readonly [boolean, string])[] = [
   ],
   [limits.leaderRetryMs < limits.leaderLeaseMs, "a standby must ask more than once a lease"],
   [limits.outcomeRetentionMs < limits.jobRetentionMs, "a job must outlive its outcomes"],
+  [
+    limits.bundleThinMs * 10 < limits.outcomeRetentionMs,
+    "a bundle must be taken apart long before outcomes of its tasks leave",
+  ],
   [limits.jobRetentionMs <= limits.loraKeepMs, "a job that is tried again must find its adapters"],
   [
     limits.pageBytesMax + limits.messageBytesMax < limits.requestBytesMax,

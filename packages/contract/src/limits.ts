@@ -58,6 +58,17 @@ export const limits = {
   metadataBytesMax: 8_192,
   /** Live tasks in QUEUE; more are refused with QUEUE_FULL. */
   queueTasksMax: 200_000,
+  /** How often a gateway asks how many there are, while jobs of several pictures come. */
+  queueRoomEveryMs: 1_000,
+  /**
+   * Fresh tasks of a job in one message of QUEUE: the largest ones just fit together. Kept while
+   * tasks live: it says where a task's message is.
+   */
+  bundleTasksMax: 50,
+  /** A bundle that lives on for so long after its first task ended is taken apart. */
+  bundleThinMs: 600_000,
+  /** Bundles that are taken apart at a time, each in up to `bundleTasksMax` writes. */
+  bundlesSplitMax: 20,
   /** Jobs with a control record, and policies: every new leader reads them, in a second or two. */
   controlsMax: 200_000,
   policiesMax: 100_000,

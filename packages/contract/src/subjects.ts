@@ -31,9 +31,13 @@ export const leaderBucket = (shard: number): string =>
   shard === 0 ? buckets.leader : `${buckets.leader}-${shard}`;
 
 export const subjects = {
-  /** One message per live task. */
+  /** The message of one live task. */
   queue: (shard: number, pool: PoolId, id: TaskId) =>
     `queue.${shard}.${pool}.${id.project}.${id.job}.${id.index}`,
+  /** Fresh tasks in one message, by the smallest index that it can hold. */
+  queueBundle: (shard: number, pool: PoolId, first: TaskId) =>
+    `queue.${shard}.${pool}.${first.project}.${first.job}.b${first.index}`,
+  isQueueBundle: (subject: string) => subject.charAt(subject.lastIndexOf(".") + 1) === "b",
   queueOfShard: (shard: number) => `queue.${shard}.>`,
   queueAll: "queue.>",
   /** At most one message per task, ever. */

@@ -102,7 +102,7 @@ describe.runIf(hasServer)("a gateway whose broker", () => {
   const live = async () => await new FollowReader(broker.queue.follow(never)).untilCaughtUp();
 
   test("has a full queue tells when there is room, and keeps nothing", async () => {
-    await open({ bounds: { ...bounds, queueTasksMax: 3 } });
+    await open({ bounds: { ...bounds, queueTasksMax: 3, bundleTasksMax: 1 } });
 
     const refused = await create(request(4, "r1"));
 

@@ -124,7 +124,7 @@ describe("admission", () => {
   });
 
   test("a request that finds the queue full leaves nothing and may be sent again", async () => {
-    const farm = await openTestFarm({ bounds: { queueTasksMax: 10 } });
+    const farm = await openTestFarm({ bounds: { queueTasksMax: 10, bundleTasksMax: 1 } });
     const blocking = await farm.client.createJob({ images: images(10) });
     const request = { images: images(5), requestId: "r-2" };
 
@@ -139,7 +139,7 @@ describe("admission", () => {
   });
 
   test("refused halfway, nothing of it runs, and the same id starts over", async () => {
-    const farm = await openTestFarm({ bounds: { queueTasksMax: 10 } });
+    const farm = await openTestFarm({ bounds: { queueTasksMax: 10, bundleTasksMax: 1 } });
     const blocking = await farm.client.createJob({ images: images(7) });
     const request = { images: images(5), requestId: "r-3" };
 

@@ -6,6 +6,7 @@ import type { DrainEstimate } from "./admission/drain-estimate.ts";
 import type { JobManifests } from "./admission/job-manifests.ts";
 import type { KnownPools } from "./admission/known-pools.ts";
 import type { ProjectQuotas } from "./admission/project-quotas.ts";
+import type { QueueRoom } from "./admission/queue-room.ts";
 import type { LoraGate } from "./loras/gate.ts";
 import type { LoraFinder } from "./loras/lora-finder.ts";
 import type { LoraRegistry } from "./loras/lora-registry.ts";
@@ -20,6 +21,7 @@ export interface GatewayNeeds {
   >;
   readonly pools: Pick<KnownPools, "find" | "list">;
   readonly quotas: Pick<ProjectQuotas, "isBounded" | "reserve">;
+  readonly room: Pick<QueueRoom, "take">;
   /** Where DURABILITY=manifest keeps jobs; undefined where the broker alone keeps them. */
   readonly manifests: JobManifests | undefined;
   readonly drain: Pick<DrainEstimate, "estimateMs">;

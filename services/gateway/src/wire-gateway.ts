@@ -6,6 +6,7 @@ import { DrainEstimate } from "./admission/drain-estimate.ts";
 import { JobManifests } from "./admission/job-manifests.ts";
 import { KnownPools } from "./admission/known-pools.ts";
 import { ProjectQuotas } from "./admission/project-quotas.ts";
+import { QueueRoom } from "./admission/queue-room.ts";
 import type { GatewayConfig } from "./config.ts";
 import { LoraCopies } from "./loras/lora-copies.ts";
 import { LoraFinder } from "./loras/lora-finder.ts";
@@ -48,6 +49,7 @@ export async function wireGateway(
     ...adapters,
     pools,
     quotas,
+    room: new QueueRoom(broker.queries, clock),
     drain,
     feed,
     clock,

@@ -53,6 +53,7 @@ export function admitNeeds(broker: Broker, manifests?: JobManifests) {
   return {
     broker,
     quotas: new ProjectQuotas({ broker, log: silentLog }),
+    room: { take: async () => true },
     manifests,
     drain: { estimateMs: async () => 2_000 },
     feed: new OutcomeFeed({ outcomes: broker.outcomes, log: silentLog }),
@@ -62,18 +63,20 @@ export function admitNeeds(broker: Broker, manifests?: JobManifests) {
   };
 }
 
-/** The broker, but that something happens before the nth task is added. */
+/** The broker, but that something happens before the nth message of tasks is added. */
 export function beforeAdd(broker: Broker, hook: (adds: number) => Promise<void>): Broker {
   let adds = 0;
   const { queue } = broker;
   return {
     ...broker,
     queue: {
-      add: async (task) => {
+      bundlesOf: (specs) => queue.bundlesOf(specs),
+      addBundle: async (specs) => {
         adds += 1;
         await hook(adds);
-        return await queue.add(task);
+        return await queue.addBundle(specs);
       },
+      add: (task) => queue.add(task),
       rewrite: (task, revision) => queue.rewrite(task, revision),
       remove: (revision) => queue.remove(revision),
       removeBefore: (revision) => queue.removeBefore(revision),

@@ -211,8 +211,19 @@ export class TestFarm {
       endTime: new Date(),
       ...fields,
     });
-    const message = await this.broker.queue.find(defaultPool, taskIdOf(spec));
-    if (message !== undefined) await this.broker.queue.remove(message.revision);
+    await this.#leave(spec);
+  }
+
+  /** A message goes with the last of its tasks. */
+  async #leave(spec: TaskSpec): Promise<void> {
+    const { queue, outcomes } = this.broker;
+    const message = await queue.find(defaultPool, taskIdOf(spec));
+    const beside = (await this.queued()).filter(({ revision }) => revision === message?.revision);
+    const ended = new Set(
+      (await outcomes.list(taskIdOf(spec))).map(({ outcome }) => outcome.spec?.index),
+    );
+    const isLast = beside.every(({ task }) => ended.has(task.spec?.index));
+    if (message !== undefined && isLast) await queue.remove(message.revision);
   }
 
   #answer({ query }: SchedulerQuery): SchedulerReply {

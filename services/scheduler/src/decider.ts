@@ -156,6 +156,7 @@ export class Decider {
   #tidyNowAndThen(): void {
     if (this.#decidedAtMs < this.#tidiedAtMs + limits.queueTidyMs) return;
     this.#tidiedAtMs = this.#decidedAtMs;
+    for (const ids of this.writer.outlivedBundles()) this.decide({ kind: "bundle-outlived", ids });
     this.writer.tidy();
   }
 

@@ -77,10 +77,10 @@ function taskStored(stored: StoredTask): SchedulerEvent {
   return { kind: "task-stored", ...stored };
 }
 
-function isUsable({ task, revision }: StoredTask, { writer, needs }: Decider): boolean {
-  writer.sawMessage(revision);
-  if (isPlaceable(task)) return true;
-  needs.log.error({ revision: String(revision) }, "unusable message in queue");
+function isUsable(stored: StoredTask, { writer, needs }: Decider): boolean {
+  writer.sawTask(stored);
+  if (isPlaceable(stored.task)) return true;
+  needs.log.error({ revision: String(stored.revision) }, "unusable message in queue");
   return false;
 }
 

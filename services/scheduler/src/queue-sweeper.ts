@@ -1,11 +1,11 @@
 /**
- * Removes ended tasks from QUEUE. A removal is the dearest thing that the farm asks of the broker
- * for each task, about three times a publish. So only while few tasks end do they go one by one
- * and at once; else they are gathered, and everything older than the oldest live task goes in one
- * request. That is safe whoever leads: what is older was seen, and has ended.
+ * Removes messages from QUEUE that no task needs any more. A removal is the dearest thing that the
+ * farm asks of the broker, about three times a publish. So only while few tasks end do they go one
+ * by one and at once; else they are gathered, and everything older than the oldest message that is
+ * needed goes in one request. That is safe whoever leads: what is older was seen, and has ended.
  */
-import type { Revision, TaskQueue } from "@zfarm/broker";
-import { limits } from "@zfarm/contract";
+import type { Revision, StoredTask, TaskQueue } from "@zfarm/broker";
+import { limits, type TaskId, taskIdOf } from "@zfarm/contract";
 import type { Clock } from "@zfarm/runtime";
 
 interface QueueSweeperNeeds {
@@ -17,13 +17,23 @@ interface QueueSweeperNeeds {
   readonly write: (work: () => Promise<void>) => Promise<void>;
 }
 
+/** A message that holds several tasks of one job. */
+interface Bundle {
+  readonly first: TaskId;
+  readonly indexes: number[];
+  /** How many of them need it. */
+  left: number;
+}
+
 export class QueueSweeper {
   readonly #needs: QueueSweeperNeeds;
   /**
-   * Messages of tasks that have not ended, oldest first: a follower sees them in order. Revisions
-   * are numbers here, which a set finds in half the time.
+   * Messages that a task needs, oldest first: a follower sees them in order. Revisions are numbers
+   * here, which a map finds in half the time.
    */
-  readonly #live = new Set<number>();
+  readonly #live = new Map<number, Bundle | undefined>();
+  /** Since when bundles are no longer whole, oldest first. */
+  readonly #thinSince = new Map<number, number>();
   readonly #ended = new Set<number>();
   #newest: Revision = 0n;
   #working: Promise<void> | undefined;
@@ -33,10 +43,20 @@ export class QueueSweeper {
     this.#needs = needs;
   }
 
-  /** A message was read from the log. */
-  saw(revision: Revision): void {
+  /** A task was read from the log. */
+  saw({ revision, isBundled, task }: StoredTask): void {
+    const message = Number(revision);
     if (revision > this.#newest) this.#newest = revision;
-    if (!this.#ended.has(Number(revision))) this.#live.add(Number(revision));
+    if (this.#ended.has(message)) return;
+    if (!isBundled || task.spec === undefined) {
+      this.#live.set(message, undefined);
+      return;
+    }
+    const known = this.#live.get(message);
+    const bundle = known ?? { first: taskIdOf(task.spec), indexes: [], left: 0 };
+    bundle.indexes.push(task.spec.index);
+    bundle.left += 1;
+    if (known === undefined) this.#live.set(message, bundle);
   }
 
   /** A newer message took the place of this one. */
@@ -44,10 +64,34 @@ export class QueueSweeper {
     this.#live.delete(Number(revision));
   }
 
-  remove(revision: Revision): void {
-    this.#live.delete(Number(revision));
-    this.#ended.add(Number(revision));
+  /** A task needs the message no more; the last one's word removes it. */
+  leave(revision: Revision): void {
+    const message = Number(revision);
+    const bundle = this.#live.get(message);
+    if (bundle !== undefined && bundle.left > 1) {
+      bundle.left -= 1;
+      if (!this.#thinSince.has(message)) {
+        this.#thinSince.set(message, this.#needs.clock.monotonic());
+      }
+      return;
+    }
+    this.#thinSince.delete(message);
+    this.#live.delete(message);
+    this.#ended.add(message);
     this.#working ??= this.#work();
+  }
+
+  /**
+   * The tasks of some bundles of which others ended long ago. An outcome is kept for a week only,
+   * and a bundle must not outlive the outcomes of its tasks: a new leader would render them again.
+   */
+  outlived(): TaskId[][] {
+    const until = this.#needs.clock.monotonic() - limits.bundleThinMs;
+    const old = [...this.#thinSince].filter(([, since]) => since <= until);
+    return old.slice(0, limits.bundlesSplitMax).map(([message]) => {
+      const bundle = this.#live.get(message);
+      return bundle?.indexes.map((index) => ({ ...bundle.first, index })) ?? [];
+    });
   }
 
   /**
@@ -96,7 +140,7 @@ export class QueueSweeper {
 
   /** Where none lives, what comes next. */
   #oldestLive(): Revision {
-    const [oldest] = this.#live;
+    const [oldest] = this.#live.keys();
     return oldest === undefined ? this.#newest + 1n : BigInt(oldest);
   }
 

@@ -33,7 +33,7 @@ export async function rebuildIndex(
     if (id === undefined || !wishes.isBudgeted(id)) continue;
     decider.decide({ kind: "outcome-seen", id, outcome });
   }
-  for (const [count, { task, revision }] of stored.entries()) {
+  for (const [count, { task, ...message }] of stored.entries()) {
     if (count % toldPerTurn === 0) await yieldToEventLoop();
     if (task.spec === undefined) continue;
     const id = taskIdOf(task.spec);
@@ -41,7 +41,7 @@ export async function rebuildIndex(
     if (outcome !== undefined && !wishes.isBudgeted(id)) {
       decider.decide({ kind: "outcome-seen", id, outcome });
     }
-    decider.decide({ kind: "task-stored", task, revision });
+    decider.decide({ kind: "task-stored", task, ...message });
   }
 }
 

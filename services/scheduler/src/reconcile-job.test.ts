@@ -334,6 +334,8 @@ describe("comparing a manifest with the streams", () => {
 /** A queue whose methods can be replaced one by one. */
 function spread(queue: Broker["queue"]): Broker["queue"] {
   return {
+    bundlesOf: (specs) => queue.bundlesOf(specs),
+    addBundle: (specs) => queue.addBundle(specs),
     add: (task) => queue.add(task),
     rewrite: (task, revision) => queue.rewrite(task, revision),
     remove: (revision) => queue.remove(revision),

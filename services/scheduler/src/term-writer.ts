@@ -3,7 +3,7 @@
  * writes to the logs run in the background, each retried until it is done or the term is over.
  * Every write is harmless when repeated, and when an older leader makes it.
  */
-import type { Broker } from "@zfarm/broker";
+import type { Broker, StoredTask } from "@zfarm/broker";
 import {
   type Control,
   errorTable,
@@ -53,9 +53,9 @@ export class TermWriter {
     this.#sweeper = new QueueSweeper({ queue: broker.queue, clock, over, write });
   }
 
-  /** A message of QUEUE was read, whatever is in it. */
-  sawMessage(revision: bigint): void {
-    this.#sweeper.saw(revision);
+  /** A message of QUEUE was read, or a part of a bundle, whatever is in it. */
+  sawTask(stored: StoredTask): void {
+    this.#sweeper.saw(stored);
   }
 
   /** Keeps the way to answer a request and names it. */
@@ -103,7 +103,9 @@ export class TermWriter {
       case "rewrite-task":
         return this.#write(effect.id, () => this.#rewrite(effect));
       case "remove-task":
-        return this.#sweeper.remove(effect.revision);
+        // The newer message has taken the place of this one.
+        if (effect.reason === "rewritten") return this.#sweeper.forget(effect.revision);
+        return this.#sweeper.leave(effect.revision);
       case "task-released":
         traces.released(effect);
         return this.#checkReleased(effect);
@@ -117,6 +119,11 @@ export class TermWriter {
   /** Clears QUEUE of what nobody would see; to be called now and then. */
   tidy(): void {
     void this.#sweeper.tidy();
+  }
+
+  /** Tasks of bundles that should be taken apart, bundle by bundle. */
+  outlivedBundles(): TaskId[][] {
+    return this.#sweeper.outlived();
   }
 
   /** Settles when every write so far is done or given up. */
@@ -144,11 +151,9 @@ export class TermWriter {
   }
 
   async #rewrite({ id, task, revision }: EffectOf<"rewrite-task">): Promise<void> {
-    const result = await this.#needs.broker.queue.rewrite(task, revision);
+    const result = await this.#needs.broker.queue.rewrite(task, revision).catch(ifFull);
     // In a conflict the task was removed or rewritten by others: its newest message will tell.
     const next = result === "conflict" ? undefined : result;
-    // In a conflict too: whatever stands there now, it is not this message.
-    this.#sweeper.forget(revision);
     this.#needs.decide({ kind: "task-rewritten", id, revision: next });
   }
 
@@ -181,6 +186,15 @@ export class TermWriter {
       }
     }
   }
+}
+
+/**
+ * Where a task would get its first own message there may be no room: then its tries are known to
+ * this leader alone, until it is rewritten again.
+ */
+function ifFull(error: unknown): "conflict" {
+  if (error instanceof FarmError && error.code === "QUEUE_FULL") return "conflict";
+  throw error;
 }
 
 type Command = EffectOf<"announce-leader" | "control-drain" | "control-resume" | "prewarm">;

@@ -178,15 +178,26 @@ export class CoreDriver {
   store(...tasks: QueuedTask[]): readonly SchedulerEffect[] {
     return tasks.flatMap((task) => {
       this.#revisions += 1n;
-      return this.step({ kind: "task-stored", task, revision: this.#revisions });
+      return this.step(stored(task, this.#revisions));
     });
+  }
+
+  /** As one message; gives its revision. */
+  storeBundle(...tasks: QueuedTask[]): bigint {
+    this.#revisions += 1n;
+    const message = { revision: this.#revisions, isBundled: true };
+    this.scheduler.stepAll(
+      tasks.map((task) => ({ kind: "task-stored", task, ...message })),
+      this.now,
+    );
+    return this.#revisions;
   }
 
   /** As one step. */
   storeTogether(...tasks: QueuedTask[]): readonly SchedulerEffect[] {
     const events = tasks.map((task): SchedulerEvent => {
       this.#revisions += 1n;
-      return { kind: "task-stored", task, revision: this.#revisions };
+      return stored(task, this.#revisions);
     });
     return this.scheduler.stepAll(events, this.now);
   }
@@ -352,4 +363,8 @@ export function only<Kind extends SchedulerEffect["kind"]>(
 /** The indices of the tasks in a grant, in order. */
 export function indicesOf(grant: Grant): (number | undefined)[] {
   return grant.leases.map((lease) => lease.spec?.index);
+}
+
+function stored(task: QueuedTask, revision: bigint): SchedulerEvent {
+  return { kind: "task-stored", task, revision, isBundled: false };
 }

@@ -45,7 +45,12 @@ export class CorePolicy implements Policy {
     this.#tasks.set(taskKey(taskIdOf(spec)), task);
     this.#revisions += 1n;
     const stored = { spec, attempts: 0, lastFailure: undefined };
-    return this.#tell({ kind: "task-stored", task: stored, revision: this.#revisions });
+    return this.#tell({
+      kind: "task-stored",
+      task: stored,
+      isBundled: false,
+      revision: this.#revisions,
+    });
   }
 
   finish(worker: SimulatedWorker, task: SimulatedTask, now: number): readonly Decision[] {

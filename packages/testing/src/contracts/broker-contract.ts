@@ -1,5 +1,6 @@
 /** What every broker promises; the one on NATS and the one in memory pass the same suite. */
 import { describe } from "vitest";
+import { defineBundleContract } from "./broker-bundle-contract.ts";
 import type { OpenFarm } from "./broker-farm.ts";
 import { defineLeadershipContract } from "./broker-leadership-contract.ts";
 import { defineLifeContract } from "./broker-life-contract.ts";
@@ -15,6 +16,7 @@ import { defineWishesContract } from "./broker-wishes-contract.ts";
 export function defineBrokerContract(name: string, open: OpenFarm): void {
   describe(`broker contract: ${name}`, () => {
     defineQueueContract(open);
+    defineBundleContract(open);
     defineQueueFollowContract(open);
     defineOutcomeContract(open);
     defineRecordContract(open);

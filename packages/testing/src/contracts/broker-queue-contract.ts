@@ -48,7 +48,8 @@ export function defineQueueContract(open: OpenFarm): void {
       const after = await queue.rewrite(someTask({ attempts: 1 }), before);
 
       const stored = await queue.find(defaultPool, someTaskId());
-      expect(stored).toEqual({ task: someTask({ attempts: 1 }), revision: after });
+      const task = someTask({ attempts: 1 });
+      expect(stored).toEqual({ task, revision: after, isBundled: false });
       expect(Number(after)).toBeGreaterThan(Number(before));
       expect(await queue.rewrite(someTask({ attempts: 2 }), before)).toBe("conflict");
     });

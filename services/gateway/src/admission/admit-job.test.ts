@@ -20,6 +20,9 @@ function failingAfter(broker: Broker, adds: number): Broker {
   });
 }
 
+/** Every task in a message of its own. */
+const oneEach = { bounds: { bundleTasksMax: 1 } };
+
 const refOf = (requestId: string): JobRef => ({
   project: defaultProject,
   job: jobIdOfRequest(defaultProject, requestId),
@@ -27,7 +30,7 @@ const refOf = (requestId: string): JobRef => ({
 
 describe("admitJob", () => {
   test("what broke halfway is completed by a retry of the same request", async () => {
-    const broker = createMemoryFarm().connect();
+    const broker = createMemoryFarm(oneEach).connect();
     const failing = admitNeeds(failingAfter(broker, 3));
 
     await expect(admitJob(failing, admission(8))).rejects.toThrow("as scripted");
@@ -40,7 +43,7 @@ describe("admitJob", () => {
   });
 
   test("what broke halfway and nobody could retry is canceled", async () => {
-    const broker = createMemoryFarm().connect();
+    const broker = createMemoryFarm(oneEach).connect();
     const failing = admitNeeds(failingAfter(broker, 3));
 
     await expect(admitJob(failing, admission(8, { requestId: "" }))).rejects.toThrow("as scripted");
@@ -53,7 +56,7 @@ describe("admitJob", () => {
   });
 
   test("a task that ended before the retry is not rendered twice", async () => {
-    const broker = createMemoryFarm().connect();
+    const broker = createMemoryFarm(oneEach).connect();
     await admitJob(admitNeeds(failingAfter(broker, 3)), admission(8)).catch(() => undefined);
     const [first] = await waitingTasks(broker);
     const end = { worker: "", fence: 0n, attempt: 1, spec: first, kind: OutcomeKind.SUCCEEDED };
@@ -67,7 +70,7 @@ describe("admitJob", () => {
   });
 
   test("a try that finds the queue full when another one made it has made it too", async () => {
-    const broker = createMemoryFarm().connect();
+    const broker = createMemoryFarm(oneEach).connect();
     const overtaken = beforeAdd(broker, async (count) => {
       if (count !== 3) return;
       await admitJob(admitNeeds(broker), admission(8));
@@ -80,7 +83,7 @@ describe("admitJob", () => {
   });
 
   test("a try that goes on when another one gave up is refused, and nothing runs", async () => {
-    const broker = createMemoryFarm().connect();
+    const broker = createMemoryFarm(oneEach).connect();
     const full = beforeAdd(broker, async (count) => {
       if (count > 3) throw new FarmError("QUEUE_FULL", "as scripted");
     });
@@ -101,8 +104,9 @@ describe("admitJob", () => {
     const property = fc.asyncProperty(
       tries,
       fc.integer({ min: 1, max: 10 }),
-      async (adds, count) => {
-        const broker = createMemoryFarm().connect();
+      fc.integer({ min: 1, max: 4 }),
+      async (adds, count, bundleTasksMax) => {
+        const broker = createMemoryFarm({ bounds: { bundleTasksMax } }).connect();
         const attempts = adds.map((left) =>
           admitJob(admitNeeds(failingAfter(broker, left)), admission(count)),
         );
@@ -120,11 +124,14 @@ describe("admitJob", () => {
   test("with little room, what is refused never runs and what is accepted is whole", async () => {
     // Some of the requests are concurrent tries of one request id.
     const property = fc.asyncProperty(
-      fc.integer({ min: 1, max: 12 }),
+      fc.record({
+        queueTasksMax: fc.integer({ min: 1, max: 12 }),
+        bundleTasksMax: fc.integer({ min: 1, max: 3 }),
+      }),
       fc.tuple(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 6 }), fc.constant(4)),
       fc.array(fc.nat(2), { minLength: 1, maxLength: 6 }),
-      async (queueTasksMax, counts, ids) => {
-        const broker = createMemoryFarm({ bounds: { queueTasksMax } }).connect();
+      async (bounds, counts, ids) => {
+        const broker = createMemoryFarm({ bounds }).connect();
         const results = await Promise.allSettled(
           ids.map((id) =>
             admitJob(admitNeeds(broker), admission(counts[id] ?? 1, { requestId: `r${id}` })),

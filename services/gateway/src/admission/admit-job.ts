@@ -11,7 +11,7 @@
  * whole is stored before its first task, so that no task runs free of it.
  */
 
-import type { StoredJob } from "@zfarm/broker";
+import type { Revision, StoredJob } from "@zfarm/broker";
 import {
   createJobId,
   FarmError,
@@ -51,7 +51,7 @@ export interface Admission {
 
 type AdmitNeeds = Pick<
   GatewayNeeds,
-  "broker" | "quotas" | "feed" | "clock" | "metrics" | "log" | "manifests" | "drain"
+  "broker" | "quotas" | "room" | "feed" | "clock" | "metrics" | "log" | "manifests" | "drain"
 >;
 
 /** A record whose submission was refused halfway; it stands for nothing any more. */
@@ -64,22 +64,29 @@ export function isVoid(record: JobRecord): boolean {
  * CONFLICT.
  */
 export async function admitJob(needs: AdmitNeeds, admission: Admission): Promise<JobRecord> {
-  const storing = await reserveRoom(needs, admission.submission);
   const span = admission.span?.child("admit job", { kind: "producer" });
   try {
-    return await tryAdmit(needs, { ...admission, ...(span && { span }) }, storing);
+    return await tryAdmit(needs, { ...admission, ...(span && { span }) });
   } catch (thrown) {
     const error = FarmError.from(thrown);
     if (error.code !== "QUEUE_FULL") throw error;
     const retryAfterMs = await needs.drain.estimateMs(admission.submission.images.length);
     throw new FarmError(error.code, error.message, { cause: error, retryAfterMs });
   } finally {
-    storing.end();
     span?.end();
   }
 }
 
-async function tryAdmit(
+async function tryAdmit(needs: AdmitNeeds, admission: Admission): Promise<JobRecord> {
+  const storing = await reserveRoom(needs, admission.submission);
+  try {
+    return await storeJob(needs, admission, storing);
+  } finally {
+    storing.end();
+  }
+}
+
+async function storeJob(
   needs: AdmitNeeds,
   admission: Admission,
   storing: Storing,
@@ -92,18 +99,18 @@ async function tryAdmit(
   if (created) needs.feed.open(refOf(record), record.taskCount);
   await admission.beforePublish?.(refOf(record));
   if (record.admitted) return record;
-  const attempt = { stored, created, added: new Set<number>() };
+  const attempt = { stored, created, added: [] };
   try {
     const drawn = specsOf(admission, record);
     const specs = (await needs.manifests?.keep(record, drawn)) ?? drawn;
     await holdJob(needs, record);
-    await addTasks(needs, { specs, record, storing, added: attempt.added });
+    await addTasks(needs, { specs, storing, added: attempt.added });
   } catch (thrown) {
     const repeatable = admission.submission.requestId !== "";
     return await giveUp(needs, { ...attempt, repeatable, error: FarmError.from(thrown) });
   }
   const admitted = await markAdmitted(needs, attempt);
-  reportAdmitted(needs, admission, { record: admitted, added: attempt.added.size });
+  reportAdmitted(needs, admission, { record: admitted, added: countTasks(attempt.added) });
   return admitted;
 }
 
@@ -151,10 +158,13 @@ async function claimRecord(
   );
 }
 
-/** A request that came before has passed: only a new job is held to the project's quota. */
+/** A request that came before has passed: only a new job is held to the bounds. */
 async function reserveRoom(needs: AdmitNeeds, submission: Submission): Promise<Storing> {
   const { project, images } = submission;
-  if (!needs.quotas.isBounded(project) || (await isKnown(needs, submission))) return unbounded;
+  const isRoom = await needs.room.take(images.length);
+  const isFree = isRoom && !needs.quotas.isBounded(project);
+  if (isFree || (await isKnown(needs, submission))) return unbounded;
+  if (!isRoom) throw queueFull();
   return await needs.quotas.reserve(project, images.length);
 }
 
@@ -182,26 +192,35 @@ async function holdJob({ broker }: AdmitNeeds, record: JobRecord): Promise<void>
   await broker.controls.put({ ...refOf(record), scheduling, paused: false, approved: false }, 0n);
 }
 
-interface AdmittedTasks {
+/** A message of QUEUE that was not there before. */
+interface AddedMessage {
+  readonly revision: Revision;
   readonly specs: readonly TaskSpec[];
-  readonly record: JobRecord;
-  readonly storing: Storing;
-  readonly added: Set<number>;
 }
 
-/** Stores the tasks; `added` grows by each index that was not there before. */
+interface AdmittedTasks {
+  readonly specs: readonly TaskSpec[];
+  readonly storing: Storing;
+  readonly added: AddedMessage[];
+}
+
+/** Stores the tasks; `added` grows by each message that was not there before. */
 async function addTasks({ broker, metrics }: AdmitNeeds, job: AdmittedTasks): Promise<void> {
-  const add = async (spec: TaskSpec): Promise<void> => {
-    const added = await broker.queue.add({ spec, attempts: 0 });
-    job.storing.stored();
-    if (added === "exists") return;
-    job.added.add(spec.index);
-    metrics.tasksAdmitted.inc();
+  const add = async (specs: readonly TaskSpec[]): Promise<void> => {
+    const revision = await broker.queue.addBundle(specs);
+    job.storing.stored(specs.length);
+    if (revision === "exists") return;
+    job.added.push({ revision, specs });
+    metrics.tasksAdmitted.inc(specs.length);
   };
   // The first one alone: a queue that is full already refuses it, and there is nothing to undo.
-  const [first, ...rest] = job.specs;
+  const [first, ...rest] = broker.queue.bundlesOf(job.specs);
   if (first !== undefined) await add(first);
   await forEachBounded(rest, limits.admitParallel, add);
+}
+
+function countTasks(added: readonly AddedMessage[]): number {
+  return added.reduce((sum, { specs }) => sum + specs.length, 0);
 }
 
 /**
@@ -229,7 +248,7 @@ function specsOf({ submission, ...admission }: Admission, record: JobRecord): Ta
 interface Attempt {
   readonly stored: StoredJob;
   readonly created: boolean;
-  readonly added: ReadonlySet<number>;
+  readonly added: readonly AddedMessage[];
 }
 
 async function markAdmitted(needs: AdmitNeeds, attempt: Attempt): Promise<JobRecord> {
@@ -253,16 +272,16 @@ async function markAdmitted(needs: AdmitNeeds, attempt: Attempt): Promise<JobRec
 }
 
 /**
- * A second try may store a task again that the first one stored and a worker ended meanwhile.
- * Its outcome stands; the message must go, or it would be rendered for nothing.
+ * A second try may store tasks again that the first one stored and workers ended meanwhile. Their
+ * outcomes stand; the message must go, or they would be rendered for nothing. A bundle of which
+ * some have not ended stays, and the leader takes out of it what has.
  */
-async function removeEnded({ broker }: AdmitNeeds, attempt: Attempt): Promise<void> {
-  const record = attempt.stored.record;
-  await forEachBounded([...attempt.added], limits.lookupParallel, async (index) => {
-    const id = { ...refOf(record), index };
-    if ((await broker.outcomes.find(id)) === undefined) return;
-    const message = await broker.queue.find(record.pool as PoolId, id);
-    if (message !== undefined) await broker.queue.remove(message.revision);
+async function removeEnded({ broker }: AdmitNeeds, { added }: Attempt): Promise<void> {
+  await forEachBounded(added, limits.lookupParallel, async ({ revision, specs }) => {
+    for (const spec of specs) {
+      if ((await broker.outcomes.find(taskIdOf(spec))) === undefined) return;
+    }
+    await broker.queue.remove(revision);
   });
 }
 
@@ -277,7 +296,7 @@ async function giveUp(
 ): Promise<JobRecord> {
   const { stored, added, repeatable, error } = attempt;
   const full = error.code === "QUEUE_FULL";
-  if (full && added.size === 0 && (await isUntouched(needs, stored.record))) {
+  if (full && added.length === 0 && (await isUntouched(needs, stored.record))) {
     await forgetQuietly(needs, stored.record);
     throw queueFull(error);
   }

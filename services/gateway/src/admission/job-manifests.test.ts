@@ -34,7 +34,7 @@ describe("a farm that keeps manifests", () => {
     (await waitingTasks(broker)).toSorted((a, b) => a.index - b.index);
   beforeEach(() => {
     blobs = createMemoryBlobStore();
-    broker = createMemoryFarm({ bounds: { queueTasksMax: 6 } }).connect();
+    broker = createMemoryFarm({ bounds: { queueTasksMax: 6, bundleTasksMax: 1 } }).connect();
   });
 
   test("has the manifest, with what was drawn, before it stores the first task", async () => {
@@ -64,14 +64,9 @@ describe("a farm that keeps manifests", () => {
   });
 
   test("draws seeds once, however often a request is retried", async () => {
-    const { queue } = broker;
-    let adds = 0;
-    const add: Broker["queue"]["add"] = async (task) => {
-      adds += 1;
-      if (adds > 1) throw new FarmError("BROKER_UNAVAILABLE", "as scripted");
-      return await queue.add(task);
-    };
-    const failing: Broker = { ...broker, queue: Object.assign(Object.create(queue), { add }) };
+    const failing = beforeAdd(broker, async (count) => {
+      if (count > 1) throw new FarmError("BROKER_UNAVAILABLE", "as scripted");
+    });
     await admitJob(needsOf(failing), admission(3)).catch(() => undefined);
     const drawn = (await manifest())?.tasks;
 
@@ -81,10 +76,9 @@ describe("a farm that keeps manifests", () => {
   });
 
   test("tells whose outcome is unknown what to do", async () => {
-    const add: Broker["queue"]["add"] = async () => {
+    const silent = beforeAdd(broker, async () => {
       throw new FarmError("BROKER_UNAVAILABLE", "timeout");
-    };
-    const silent = { ...broker, queue: Object.assign(Object.create(broker.queue), { add }) };
+    });
 
     await expect(admitJob(needsOf(silent), admission(3))).rejects.toThrow(
       "retry it with the same request_id",

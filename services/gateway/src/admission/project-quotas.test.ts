@@ -38,7 +38,7 @@ test("room that was refused, given up or filled is free for others", async () =>
   const [one, two] = [await quotas.reserve(defaultProject, 6), quotas.reserve(defaultProject, 4)];
   expect(await codeOf(quotas.reserve(defaultProject, 1))).toBe("QUOTA_EXCEEDED");
 
-  for (let tasks = 0; tasks < 8; tasks += 1) one.stored();
+  for (let tasks = 0; tasks < 8; tasks += 1) one.stored(1);
   (await two).end();
   (await two).end();
 

@@ -15,8 +15,8 @@ export interface ProjectQuotasNeeds {
 
 /** Tasks of one job on their way into the queue. */
 export interface Storing {
-  /** One more is stored, so that from now on the leader counts it. */
-  readonly stored: () => void;
+  /** So many are stored, so that from now on the leader counts them. */
+  readonly stored: (tasks: number) => void;
   /** The rest will not come. */
   readonly end: () => void;
 }
@@ -88,7 +88,7 @@ export class ProjectQuotas {
       else this.#storing.delete(project);
     };
     this.#storing.set(project, (this.#storing.get(project) ?? 0) + tasks);
-    return { stored: () => take(Math.min(left, 1)), end: () => take(left) };
+    return { stored: (count) => take(Math.min(left, count)), end: () => take(left) };
   }
 
   async #countWaiting(project: ProjectId): Promise<number | undefined> {

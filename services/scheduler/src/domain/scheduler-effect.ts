@@ -22,7 +22,8 @@ export type EmptyReason =
   | "too-many-workers"
   | "worker-vanished";
 
-export type RemoveReason = "task-ended" | "ended-before";
+/** The last two: the task has a newer message, in the place of this one or beside it. */
+export type RemoveReason = "task-ended" | "ended-before" | "rewritten" | "has-own-message";
 
 export type OutcomeReason =
   | "attempts-exhausted"
@@ -31,7 +32,7 @@ export type OutcomeReason =
   | "poisoned"
   | "job-failure-budget";
 
-export type RewriteReason = "attempt-spent" | "latents-kept";
+export type RewriteReason = "attempt-spent" | "latents-kept" | "bundle-outlived";
 
 export type CancelReason = "task-ended" | "lease-superseded";
 
@@ -67,6 +68,7 @@ export type SchedulerEffect =
       readonly ask: number;
       readonly worker: WorkerId;
     }
+  /** The task needs the message no more; others of its bundle may. */
   | {
       readonly kind: "remove-task";
       readonly reason: RemoveReason;
@@ -78,6 +80,7 @@ export type SchedulerEffect =
       readonly reason: RewriteReason;
       readonly id: TaskId;
       readonly task: QueuedTask;
+      /** Of its own message; 0n: it has none yet. */
       readonly revision: bigint;
     }
   | {

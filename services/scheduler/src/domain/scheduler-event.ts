@@ -19,10 +19,11 @@ import type { PrefetchAsked } from "./residences.ts";
 import type { WorkersRetired } from "./retire-rules.ts";
 
 export type SchedulerEvent =
-  /** A message of QUEUE: a new task, or a known one that was rewritten. */
-  | { readonly kind: "task-stored"; readonly task: QueuedTask; readonly revision: bigint }
+  | TaskStored
   /** The end of a `rewrite-task`: the new revision, or undefined where another write came first. */
   | { readonly kind: "task-rewritten"; readonly id: TaskId; readonly revision: bigint | undefined }
+  /** These have been in a bundle for long, and others of it have ended. */
+  | { readonly kind: "bundle-outlived"; readonly ids: readonly TaskId[] }
   /** A message of OUTCOMES. */
   | { readonly kind: "outcome-seen"; readonly id: TaskId; readonly outcome: Outcome }
   /**
@@ -49,6 +50,14 @@ export type SchedulerEvent =
   | WorkersRetired
   /** Time has passed. */
   | { readonly kind: "tick" };
+
+/** A message of QUEUE, or a part of a bundle: a new task, or a known one that was rewritten. */
+export interface TaskStored {
+  readonly kind: "task-stored";
+  readonly task: QueuedTask;
+  readonly revision: bigint;
+  readonly isBundled: boolean;
+}
 
 export interface WorkAsked {
   readonly kind: "work-asked";

@@ -146,6 +146,7 @@ describe("whatever happens", () => {
         "publish-outcome not-retryable",
         "publish-outcome poisoned",
         "remove-task ended-before",
+        "remove-task rewritten",
         "remove-task task-ended",
         "rewrite-task attempt-spent",
         "task-released attempt-failed",

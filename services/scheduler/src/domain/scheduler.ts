@@ -37,6 +37,7 @@ import {
 } from "./farm-view.ts";
 import { dispatchTouched } from "./grant-rules.ts";
 import { endAttempt } from "./lease-rules.ts";
+import { finishRewrite, leaveBundle } from "./message-rules.ts";
 import { controlJob, setPoolPolicy, setProjectPolicy, setWorkerPolicy } from "./policy-rules.ts";
 import { measureWork } from "./pool-work.ts";
 import { announceArrivals } from "./position-rules.ts";
@@ -45,7 +46,7 @@ import { type PrefetchPlan, planPrefetch, prefetch, residencesOf } from "./resid
 import { retireWorkers } from "./retire-rules.ts";
 import type { SchedulerEffect } from "./scheduler-effect.ts";
 import type { SchedulerEvent } from "./scheduler-event.ts";
-import { finishRewrite, settleTask, storeTask } from "./task-rules.ts";
+import { settleTask, storeTask } from "./task-rules.ts";
 import type { RankedVictim } from "./victims.ts";
 import { hearBeat, takeAsk } from "./worker-rules.ts";
 import {
@@ -185,6 +186,8 @@ function apply(state: FarmState, event: SchedulerEvent): void {
       return storeTask(state, event);
     case "task-rewritten":
       return finishRewrite(state, event);
+    case "bundle-outlived":
+      return leaveBundle(state, event);
     case "outcome-seen":
       return settleTask(state, event);
     case "listening":

@@ -25,6 +25,8 @@ export class TaskEntry {
   lot: Lot;
   /** Of its message in QUEUE; a number, since a bigint would cost every waiting task an object. */
   revision: number;
+  /** Whether that message is a bundle, which stays as it is. */
+  isBundled: boolean;
   state: TaskLifeState = "queued";
   /** Milliseconds since the term began. */
   waitingSince = 0;
@@ -33,11 +35,12 @@ export class TaskEntry {
   next: TaskEntry | undefined = undefined;
   trial: Trial | undefined = undefined;
 
-  constructor(lot: Lot, task: { index: number; image: ImageSpec | undefined; revision: number }) {
+  constructor(lot: Lot, task: Pick<TaskEntry, "index" | "image" | "revision" | "isBundled">) {
     this.lot = lot;
     this.index = task.index;
     this.image = task.image;
     this.revision = task.revision;
+    this.isBundled = task.isBundled;
   }
 
   get job(): JobEntry {

@@ -1,11 +1,10 @@
-/** What happens to tasks: stored, rewritten, put in line, set aside, ended. */
+/** What happens to tasks: stored, put in line, set aside, ended. */
 import {
   describeFailure,
   type LatentCheckpoint,
   limits,
   type Outcome,
   OutcomeKind,
-  type QueuedTask,
   shapeOf,
   type TaskFailure,
   type TaskSpec,
@@ -20,9 +19,10 @@ import { settleCost } from "./cost-rules.ts";
 import { type FarmState, jobKey } from "./farm-state.ts";
 import { praiseWorker } from "./health-rules.ts";
 import type { JobEntry } from "./job-entry.ts";
+import { heedMessage, rewriteTask, takeNewer } from "./message-rules.ts";
 import { noteInflow } from "./pool-work.ts";
 import { countStop, freeWorker } from "./running-rules.ts";
-import type { OutcomeReason, RewriteReason } from "./scheduler-effect.ts";
+import type { OutcomeReason } from "./scheduler-effect.ts";
 import type { SchedulerEvent } from "./scheduler-event.ts";
 import { servingWorkers } from "./serving.ts";
 import { TaskEntry } from "./task-entry.ts";
@@ -38,17 +38,13 @@ export function storeTask(state: FarmState, event: EventOf<"task-stored">): void
   if (spec === undefined) return;
   const id = taskIdOf(spec);
   const known = state.findTask(id);
-  if (known !== undefined) {
-    known.revision = Math.max(known.revision, Number(revision));
-    takeNewer(known, task);
-    return;
-  }
+  if (known !== undefined) return heedMessage(state, known, event);
   // The outcome came first: by the other log, or because a create was retried after the end.
   if (state.recent.has(taskKey(id))) {
     state.emit({ kind: "remove-task", reason: "ended-before", id, revision });
     return;
   }
-  const entry = createEntry(state, spec, Number(revision));
+  const entry = createEntry(state, spec, event);
   takeNewer(entry, task);
   const isFresh = entry.trial === undefined;
   if (state.isRebuilt) entry.job.pool.arrivals.note(entry.lot.shape, state.now);
@@ -56,24 +52,6 @@ export function storeTask(state: FarmState, event: EventOf<"task-stored">): void
   if (!state.isRebuilt) return;
   noteInflow(state, entry);
   if (isFresh) state.arrived.push(entry);
-}
-
-/** A rewrite ended. If the task changed meanwhile its message is rewritten again. */
-export function finishRewrite(state: FarmState, event: EventOf<"task-rewritten">): void {
-  const { id, revision } = event;
-  const entry = state.findTask(id);
-  if (entry === undefined) {
-    // The task ended while its message was rewritten: the new message goes too.
-    if (revision !== undefined) {
-      state.emit({ kind: "remove-task", reason: "task-ended", id, revision });
-    }
-    return;
-  }
-  const { tried } = entry;
-  const wasOutrun = tried.rewrite === "outrun";
-  tried.rewrite = "none";
-  if (revision !== undefined) entry.revision = Math.max(entry.revision, Number(revision));
-  if (wasOutrun) rewriteTask(state, entry, "attempt-spent");
 }
 
 /** The outcome is the truth: the task leaves, and whoever still works on it is told to stop. */
@@ -267,25 +245,17 @@ function endTask(
   state.emit({ kind: "publish-outcome", reason: end.reason, id: entry.id, outcome });
 }
 
-/** One rewrite of a task at a time: the next one needs the revision that this one gives. */
-function rewriteTask(state: FarmState, entry: TaskEntry, reason: RewriteReason): void {
-  const { tried } = entry;
-  if (tried.rewrite !== "none") {
-    tried.rewrite = "outrun";
-    return;
-  }
-  tried.rewrite = "under-way";
-  const { id, message, revision } = entry;
-  state.emit({ kind: "rewrite-task", reason, id, task: message, revision: BigInt(revision) });
-}
-
-function createEntry(state: FarmState, spec: TaskSpec, revision: number): TaskEntry {
+function createEntry(
+  state: FarmState,
+  spec: TaskSpec,
+  { revision, isBundled }: EventOf<"task-stored">,
+): TaskEntry {
   const { image, index, ...rest } = spec;
   const job = state.openJob(spec);
   const template: TaskSpec = { ...rest, index: 0 };
   const shape = image === undefined ? "" : shapeOf(image);
   const lot = openLot(job, { kind: "fresh", index, template, shape });
-  const entry = new TaskEntry(lot, { index, image, revision });
+  const entry = new TaskEntry(lot, { index, image, revision: Number(revision), isBundled });
   job.tasks[index] = entry;
   job.live += 1;
   job.pool.queued += 1;
@@ -293,22 +263,6 @@ function createEntry(state: FarmState, spec: TaskSpec, revision: number): TaskEn
   job.pool.line.lineOf(job.project).live += 1;
   state.liveTasks += 1;
   return entry;
-}
-
-/** The message of another leader may know of more tries than this one; tries never go back. */
-function takeNewer(entry: TaskEntry, task: QueuedTask): void {
-  const { attempts, crashes, lastFailure, latents } = task;
-  if (latents !== undefined && latents.step > (entry.trial?.latents?.step ?? 0)) {
-    entry.tried.latents = latents;
-  }
-  if (attempts > (entry.trial?.attempts ?? 0)) {
-    entry.tried.attempts = attempts;
-    entry.tried.lastFailure = lastFailure;
-  }
-  if (crashes !== undefined && crashes.count > (entry.trial?.crashes.crashes ?? 0)) {
-    entry.tried.crashes.restore(crashes);
-    entry.tried.lastFailure = lastFailure;
-  }
 }
 
 /** Whoever published this outcome needs no telling. */

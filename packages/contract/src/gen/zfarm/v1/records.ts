@@ -149,7 +149,23 @@ export interface HandQuarantine {
   endTime?: Date | undefined;
 }
 
-/** The message of a live task in QUEUE. */
+/**
+ * Tasks of one job as they were accepted, in one message of QUEUE. It is never rewritten: a task
+ * that is tried and comes back gets a QueuedTask of its own, which counts from then on.
+ */
+export interface TaskBundle {
+  /** What they have in common: everything but index, image and stack. */
+  common?: TaskSpec | undefined;
+  tasks: BundledTask[];
+}
+
+export interface BundledTask {
+  index: number;
+  image?: ImageSpec | undefined;
+  stack?: LoraStack | undefined;
+}
+
+/** The message of one live task in QUEUE. */
 export interface QueuedTask {
   spec?:
     | TaskSpec
@@ -1246,6 +1262,158 @@ export const HandQuarantine: MessageFns<HandQuarantine> = {
     const message = createBaseHandQuarantine();
     message.reason = object.reason ?? "";
     message.endTime = object.endTime ?? undefined;
+    return message;
+  },
+};
+
+function createBaseTaskBundle(): TaskBundle {
+  return { common: undefined, tasks: [] };
+}
+
+export const TaskBundle: MessageFns<TaskBundle> = {
+  encode(message: TaskBundle, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.common !== undefined) {
+      TaskSpec.encode(message.common, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.tasks) {
+      BundledTask.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaskBundle {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaskBundle();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.common = TaskSpec.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tasks.push(BundledTask.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TaskBundle>): TaskBundle {
+    return TaskBundle.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TaskBundle>): TaskBundle {
+    const message = createBaseTaskBundle();
+    message.common = (object.common !== undefined && object.common !== null)
+      ? TaskSpec.fromPartial(object.common)
+      : undefined;
+    message.tasks = object.tasks?.map((e) => BundledTask.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseBundledTask(): BundledTask {
+  return { index: 0, image: undefined, stack: undefined };
+}
+
+export const BundledTask: MessageFns<BundledTask> = {
+  encode(message: BundledTask, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.index !== 0) {
+      writer.uint32(8).uint32(message.index);
+    }
+    if (message.image !== undefined) {
+      ImageSpec.encode(message.image, writer.uint32(18).fork()).join();
+    }
+    if (message.stack !== undefined) {
+      LoraStack.encode(message.stack, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BundledTask {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBundledTask();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.index = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.image = ImageSpec.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.stack = LoraStack.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BundledTask>): BundledTask {
+    return BundledTask.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BundledTask>): BundledTask {
+    const message = createBaseBundledTask();
+    message.index = object.index ?? 0;
+    message.image = (object.image !== undefined && object.image !== null)
+      ? ImageSpec.fromPartial(object.image)
+      : undefined;
+    message.stack = (object.stack !== undefined && object.stack !== null)
+      ? LoraStack.fromPartial(object.stack)
+      : undefined;
     return message;
   },
 };
