@@ -50,6 +50,8 @@ export async function startFarm(options: {
     env: { ...process.env, ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  // From the start: a farm that has ended on its own would else be waited for without end.
+  const exited = once(child, "exit") as Promise<[number]>;
   const address = await untilReady(child);
   const client = connectFarm({ address });
   const pid = async (name: string): Promise<number> => {
@@ -70,7 +72,7 @@ export async function startFarm(options: {
     stop: async () => {
       client.close();
       child.kill("SIGTERM");
-      const [code] = (await once(child, "exit")) as [number];
+      const [code] = await exited;
       await rm(dataDir, { recursive: true, force: true });
       return code;
     },

@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { createLog, systemClock } from "@zfarm/runtime";
 import type { CommandContext } from "../command.ts";
 import { shippedModelDir, startLocalFarm } from "../farm/local-farm.ts";
-import { defaultDataDir, defaultPort, writeFarmNote } from "../farm-note.ts";
+import { createNoteWriter, defaultDataDir, defaultPort } from "../farm-note.ts";
 import { untilAborted } from "../until-aborted.ts";
 import { UsageError } from "../usage-error.ts";
 
@@ -21,6 +21,7 @@ export async function runUp(context: CommandContext): Promise<void> {
     },
   });
   const processes: Record<string, number> = {};
+  const writeNote = createNoteWriter(values.data, (line) => context.terminal.note(line));
   let address: string | undefined;
   const farm = await startLocalFarm({
     workers: parseBounded("--workers", values.workers, [1, workersMax]),
@@ -34,11 +35,11 @@ export async function runUp(context: CommandContext): Promise<void> {
     note: (line) => context.terminal.note(line),
     onStart: (name, pid) => {
       processes[name] = pid;
-      if (address !== undefined) void writeFarmNote(values.data, { address, processes });
+      if (address !== undefined) void writeNote({ address, processes });
     },
   });
   address = farm.address;
-  await writeFarmNote(values.data, { address, processes });
+  await writeNote({ address, processes });
   context.terminal.print(`ready ${farm.address}`);
   await untilAborted(context.stop);
   context.terminal.note("draining");

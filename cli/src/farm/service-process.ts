@@ -30,8 +30,12 @@ function serviceEntry(service: string): string {
   return join(dirname(index), "main.ts");
 }
 
+/** How long one look at a process may take: its own checks answer sooner. */
+const probeMs = 2_000;
+
 async function isReady(opsPort: number): Promise<boolean> {
-  const answer = await fetch(`http://127.0.0.1:${opsPort}/readyz`).catch(() => undefined);
+  const asked = { signal: AbortSignal.timeout(probeMs) };
+  const answer = await fetch(`http://127.0.0.1:${opsPort}/readyz`, asked).catch(() => undefined);
   await answer?.body?.cancel();
   return answer?.status === 200;
 }

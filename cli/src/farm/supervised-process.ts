@@ -3,10 +3,10 @@
  * is started again after a growing, bounded delay.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { createWriteStream } from "node:fs";
+import { createWriteStream, type WriteStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { FarmError } from "@zfarm/contract";
-import { backoffMs, type Clock, type Env } from "@zfarm/runtime";
+import { backoffMs, type Clock, type Env, stopWithinMsDefault } from "@zfarm/runtime";
 
 export interface ProcessOptions {
   /** Shown to the user. */
@@ -24,12 +24,23 @@ export interface ProcessOptions {
   readonly note: (line: string) => void;
   /** Called whenever a process was started, the first one included. */
   readonly onStart?: (pid: number) => void;
+  /** A process that has not ended so long after it was asked to is killed. */
+  readonly killAfterMs?: number;
+  /** How long output may stay open behind a process that has ended. */
+  readonly outputMs?: number;
 }
 
 /** A process that stayed up this long starts its restarts from the first delay again. */
 const steadyMs = 30_000;
 /** Between two looks at a process that is starting. */
 const pollMs = 25;
+/** Beyond the time that services give themselves: what lives then, does not drain but hang. */
+const killAfterMsDefault = stopWithinMsDefault + 10_000;
+/**
+ * An engine shares the output of its worker and outlives one that was killed until its step is
+ * over. That is waited for, so that two do not share a device, but not for ever.
+ */
+const outputMsDefault = 30_000;
 
 export class SupervisedProcess {
   readonly #options: ProcessOptions;
@@ -62,11 +73,19 @@ export class SupervisedProcess {
     throw new FarmError("DRAINING", `${this.name} was stopped before it was ready`);
   }
 
-  /** Asks it to drain and waits until it has ended. */
+  /** Asks it to drain and waits until it has ended; kills one that does not. */
   async stop(): Promise<void> {
+    const { clock, killAfterMs = killAfterMsDefault } = this.#options;
     this.#stopping.abort();
     this.#child?.kill("SIGTERM");
-    await this.#loop;
+    const ended = new AbortController();
+    const loop = this.#loop.finally(() => ended.abort());
+    await clock.sleep(killAfterMs, ended.signal);
+    if (!ended.signal.aborted) {
+      this.#options.note(`${this.name} did not end in time and is killed`);
+      this.#child?.kill("SIGKILL");
+    }
+    await loop;
   }
 
   async #keepRunning(): Promise<void> {
@@ -83,24 +102,45 @@ export class SupervisedProcess {
   }
 
   async #runOnce(): Promise<string> {
-    const { command, args, env, logFile } = this.#options;
+    const { command, args, env } = this.#options;
     const child = spawn(command, args, { env, stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     this.#starts += 1;
     if (child.pid !== undefined) this.#options.onStart?.(child.pid);
-    const log = createWriteStream(logFile, { flags: "a" });
+    const log = this.#openLog();
     for (const output of [child.stdout, child.stderr]) {
       createInterface({ input: output }).on("line", (line) => {
         log.write(`${line}\n`);
         this.#lastWords = this.#options.readLine(line) ?? this.#lastWords;
       });
     }
-    const how = await new Promise<string>((resolve) => {
-      child.once("error", (error) => resolve(error.message));
-      child.once("close", (code, signal) => resolve(signal ?? `exit code ${code}`));
-    });
+    const how = await this.#untilEnded(child);
     log.end();
     this.#child = undefined;
+    return how;
+  }
+
+  /** A log that cannot be written is no reason to stop the farm. */
+  #openLog(): WriteStream {
+    const { logFile, note } = this.#options;
+    const log = createWriteStream(logFile, { flags: "a" });
+    log.once("error", (error) => note(`${this.name} goes on without its log: ${error.message}`));
+    return log;
+  }
+
+  /** "close" follows the last line; who inherited the output may hold that up. */
+  async #untilEnded(child: ChildProcess): Promise<string> {
+    const { clock, outputMs = outputMsDefault } = this.#options;
+    const closed = new AbortController();
+    child.once("close", () => closed.abort());
+    const how = await new Promise<string>((resolve) => {
+      child.once("error", (error) => {
+        if (child.pid === undefined) resolve(error.message);
+      });
+      child.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`));
+    });
+    if (child.pid !== undefined) await clock.sleep(outputMs, closed.signal);
+    for (const output of [child.stdout, child.stderr]) output?.destroy();
     return how;
   }
 

@@ -68,7 +68,9 @@ export async function runMain<C>(
       await wire(app, own);
     },
   });
-  asked.addEventListener("abort", () => void running.stop());
+  // It may have come while the tracing was loaded, and an abort is told only once.
+  if (asked.aborted) void running.stop();
+  else asked.addEventListener("abort", () => void running.stop());
   // An error nobody caught is a bug: Node ends the process, and the log should say why.
   process.on("uncaughtExceptionMonitor", (error) => log.error({ error }, "uncaught error"));
   const exitCode = await running.done;
