@@ -57,6 +57,20 @@ test("a process that is killed is started again, and all it wrote is in its log"
   expect(await readFile(join(folder, "thing.log"), "utf8")).toMatch(/^up\n/);
 });
 
+test("a process that ends after it ran for long is started again", async () => {
+  let passedMs = 0;
+  const clock = { ...systemClock, monotonic: () => performance.now() + passedMs };
+  const { child, started } = supervise("echo up; exec sleep 600", { clock });
+  child.start();
+  await child.ready(never);
+
+  passedMs = 24 * 3_600_000;
+  process.kill(await started(1), "SIGKILL");
+
+  expect(await started(2)).toBeGreaterThan(0);
+  await child.stop();
+});
+
 test("a process that is killed is started again though its output is held open", async () => {
   // As an engine in a long step does with the output of its worker.
   const held = supervise("sleep 30 & echo $!; exec sleep 600", { outputMs: 20 });

@@ -95,7 +95,8 @@ export class SupervisedProcess {
       const startedMs = clock.monotonic();
       const how = await this.#runOnce();
       if (this.#stopping.signal.aborted) return;
-      failures = clock.monotonic() - startedMs > steadyMs ? 0 : failures + 1;
+      // A steady one that ends has failed once.
+      failures = clock.monotonic() - startedMs > steadyMs ? 1 : failures + 1;
       this.#options.note(`${this.name} ended (${how}) and is started again`);
       await clock.sleep(backoffMs(failures), this.#stopping.signal);
     }
