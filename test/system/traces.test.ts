@@ -116,6 +116,30 @@ describe.skipIf(!(await hasNatsServer()))("a farm that keeps traces", () => {
     expect(attempt?.parentId).toBe(grants[1]?.spanId);
   });
 
+  test("shows the attempt under the same trace when its leader dies with it in hand", async () => {
+    const traceId = "2af7651916cd43dd8448eb211c80319c";
+    current = `00-${traceId}-b7ad6b7169203331-01`;
+    let hits = 0;
+    let worker = "";
+    for await (const { event } of client.streamRender({ ...slow, seed: 8n })) {
+      if (event?.$case === "started" && hits === 0) {
+        worker = event.value.worker.replace("workers/", "");
+      }
+      if (event?.$case !== "step" || event.value.index < 3 || hits > 0) continue;
+      hits += 1;
+      // The leader first: only the next one can miss the worker.
+      await farm.kill("scheduler");
+      await farm.kill(worker);
+    }
+
+    const spans = await spansOf(traceId);
+    const [attempt, ...others] = spans.filter(({ name }) => name === "attempt");
+    expect(others).toEqual([]);
+    expect(attempt?.facts.get("zfarm.worker")).not.toBe(worker);
+    const grants = spans.filter(({ name }) => name === "grant");
+    expect(grants.map(({ spanId }) => spanId)).toContain(attempt?.parentId);
+  });
+
   test("begins a trace of its own where the caller's is none", async () => {
     current = "00-00000000000000000000000000000000-b7ad6b7169203331-01";
     const before = receiver.spans.length;
