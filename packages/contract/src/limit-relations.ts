@@ -30,7 +30,7 @@ const relations: readonly (readonly [boolean, string])[] = [
     limits.workersMax * limits.batchTasksMax <= limits.projectRunningMax,
     "a project must be allowed to use the whole farm",
   ],
-  [limits.createMs * 2 < limits.manifestAbandonMs, "a create must not lose its manifest"],
+  [limits.createMs * 2 < limits.manifestSettleMs, "a create is over before it is done for it"],
   [limits.objectSweepAgeMs < limits.outcomeRetentionMs, "garbage must show while outcomes tell it"],
   [limits.beatMs * 2 < limits.takeoverGraceMs, "a new leader must hear every worker twice"],
   [limits.beatMs * limits.unlistedBeatsMax < limits.leaseMs, "a dropped lease must show early"],

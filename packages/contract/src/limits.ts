@@ -316,12 +316,14 @@ export const limits = {
   deliveriesMax: 16,
   /** How often the leader compares manifests with the streams, after the once of its beginning. */
   reconcileEveryMs: 10 * 60_000,
+  /** A leader whose store did not answer leads on without copies of outcomes for so long. */
+  copiesAskAgainMs: 10_000,
   /** Manifests that are compared at one time. */
   reconcileParallel: 16,
   /** Manifests of ended jobs that a leader need not look at again. */
   endedManifestsMax: 100_000,
-  /** The manifest of a create that nobody has finished for so long goes: a retry writes it anew. */
-  manifestAbandonMs: 24 * 3_600_000,
+  /** A create is over after this long, also by a clock that is ahead of the store's. */
+  manifestSettleMs: 90_000,
   /** How often the leader looks for garbage, at how many objects, and how old that must be. */
   objectSweepEveryMs: 60_000,
   objectSweepMax: 1_000,

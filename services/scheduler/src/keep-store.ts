@@ -4,6 +4,7 @@
  * costs a round and never the term.
  */
 import type { BlobStore } from "@zfarm/blobs";
+import type { Broker, OutcomeLog } from "@zfarm/broker";
 import { errorTable, FarmError, limits } from "@zfarm/contract";
 import { backoffMs } from "@zfarm/runtime";
 import type { Decider } from "./decider.ts";
@@ -18,6 +19,8 @@ interface StoreKeeperNeeds {
   readonly metrics: StoreMetrics;
   /** Whether a project lies in the leader's shard. */
   readonly isOwn: (project: string) => boolean;
+  /** As the broker has them: what it lacks is what is looked for here. */
+  readonly outcomes: OutcomeLog;
 }
 
 /** Lives as long as the process: what its probes say about the store work of the current term. */
@@ -25,9 +28,13 @@ export class StoreKeeper {
   readonly #blobs: BlobStore;
   readonly #metrics: StoreMetrics;
   readonly #isOwn: StoreKeeperNeeds["isOwn"];
+  readonly #outcomes: OutcomeLog;
   #isRestoring = false;
+  /** Jobs that were just being created in the newest round. */
+  #beingCreated = 0;
 
-  constructor({ blobs, metrics, isOwn }: StoreKeeperNeeds) {
+  constructor({ blobs, metrics, isOwn, outcomes }: StoreKeeperNeeds) {
+    this.#outcomes = outcomes;
     this.#blobs = blobs;
     this.#metrics = metrics;
     this.#isOwn = isOwn;
@@ -66,7 +73,9 @@ export class StoreKeeper {
     }
     this.#isRestoring = false;
     let sweptTo = sweepStart;
-    let reconciledAtMs = clock.monotonic();
+    // What looked as if it was being created may be a job whose last message was lost.
+    const waitMs = this.#beingCreated > 0 ? limits.manifestSettleMs : limits.reconcileEveryMs;
+    let reconcileAtMs = clock.monotonic() + waitMs;
     let lorasAtMs = Number.NEGATIVE_INFINITY;
     while (!ended.aborted) {
       await clock.sleep(limits.objectSweepEveryMs, ended);
@@ -78,18 +87,18 @@ export class StoreKeeper {
         lorasAtMs = clock.monotonic();
         await this.#attempt("sweep", decider, () => sweepLoras(this.#sweepNeeds(decider)));
       }
-      if (clock.monotonic() - reconciledAtMs < limits.reconcileEveryMs) continue;
-      reconciledAtMs = clock.monotonic();
+      if (clock.monotonic() < reconcileAtMs) continue;
+      reconcileAtMs = clock.monotonic() + limits.reconcileEveryMs;
       await reconcile();
     }
   }
 
   /** One round for each call; what is known of ended jobs lasts for the term. */
   #createReconcile(decider: Decider): () => Promise<boolean> {
-    const { broker, clock, log } = decider.needs;
+    const { clock, log } = decider.needs;
     const endedJobs = new Set<string>();
     const needs: ReconcileNeeds = {
-      broker,
+      broker: this.#brokerOf(decider),
       blobs: this.#blobs,
       isOwn: this.#isOwn,
       live: (job) => new Set(decider.scheduler.describeJob(job).map(({ index }) => index)),
@@ -98,12 +107,19 @@ export class StoreKeeper {
       metrics: this.#metrics,
     };
     return () =>
-      this.#attempt("reconcile", decider, () => reconcileRound(needs, endedJobs, decider.ended));
+      this.#attempt("reconcile", decider, async () => {
+        this.#beingCreated = await reconcileRound(needs, endedJobs, decider.ended);
+      });
   }
 
   #sweepNeeds(decider: Decider) {
-    const { broker, clock } = decider.needs;
+    const { clock } = decider.needs;
+    const broker = this.#brokerOf(decider);
     return { broker, blobs: this.#blobs, isOwn: this.#isOwn, clock, metrics: this.#metrics };
+  }
+
+  #brokerOf({ needs: { broker } }: Decider): Broker {
+    return { ...broker, outcomes: this.#outcomes };
   }
 
   /** Whether the round came through; throws what no later round would heal. */

@@ -274,9 +274,36 @@ describe("comparing a manifest with the streams", () => {
   test("leaves a job alone that is just being stored", async () => {
     await broker.jobs.create(record);
 
-    expect(await reconcile()).toBe("open");
+    expect(await reconcile()).toBe("being-created");
 
     expect(await queued()).toEqual([]);
+  });
+
+  test("completes a job whose broker has lost that it was accepted", async () => {
+    await broker.jobs.create(record);
+    await broker.queue.add({ spec: specs[0], attempts: 0 });
+    live.add(0);
+    const later = { ...systemClock, now: () => Date.now() + limits.manifestSettleMs + 5_000 };
+    needs = { ...needs, clock: later };
+
+    expect(await reconcile()).toBe("open");
+
+    expect((await broker.jobs.find(ref))?.record).toEqual({ ...record, admitted: true });
+    expect(await queuedSpecs()).toEqual(specs);
+  });
+
+  test("makes a change of a job again that its broker has lost", async () => {
+    const before = { ...ref, scheduling: undefined, paused: false, approved: false };
+    await broker.jobs.create({ ...record, admitted: true });
+    await broker.controls.put(before, 0n);
+    const changed = { ...before, paused: true };
+    await blobs.put(controlCopyKey(ref), JobControl.encode(changed).finish(), "");
+
+    for (let round = 0; round < 3; round += 1) await reconcile();
+
+    const standing = await broker.controls.find(ref);
+    expect(standing?.control).toEqual(changed);
+    expect(standing?.revision).toBe(2n);
   });
 
   test("removes the manifest and the copies of what was refused, and no picture", async () => {

@@ -3,8 +3,9 @@
  * their copies, so that finished work is not done again, then tasks, then the job's record. Every
  * write is conditional, so that gateways and workers may do theirs meanwhile.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { BlobInfo, BlobStore } from "@zfarm/blobs";
-import { type Broker, readOutcomeCopy } from "@zfarm/broker";
+import type { Broker, StoredJob } from "@zfarm/broker";
 import {
   controlCopyKey,
   type JobRecord,
@@ -12,8 +13,6 @@ import {
   jobPrefix,
   limits,
   manifestKey,
-  type Outcome,
-  OutcomeKind,
   type PoolId,
   parseAttemptKey,
   parseManifestKey,
@@ -21,6 +20,7 @@ import {
   taskIdOf,
 } from "@zfarm/contract";
 import type { Clock, Log } from "@zfarm/runtime";
+import { findCopies } from "./outcome-copies.ts";
 import { type Manifest, readControlCopy, readManifest } from "./read-manifest.ts";
 import { planManifest } from "./reconcile-plan.ts";
 import type { StoreMetrics } from "./store-metrics.ts";
@@ -38,7 +38,7 @@ export interface ReconcileNeeds {
 }
 
 /** What one look came to; an ended job need not be looked at again until its manifest is old. */
-export type Reconciled = "open" | "ended" | "removed" | "unusable";
+export type Reconciled = "being-created" | "open" | "ended" | "removed" | "unusable";
 
 /** BROKER_UNAVAILABLE, STORE_UNAVAILABLE, QUEUE_FULL: the same look may work later. */
 export async function reconcileJob(needs: ReconcileNeeds, found: BlobInfo): Promise<Reconciled> {
@@ -55,7 +55,7 @@ export async function reconcileJob(needs: ReconcileNeeds, found: BlobInfo): Prom
     taskCount,
     ended: await findEnded(needs, job, taskCount),
   });
-  if (plan.kind === "leave") return plan.reason === "ended" ? "ended" : "open";
+  if (plan.kind === "leave") return plan.reason;
   if (plan.kind === "remove") {
     await removeManifest(needs, job);
     needs.log.info({ job_id: job.job, reason: plan.reason }, "manifest removed");
@@ -71,7 +71,8 @@ export async function reconcileJob(needs: ReconcileNeeds, found: BlobInfo): Prom
     job,
     manifest.tasks.filter(({ index }) => open.has(index)),
   );
-  if (plan.createRecord) await restoreRecord(needs, manifest.record);
+  if (plan.record === "create") await restoreRecord(needs, manifest.record);
+  if (plan.record === "admit" && stored !== undefined) await admitRecord(needs, stored);
   return "open";
 }
 
@@ -97,20 +98,37 @@ async function restoreRecord(needs: ReconcileNeeds, record: JobRecord): Promise<
   needs.log.warn({ job_id: record.job }, "lost job restored");
 }
 
-/** What is wanted of the job: as its last change has left it, else as it was created. */
+/** All of its tasks are there by now. In a conflict somebody admits or refuses it just now. */
+async function admitRecord(
+  { broker, log, metrics }: ReconcileNeeds,
+  { record, revision }: StoredJob,
+): Promise<void> {
+  const put = await broker.jobs.update({ ...record, admitted: true }, revision);
+  if (put === "conflict") return;
+  metrics.reconciled.inc({ what: "job" });
+  log.warn({ job_id: record.job }, "job admitted whose create has left no trace");
+}
+
+/**
+ * What is wanted of the job: as its last change has left it, else as it was created. A change is
+ * copied before it is made, so of the two the copy, read later, is never the older one: where they
+ * differ the broker has lost the change, or somebody is just making it.
+ */
 async function restoreControl(
   { broker, blobs, metrics }: ReconcileNeeds,
   job: JobRef,
   { record, tasks }: Manifest,
 ): Promise<void> {
-  if ((await broker.controls.find(job)) !== undefined) return;
+  const standing = await broker.controls.find(job);
   const bytes = await blobs.get(controlCopyKey(job));
   const copy = bytes === undefined ? undefined : readControlCopy(bytes);
   const isControlled = tasks.some(({ priority }) => priority?.isControlled === true);
-  if (copy === undefined && !isControlled) return;
+  if (copy === undefined && (standing !== undefined || !isControlled)) return;
   const { scheduling } = record;
   const created = { ...job, scheduling, paused: false, approved: false };
-  const put = await broker.controls.put({ ...(copy ?? created), ...job }, 0n);
+  const wanted = { ...(copy ?? created), ...job };
+  if (isDeepStrictEqual(wanted, standing?.control)) return;
+  const put = await broker.controls.put(wanted, standing?.revision ?? 0n);
   if (put !== "conflict") metrics.reconciled.inc({ what: "control" });
 }
 
@@ -137,7 +155,8 @@ async function ensureTasks(
   job: JobRef,
   specs: readonly TaskSpec[],
 ): Promise<void> {
-  const copies = await findCopies(needs, job);
+  const indexes = new Set(specs.map(({ index }) => index));
+  const copies = await findCopies(needs.blobs, job, (index) => indexes.has(index));
   const live = needs.live(job);
   for (const spec of specs) {
     const copy = copies.get(spec.index);
@@ -160,39 +179,6 @@ async function addTask({ broker, metrics }: ReconcileNeeds, spec: TaskSpec): Pro
   }
   const added = await broker.queue.find(spec.pool as PoolId, id);
   if (added !== undefined) await broker.queue.remove(added.revision);
-}
-
-/**
- * The copied outcome of each task that has one. Where several stand, attempts crossed and a
- * loser's copy was not removed: the one that ended first is the likely winner.
- */
-async function findCopies(
-  { blobs }: ReconcileNeeds,
-  job: JobRef,
-): Promise<ReadonlyMap<number, Outcome>> {
-  const sizes = new Map<string, number>();
-  const copies = new Map<number, Outcome>();
-  for await (const { key, sizeBytes } of blobs.list(jobPrefix(job))) sizes.set(key, sizeBytes);
-  for (const key of sizes.keys()) {
-    if (parseAttemptKey(key)?.kind !== "outcome-copy") continue;
-    const bytes = await blobs.get(key);
-    const outcome = bytes === undefined ? undefined : readOutcomeCopy(bytes);
-    if (outcome === undefined || !hasPicture(outcome, sizes)) continue;
-    const index = outcome.spec?.index ?? -1;
-    const other = copies.get(index);
-    if (other === undefined || endOf(outcome) < endOf(other)) copies.set(index, outcome);
-  }
-  return copies;
-}
-
-/** A success is worth nothing without its picture, whole. */
-function hasPicture({ kind, image }: Outcome, sizes: ReadonlyMap<string, number>): boolean {
-  if (kind !== OutcomeKind.SUCCEEDED) return true;
-  return image !== undefined && sizes.get(image.key) === Number(image.sizeBytes);
-}
-
-function endOf({ endTime }: Outcome): number {
-  return endTime?.getTime() ?? Number.POSITIVE_INFINITY;
 }
 
 /** The copies first: a manifest that is left behind is looked at again, copies are not. */

@@ -20,17 +20,17 @@ describe("the plan for a manifest", () => {
     [
       "the job was lost",
       { record: undefined },
-      { kind: "ensure", createRecord: true, open: [0, 1, 2] },
+      { kind: "ensure", record: "create", open: [0, 1, 2] },
     ],
     [
       "the job was lost and its outcomes were not",
       { record: undefined, ended: new Set([0, 1, 2]) },
-      { kind: "ensure", createRecord: true, open: [] },
+      { kind: "ensure", record: "create", open: [] },
     ],
     [
       "tasks are open, live or lost",
       { ended: new Set([1]) },
-      { kind: "ensure", createRecord: false, open: [0, 2] },
+      { kind: "ensure", record: "stands", open: [0, 2] },
     ],
     ["all have ended", { ended: new Set([0, 1, 2]) }, { kind: "leave", reason: "ended" }],
     [
@@ -41,7 +41,7 @@ describe("the plan for a manifest", () => {
     [
       "a task waits for longer than outcomes are kept",
       { ended: new Set([0, 1]), ageMs: limits.outcomeRetentionMs + 1 },
-      { kind: "ensure", createRecord: false, open: [2] },
+      { kind: "ensure", record: "stands", open: [2] },
     ],
     [
       "the job is just being stored",
@@ -49,9 +49,18 @@ describe("the plan for a manifest", () => {
       { kind: "leave", reason: "being-created" },
     ],
     [
-      "nobody has finished storing the job",
-      { record: { ...record, admitted: false }, ageMs: limits.manifestAbandonMs + 1 },
-      { kind: "remove", reason: "abandoned" },
+      "nobody is storing the job any more",
+      { record: { ...record, admitted: false }, ageMs: limits.manifestSettleMs + 1 },
+      { kind: "ensure", record: "admit", open: [0, 1, 2] },
+    ],
+    [
+      "nobody is storing the job any more and its tasks have ended",
+      {
+        record: { ...record, admitted: false },
+        ageMs: limits.manifestSettleMs + 1,
+        ended: new Set([0, 1, 2]),
+      },
+      { kind: "ensure", record: "admit", open: [] },
     ],
     [
       "the job was refused halfway",

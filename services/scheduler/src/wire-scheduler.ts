@@ -1,6 +1,6 @@
 /** Puts the scheduler together inside an app. */
 import type { BlobStore } from "@zfarm/blobs";
-import { type Broker, copyOutcomes } from "@zfarm/broker";
+import { type Broker, copyOutcomes, type OutcomeLog } from "@zfarm/broker";
 import { shardOf } from "@zfarm/contract";
 import { type App, invariant } from "@zfarm/runtime";
 import { AutoscaleLoop } from "./autoscale/autoscale-loop.ts";
@@ -11,6 +11,7 @@ import type { SchedulerConfig } from "./config.ts";
 import { shareGauges } from "./gauge-share.ts";
 import { StoreKeeper } from "./keep-store.ts";
 import { leadLoop } from "./lead-loop.ts";
+import { LostOutcomes } from "./lost-outcomes.ts";
 import { createSchedulerMetrics } from "./metrics.ts";
 import { createStoreMetrics } from "./store-metrics.ts";
 
@@ -35,11 +36,13 @@ export async function wireScheduler(
   // Every process stands for every shard: which of them leads which is decided by chance.
   for (let shard = 0; shard < shards; shard += 1) {
     const isOwn = (project: string): boolean => shardOf(project, shards) === shard;
-    const store = blobs && new StoreKeeper({ blobs, metrics: storeMetrics, isOwn });
     const seen = shards === 1 ? broker : broker.shard(shard);
+    const outcomes = outcomesOf(config, { broker: seen, blobs, clock, log });
+    const store =
+      blobs && new StoreKeeper({ blobs, metrics: storeMetrics, isOwn, outcomes: outcomes.copied });
     const ears = new BeatEars({ link: seen.link, clock, log });
     const needs = {
-      broker: copying(config, { broker: seen, blobs }),
+      broker: { ...seen, outcomes: outcomes.sought },
       ears,
       clock,
       tracing,
@@ -68,12 +71,18 @@ async function openAutoscaler(
   return new AutoscaleLoop({ config: autoscaler, actuator, metrics });
 }
 
-/** The broker, whose outcomes are copied where the farm keeps manifests. */
-function copying(
+interface OutcomeParts extends Pick<App, "clock" | "log"> {
+  readonly broker: Broker;
+  readonly blobs: BlobStore | undefined;
+}
+
+/** Where the farm keeps manifests outcomes are copied, and those that got lost are sought. */
+function outcomesOf(
   { durability }: SchedulerConfig,
-  { broker, blobs }: { readonly broker: Broker; readonly blobs: BlobStore | undefined },
-): Broker {
-  if (durability === "stream") return broker;
+  { broker: { outcomes }, blobs, ...rest }: OutcomeParts,
+): { readonly copied: OutcomeLog; readonly sought: OutcomeLog } {
+  if (durability === "stream") return { copied: outcomes, sought: outcomes };
   invariant(blobs !== undefined, "a scheduler of a farm with manifests has an object store");
-  return { ...broker, outcomes: copyOutcomes(broker.outcomes, blobs) };
+  const copied = copyOutcomes(outcomes, blobs);
+  return { copied, sought: new LostOutcomes(copied, { blobs, ...rest }) };
 }
