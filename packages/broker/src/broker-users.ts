@@ -85,7 +85,7 @@ function schedulerRights(farm: Farm): BrokerRights {
       ...[...followed, "KV_jobs" as const, ...leases].map(readsOf),
       ...[...followed, "POLICIES" as const].flatMap(followsOf),
       ...(["QUEUE", "KV_loras", ...leases] as const).map(deletesOf),
-      "$JS.API.STREAM.PURGE.QUEUE",
+      ...(["QUEUE", ...leases] as const).map(purgesOf),
       subjects.queueAll,
       subjects.outcomesAll,
       subjects.jobControlsAll,
@@ -156,6 +156,7 @@ const bucketStream = (bucket: string): StreamName => `KV_${bucket}`;
 const allOf = (bucket: string): string => bucketSubject(bucket, ">");
 const infoOf = (stream: StreamName): string => `$JS.API.STREAM.INFO.${stream}`;
 const readsOf = (stream: StreamName): string => `$JS.API.STREAM.MSG.GET.${stream}`;
+const purgesOf = (stream: StreamName): string => `$JS.API.STREAM.PURGE.${stream}`;
 const deletesOf = (stream: StreamName): string => `$JS.API.STREAM.MSG.DELETE.${stream}`;
 /** A consumer of one's own, without a name, and what it brings. */
 const followsOf = (stream: StreamName): string[] => [

@@ -1,6 +1,8 @@
 /**
  * Leadership as a lease: a message that expires unless its holder rewrites it in time. The
- * revision of the first write is the epoch, so epochs grow whoever leads.
+ * revision of the first write is the epoch, so epochs grow whoever leads. A broker that comes back
+ * without its newest writes would give out revisions a second time, and with them epochs and
+ * fences: a new holder moves the log on to where time says that it must be at least.
  */
 import { randomUUID } from "node:crypto";
 import { FarmError, leaderBucket, leaderKey, limits } from "@zfarm/contract";
@@ -61,7 +63,9 @@ export class LeaseLeadership implements Leadership {
       const held = await lease.last(subject);
       if (held === undefined) {
         const put = await lease.put({ subject, bytes, expected: 0n });
-        return put.kind === "stored" ? put.revision : undefined;
+        if (put.kind !== "stored") return undefined;
+        const first = BigInt(firstEpoch(clock.now()));
+        return put.revision >= first ? put.revision : await this.#moveOn(bytes, first);
       }
       if (held.revision !== seen.revision) {
         Object.assign(seen, { revision: held.revision, at: clock.monotonic() });
@@ -75,6 +79,22 @@ export class LeaseLeadership implements Leadership {
       return undefined;
     }
   }
+
+  /** Takes its own lease away with all revisions up to the first, and asks once more. */
+  async #moveOn(bytes: Uint8Array, first: Revision): Promise<Revision | undefined> {
+    const { lease, shard } = this.#needs;
+    await lease.removeBefore(first);
+    const put = await lease.put({ subject: subjectOf(shard), bytes, expected: 0n });
+    return put.kind === "stored" ? put.revision : undefined;
+  }
+}
+
+/**
+ * Four a second since the farm was thought of, as often as a lease is renewed: no epoch of before
+ * is larger. An epoch has 32 bits, which this fills in 2060.
+ */
+export function firstEpoch(nowMs: number): number {
+  return Math.max(1, Math.floor((nowMs - Date.UTC(2026, 0, 1)) / limits.leaderRenewMs));
 }
 
 /** The newest renewal of another holder's lease, and when it was first seen. */

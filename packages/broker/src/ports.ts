@@ -39,7 +39,10 @@ export interface SubjectLog {
   last(subject: string): Promise<LogMessage | undefined>;
   /** Harmless when the message is gone. */
   remove(revision: Revision): Promise<void>;
-  /** Removes every message that is older than the revision, of all or of those under the filter. */
+  /**
+   * Removes every message that is older than the revision, of all or of those under the filter.
+   * Without a filter no later message gets a smaller revision, even where none is that new yet.
+   */
   removeBefore(revision: Revision, filter?: string): Promise<void>;
   /** The newest revision ever given out; before the first, less than any to come. */
   lastRevision(): Promise<Revision>;

@@ -29,8 +29,10 @@ export class MemoryLog implements SubjectLog {
     this.#open().remove(revision);
   }
 
-  async removeBefore(revision: Revision, filter = ">"): Promise<void> {
-    this.#open().removeBefore(revision, createSubjectFilter(filter));
+  async removeBefore(revision: Revision, filter?: string): Promise<void> {
+    const store = this.#open();
+    store.removeBefore(revision, createSubjectFilter(filter ?? ">"));
+    if (filter === undefined) store.moveOn(revision);
   }
 
   async lastRevision(): Promise<Revision> {

@@ -78,6 +78,11 @@ export class MemoryStore {
     }
   }
 
+  /** The next message gets this revision or a later one. */
+  moveOn(revision: Revision): void {
+    if (revision > this.#lastRevision) this.#lastRevision = revision - 1n;
+  }
+
   /** The live messages after a revision whose subjects match, oldest first. */
   after(
     revision: Revision,

@@ -186,7 +186,7 @@ function* deliver(
   { needs, position }: { needs: NatsLogNeeds; position: Position },
 ): Iterable<Followed<LogMessage>> {
   const newest = messages.at(-1);
-  if (newest !== undefined) needs.guard.saw(needs.name, BigInt(newest.seq));
+  if (newest !== undefined) needs.guard.followed(needs.name, newest);
   let entries: LogMessage[] = [];
   for (const message of messages) {
     const revision = BigInt(message.seq);

@@ -3,14 +3,22 @@
  * messages that were acknowledged. Whoever went on would take lost work for work never asked for.
  */
 import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
-import { FarmError } from "@zfarm/contract";
+import { FarmError, streams } from "@zfarm/contract";
 import type { Revision } from "../broker.ts";
 import { findStream } from "./declare-streams.ts";
 
 interface Known {
   readonly created: string;
   newest: Revision;
+  /** The newest message that a follower was given. */
+  followed: { readonly revision: Revision; readonly timeMs: number } | undefined;
 }
+
+/**
+ * Those whose followers may read single messages too. A process that is late to come back finds
+ * such a stream grown beyond what it knew, though with other messages than those that it had read.
+ */
+const compared: ReadonlySet<string> = new Set([streams.queue, streams.outcomes, streams.controls]);
 
 export class StreamGuard {
   readonly #manager: JetStreamManager;
@@ -21,7 +29,7 @@ export class StreamGuard {
     this.#known = new Map(
       infos.map(({ config, created, state }) => [
         config.name,
-        { created, newest: BigInt(state.last_seq) },
+        { created, newest: BigInt(state.last_seq), followed: undefined },
       ]),
     );
   }
@@ -30,6 +38,15 @@ export class StreamGuard {
   saw(stream: string, revision: Revision): void {
     const known = this.#known.get(stream);
     if (known !== undefined && revision > known.newest) known.newest = revision;
+  }
+
+  /** Remembers the newest message that a follower of the stream was given. */
+  followed(stream: string, { seq, time }: { readonly seq: number; readonly time: Date }): void {
+    const revision = BigInt(seq);
+    this.saw(stream, revision);
+    const known = this.#known.get(stream);
+    if (known === undefined || revision <= (known.followed?.revision ?? 0n)) return;
+    known.followed = { revision, timeMs: time.getTime() };
   }
 
   /** STATE_LOST, or the client's errors where the broker does not answer. */
@@ -50,5 +67,15 @@ export class StreamGuard {
       const what = `ends at revision ${last}, and ${newest} was acknowledged`;
       throw new FarmError("STATE_LOST", `stream ${name} ${what}`);
     }
+    await this.#compare(name, known);
+  }
+
+  /** A message that is gone was removed, or is one that no message took the place of. */
+  async #compare(name: string, { followed }: Known): Promise<void> {
+    if (followed === undefined || !compared.has(name)) return;
+    const { revision, timeMs } = followed;
+    const stored = await this.#manager.streams.getMessage(name, { seq: Number(revision) });
+    if (stored === null || stored.time.getTime() === timeMs) return;
+    throw new FarmError("STATE_LOST", `stream ${name} has another message at revision ${revision}`);
   }
 }

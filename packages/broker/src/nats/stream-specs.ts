@@ -8,6 +8,7 @@ import { nanos } from "@nats-io/transport-node";
 import { buckets, leaderBucket, streams, subjects } from "@zfarm/contract";
 import type { BrokerLogs } from "../assemble-broker.ts";
 import type { BrokerBounds } from "../bounds.ts";
+import { firstEpoch } from "../leadership.ts";
 
 export type StreamSettings = Partial<StreamConfig> & { readonly name: string };
 
@@ -22,14 +23,6 @@ export interface StreamSpec {
    * given out, because fences and resume tokens made of those are still around.
    */
   readonly firstRevision?: (nowMs: number) => number;
-}
-
-/**
- * Four a second since the farm was thought of: a lease is renewed once a second, and an epoch
- * has 32 bits, which this fills in 2060.
- */
-function firstEpoch(nowMs: number): number {
-  return Math.max(1, Math.floor((nowMs - Date.UTC(2026, 0, 1)) / 250));
 }
 
 /** A million a second, more than any log of outcomes grows. */
