@@ -139,6 +139,7 @@ describe.skipIf(helmAtHand === undefined)("the chart and the code", () => {
       weight: { minimum: 1, maximum: limits.autoscaleWeightMax },
       gpu: { properties: { count: { maximum: limits.autoscaleGpusPerWorkerMax } } },
       idleSecondsToZero: { maximum: limits.autoscaleIdleSecondsMax },
+      holdSeconds: { maximum: limits.autoscaleHoldSecondsMax },
     });
     expect(findProperties(schema, "diskBytes")).toMatchObject({
       diskBytes: { minimum: limits.loraPieceBytes, maximum: limits.loraDiskBytesMax },

@@ -156,6 +156,7 @@ const everyPod = {
     podAnnotations: played,
     gpu: { count: 1 },
     slots: 1,
+    holdSeconds: 3,
     model: { kind: "path", path: "/stub" },
     resources: { requests: { cpu: "1", memory: "1Gi" }, limits: { memory: "1Gi" } },
   },

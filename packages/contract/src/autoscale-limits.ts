@@ -43,6 +43,7 @@ export const autoscaleLimits = {
   autoscaleEfficiency: 0.95,
   /** Nothing goes down within this time of the highest wish, or within two cold starts. */
   autoscaleHoldMs: 180_000,
+  autoscaleHoldSecondsMax: 86_400,
   /** A step down takes at most this part of the workers, and the next one comes no sooner. */
   autoscaleStepDown: 0.3,
   autoscaleStepMs: 15_000,

@@ -186,7 +186,8 @@ topologySpreadConstraints:
   "min" $pool.min "max" $pool.max "warm" $pool.warm "weight" $pool.weight
   "gpusPerWorker" (max 1 (int $pool.gpu.count))
   "startWithinSeconds" $pool.startWithinSeconds
-  "idleSecondsToZero" $pool.idleSecondsToZero) -}}
+  "idleSecondsToZero" $pool.idleSecondsToZero
+  "holdSeconds" $pool.holdSeconds) -}}
 {{- end -}}
 {{- $file := dict "tickSeconds" .Values.autoscaler.tickSeconds "pools" $pools -}}
 {{- if .Values.autoscaler.gpuBudget -}}

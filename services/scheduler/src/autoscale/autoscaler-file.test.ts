@@ -25,6 +25,7 @@ describe("the autoscaler's file", () => {
         gpusPerWorker: 1,
         startWithinMs: { interactive: 30_000, standard: 120_000, batch: 900_000 },
         idleToZeroMs: 600_000,
+        holdMs: 180_000,
         weight: 1,
       },
     });
@@ -32,7 +33,7 @@ describe("the autoscaler's file", () => {
 
   test("sets everything that it names", () => {
     const pool = { target: "w", min: 2, max: 8, warm: 3, gpusPerWorker: 2, idleSecondsToZero: 60 };
-    const more = { startWithinSeconds: { interactive: 5 }, weight: 7 };
+    const more = { startWithinSeconds: { interactive: 5 }, holdSeconds: 9, weight: 7 };
     const { file, problems } = parse({
       tickSeconds: 2,
       gpuBudget: 40,
@@ -42,7 +43,7 @@ describe("the autoscaler's file", () => {
     expect(problems).toEqual([]);
     expect(file).toMatchObject({ tickMs: 2_000, gpuBudget: 40 });
     const large = file.pools.get("large" as PoolId);
-    expect(large).toMatchObject({ goals: { min: 2, max: 8, warm: 3, weight: 7 } });
+    expect(large).toMatchObject({ goals: { min: 2, max: 8, warm: 3, holdMs: 9_000, weight: 7 } });
     expect(large?.goals.startWithinMs).toMatchObject({ interactive: 5_000, batch: 900_000 });
   });
 
@@ -53,7 +54,7 @@ describe("the autoscaler's file", () => {
       pools: {
         default: { target: "Bad Name", min: 5, max: 3, gpu: 1 },
         UPPER: { target: "u" },
-        other: { startWithinSeconds: { interactive: "30", urgent: 1 } },
+        other: { startWithinSeconds: { interactive: "30", urgent: 1 }, holdSeconds: -1 },
       },
     });
 
@@ -66,6 +67,7 @@ describe("the autoscaler's file", () => {
       "pools.other.target is not set",
       'pools.other.startWithinSeconds.interactive must be a whole number 1 to 86400, got "30"',
       expect.stringMatching(/^pools\.other\.startWithinSeconds\.urgent is not known/),
+      "pools.other.holdSeconds must be a whole number 0 to 86400, got -1",
       "ticks is not known; known are tickSeconds, gpuBudget, pools",
     ]);
   });

@@ -96,6 +96,13 @@ function readPool(fields: Fields): PoolSetup {
         min: 0,
         max: limits.autoscaleIdleSecondsMax,
       }),
+    holdMs:
+      1_000 *
+      fields.integer("holdSeconds", {
+        default: defaultGoals.holdMs / 1_000,
+        min: 0,
+        max: limits.autoscaleHoldSecondsMax,
+      }),
     weight: fields.integer("weight", {
       default: defaultGoals.weight,
       min: 1,

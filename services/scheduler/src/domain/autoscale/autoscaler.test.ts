@@ -4,6 +4,7 @@ import { BrainDriver } from "../../../testing/drive-brain.ts";
 
 const perTick = 5;
 const holdTicks = limits.autoscaleHoldMs / 5_000;
+const coldTicks = limits.autoscaleColdStartMs / 5_000;
 
 describe("what work needs", () => {
   test("a pool at zero gets a worker for the first task, at once", () => {
@@ -79,7 +80,6 @@ describe("going down", () => {
   test("lets workers go for a backlog as long as starting them took", () => {
     const brain = new BrainDriver({ min: 1 });
     const high = brain.tick({ waiting: { interactive: 300 }, running: 1 }).desired;
-    const coldTicks = limits.autoscaleColdStartMs / 5_000;
 
     expect(brain.ticks(coldTicks - 1).every(({ desired }) => desired === high)).toBe(true);
     expect(brain.ticks(50).at(-1)?.desired).toBe(1);
@@ -94,6 +94,18 @@ describe("going down", () => {
       if (desired < before) expect(before - desired).toBeLessThanOrEqual(Math.max(1, before * 0.3));
     }
     expect(seen.at(-1)).toBe(0);
+  });
+
+  test("takes no longer than the pool's own hold: steps and panics neither", () => {
+    const goals = { min: 1, holdMs: 0 };
+    const calm = new BrainDriver(goals, 20);
+    const last = calm.ticks(2 * coldTicks + 3).slice(-3);
+    const upset = new BrainDriver(goals, 4);
+    upset.ticks(2 * coldTicks + 1, { running: 1 });
+    upset.look({ came: 100 });
+
+    expect(new Set(last.map(({ desired }) => desired)).size).toBe(3);
+    expect(upset.look({}).bounds).not.toContain("panic");
   });
 
   test("does not happen in a panic", () => {

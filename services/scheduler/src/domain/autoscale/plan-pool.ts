@@ -52,7 +52,7 @@ function factsOf({ goals, work, memory, now }: PoolSituation, fleet: PoolFleet) 
     ({ phase, worker }) => phase === "starting" && !heard.has(worker),
   );
   const startingInMs = starting.map((member) => readyInMs(member, memory, now));
-  memory.notePanic(ready + starting.length, now);
+  memory.notePanic({ capacity: ready + starting.length, holdMs: goals.holdMs }, now);
   const arrivals = memory.arrivalsAhead(coldStartMs);
   const { taskMs } = memory;
   const inFlightMs = work.workers.reduce((sum, { workLeftMs }) => sum + workLeftMs, 0);
@@ -86,7 +86,7 @@ function keepUp(
   choice: Choice,
   { fleet, coldStartMs }: { fleet: PoolFleet; coldStartMs: number },
 ): void {
-  const holdMs = Math.max(limits.autoscaleHoldMs, 2 * coldStartMs);
+  const holdMs = Math.max(goals.holdMs, 2 * coldStartMs);
   // A rate may come back; a backlog that is done is done, and is held only as long as its workers
   // were counted on, and as starting them again would take.
   const held = memory.arrivalsHold.highest(now, holdMs);
@@ -97,8 +97,9 @@ function keepUp(
     choice.atLeast(goals.warm, "warm_floor");
   } else if (choice.workers === 0) choice.reason = "idle";
   if (now < memory.panicUntil) choice.atLeast(fleet.target, "panic");
-  choice.atLeast(memory.step.floor(fleet.target, now), "step");
-  if (choice.workers < fleet.target) memory.step.begin(now);
+  const step = { stepMs: Math.min(limits.autoscaleStepMs, goals.holdMs), now };
+  choice.atLeast(memory.step.floor(fleet.target, step), "step");
+  if (choice.workers < fleet.target) memory.step.begin(step);
 }
 
 /** Workers that stand aside or never come up take up places: so many more are needed. */

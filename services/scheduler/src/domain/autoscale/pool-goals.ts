@@ -12,6 +12,8 @@ export interface PoolGoals {
   readonly startWithinMs: Readonly<Record<WorkClass, number>>;
   /** Without work for so long it may go to zero. */
   readonly idleToZeroMs: number;
+  /** What was wanted within this time still counts; steps down and panics last no longer. */
+  readonly holdMs: number;
   /** Share of the devices against other pools. */
   readonly weight: number;
 }
@@ -27,5 +29,6 @@ export const defaultGoals: PoolGoals = {
     batch: limits.autoscaleBatchSeconds * 1_000,
   },
   idleToZeroMs: limits.autoscaleIdleSecondsDefault * 1_000,
+  holdMs: limits.autoscaleHoldMs,
   weight: 1,
 };

@@ -88,10 +88,13 @@ export class PoolMemory {
   }
 
   /** Work that comes much faster than all workers can do is taken for the rate from now on. */
-  notePanic(capacity: number, now: number): void {
+  notePanic(
+    { capacity, holdMs }: { readonly capacity: number; readonly holdMs: number },
+    now: number,
+  ): void {
     const { autoscalePanicFactor, autoscalePanicTasks, autoscalePanicMs } = limits;
     const isMuch = this.inflow.tasks >= autoscalePanicTasks;
     if (!isMuch || this.inflow.rate < autoscalePanicFactor * Math.max(1, capacity)) return;
-    this.panicUntil = now + autoscalePanicMs;
+    this.panicUntil = now + Math.min(autoscalePanicMs, holdMs);
   }
 }
