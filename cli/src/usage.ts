@@ -1,8 +1,8 @@
 /** What `zfarm` can be told, as it says itself; the guides are compared with this. */
 export const usage = `usage: zfarm COMMAND [options]
 
-  up [--workers N] [--port P] [--data DIR] [--model DIR]
-      run a farm on this machine until Ctrl-C
+  up [--workers N|MIN..MAX] [--port P] [--data DIR] [--model DIR]
+      run a farm on this machine until Ctrl-C; of MIN to MAX workers there are as many as work needs
   render "PROMPT" [--out FILE] [--size WxH] [--seed N] [--steps N] [-n N] [--preview FILE]
       [--guidance N [--negative "PROMPT"] [--normalization N] [--truncation N]]
       [--lora NAME[@VERSION][:WEIGHT]]... [--class interactive|standard|batch] [--priority N]

@@ -3,12 +3,10 @@ import { parseArgs } from "node:util";
 import { createLog, systemClock } from "@zfarm/runtime";
 import type { CommandContext } from "../command.ts";
 import { shippedModelDir, startLocalFarm } from "../farm/local-farm.ts";
+import { parseWorkerCount } from "../farm/worker-count.ts";
 import { createNoteWriter, defaultDataDir, defaultPort } from "../farm-note.ts";
 import { untilAborted } from "../until-aborted.ts";
 import { UsageError } from "../usage-error.ts";
-
-/** More engines than this on one machine only take each other's processors. */
-const workersMax = 64;
 
 export async function runUp(context: CommandContext): Promise<void> {
   const { values } = parseArgs({
@@ -23,8 +21,11 @@ export async function runUp(context: CommandContext): Promise<void> {
   const processes: Record<string, number> = {};
   const writeNote = createNoteWriter(values.data, (line) => context.terminal.note(line));
   let address: string | undefined;
+  const update = (): void => {
+    if (address !== undefined) void writeNote({ address, processes });
+  };
   const farm = await startLocalFarm({
-    workers: parseBounded("--workers", values.workers, [1, workersMax]),
+    ...parseWorkerCount("--workers", values.workers),
     port: parseBounded("--port", values.port, [0, 65_535]),
     dataDir: values.data,
     modelDir: values.model,
@@ -35,7 +36,11 @@ export async function runUp(context: CommandContext): Promise<void> {
     note: (line) => context.terminal.note(line),
     onStart: (name, pid) => {
       processes[name] = pid;
-      if (address !== undefined) void writeNote({ address, processes });
+      update();
+    },
+    onGone: (name) => {
+      delete processes[name];
+      update();
     },
   });
   address = farm.address;

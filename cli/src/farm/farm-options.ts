@@ -1,9 +1,9 @@
 /** What a farm on one machine is started with, whichever way its services run. */
 import { join } from "node:path";
 import type { Clock, Env, Log } from "@zfarm/runtime";
+import type { WorkerCount } from "./worker-count.ts";
 
-export interface LocalFarmOptions {
-  readonly workers: number;
+export interface LocalFarmOptions extends WorkerCount {
   /** Of the gateway; 0 takes a free one. */
   readonly port: number;
   readonly dataDir: string;
@@ -16,6 +16,8 @@ export interface LocalFarmOptions {
   readonly note: (line: string) => void;
   /** Called for every process that is started, restarts included. */
   readonly onStart?: (name: string, pid: number) => void;
+  /** Called for every worker that was asked to go and is gone. */
+  readonly onGone?: (name: string) => void;
 }
 
 /** Started services, however they run. */

@@ -6,8 +6,10 @@
 import { mkdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { chooseBroker } from "./choose-broker.ts";
+import { UsageError } from "../usage-error.ts";
+import { type ChosenBroker, chooseBroker } from "./choose-broker.ts";
 import type { LocalFarmOptions } from "./farm-options.ts";
+import { refuseOtherAutoscaler } from "./local-autoscaler.ts";
 import { startServiceProcesses } from "./services-as-processes.ts";
 import { startServicesInProcess } from "./services-in-process.ts";
 
@@ -25,6 +27,7 @@ export const shippedModelDir = join(
 );
 
 export async function startLocalFarm(options: LocalFarmOptions): Promise<LocalFarm> {
+  if (options.range !== undefined) refuseOtherAutoscaler(options.env, options.range);
   const dataDir = resolve(options.dataDir);
   await mkdir(join(dataDir, "logs"), { recursive: true });
   const absolute = { ...options, dataDir, modelDir: resolve(options.modelDir) };
@@ -33,6 +36,7 @@ export async function startLocalFarm(options: LocalFarmOptions): Promise<LocalFa
   options.note(`broker: ${broker.description}`);
   options.note(`store: ${describeStore(absolute)}`);
   try {
+    refuseRangeInOneProcess(options, broker);
     const services =
       broker.url === undefined
         ? await startServicesInProcess(absolute)
@@ -48,6 +52,16 @@ export async function startLocalFarm(options: LocalFarmOptions): Promise<LocalFa
     await broker.stop();
     throw error;
   }
+}
+
+/** Workers inside this process come and go with it. */
+function refuseRangeInOneProcess(
+  { range }: LocalFarmOptions,
+  { url, description }: ChosenBroker,
+): void {
+  if (range === undefined || url !== undefined) return;
+  const what = `--workers ${range.min}..${range.max} needs a nats-server: the broker is`;
+  throw new UsageError(`${what} ${description}, with all workers in one process; give one number`);
 }
 
 function describeStore(options: LocalFarmOptions): string {

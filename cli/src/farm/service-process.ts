@@ -14,6 +14,10 @@ export function createServiceProcess(options: ServiceOptions): SupervisedProcess
     ...options,
     command: process.execPath,
     args: [serviceEntry(options.service)],
+    onStart: (pid) => {
+      opsPort = undefined;
+      options.onStart?.(pid);
+    },
     env: { ...options.env, OPS_PORT: "0" },
     isReady: async () => opsPort !== undefined && (await isReady(opsPort)),
     readLine: (line) => {

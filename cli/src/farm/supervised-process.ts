@@ -24,6 +24,8 @@ export interface ProcessOptions {
   readonly note: (line: string) => void;
   /** Called whenever a process was started, the first one included. */
   readonly onStart?: (pid: number) => void;
+  /** Where given, each process that is started gets a channel; this is told what it says. */
+  readonly onMessage?: (message: unknown, reply: (message: object) => void) => void;
   /** A process that has not ended so long after it was asked to is killed. */
   readonly killAfterMs?: number;
   /** How long output may stay open behind a process that has ended. */
@@ -56,6 +58,11 @@ export class SupervisedProcess {
 
   get name(): string {
     return this.#options.name;
+  }
+
+  /** Whether it runs and does its work. */
+  async isReady(): Promise<boolean> {
+    return this.#child !== undefined && (await this.#options.isReady());
   }
 
   /** Starts it and keeps it running until `stop`. */
@@ -104,12 +111,15 @@ export class SupervisedProcess {
 
   async #runOnce(): Promise<string> {
     const { command, args, env } = this.#options;
-    const child = spawn(command, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+    const channel = this.#options.onMessage === undefined ? [] : (["ipc"] as const);
+    const child = spawn(command, args, { env, stdio: ["ignore", "pipe", "pipe", ...channel] });
+    this.#listen(child);
     this.#child = child;
     this.#starts += 1;
     if (child.pid !== undefined) this.#options.onStart?.(child.pid);
     const log = this.#openLog();
     for (const output of [child.stdout, child.stderr]) {
+      if (output === null) continue;
       createInterface({ input: output }).on("line", (line) => {
         log.write(`${line}\n`);
         this.#lastWords = this.#options.readLine(line) ?? this.#lastWords;
@@ -119,6 +129,14 @@ export class SupervisedProcess {
     log.end();
     this.#child = undefined;
     return how;
+  }
+
+  #listen(child: ChildProcess): void {
+    const { onMessage } = this.#options;
+    if (onMessage === undefined) return;
+    // Who asked and is gone needs no answer.
+    const reply = (message: object): void => void child.send(message, () => undefined);
+    child.on("message", (message) => onMessage(message, reply));
   }
 
   /** A log that cannot be written is no reason to stop the farm. */

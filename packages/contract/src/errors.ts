@@ -48,7 +48,7 @@ export const errorTable = {
   BROKER_UNAVAILABLE: { grpc: status.UNAVAILABLE, retry: true },
   NO_LEADER: { grpc: status.UNAVAILABLE, retry: true },
   STORE_UNAVAILABLE: { grpc: status.UNAVAILABLE, retry: true },
-  /** Kubernetes does not answer, or not as it should; only the autoscaler asks it. */
+  /** Who starts and stops workers does not answer, or not as it should: the autoscaler's hands. */
   CLUSTER_UNAVAILABLE: { grpc: status.UNAVAILABLE, retry: true },
   /** Heals by no retry of the process that met it; a farm that was restored answers clients. */
   STATE_LOST: { grpc: status.UNAVAILABLE, retry: false },

@@ -15,6 +15,7 @@ export * from "./gen/zfarm/v1/render_service.ts";
 export * from "./gen/zfarm/v1/scheduling.ts";
 export * from "./ids.ts";
 export * from "./limits.ts";
+export * from "./local-hands.ts";
 export * from "./lora-memory.ts";
 export * from "./object-keys.ts";
 export * from "./resource-names.ts";

@@ -5,6 +5,7 @@
 import { autoscaleLimits } from "./autoscale-limits.ts";
 import { fleetLimits } from "./fleet-limits.ts";
 import { kubernetesLimits } from "./kubernetes-limits.ts";
+import { localFarmLimits } from "./local-farm-limits.ts";
 import { loraLimits } from "./lora-limits.ts";
 import { shelfLimits } from "./shelf-limits.ts";
 
@@ -12,6 +13,7 @@ export const limits = {
   ...autoscaleLimits,
   ...fleetLimits,
   ...kubernetesLimits,
+  ...localFarmLimits,
   ...loraLimits,
   ...shelfLimits,
   /** Bytes of one prompt in UTF-8; a 512-token prompt stays far below. */

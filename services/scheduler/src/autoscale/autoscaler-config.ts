@@ -7,7 +7,7 @@ import { type KedaConfig, readKeda } from "./keda/keda-config.ts";
 import { type KubernetesConfig, readKubernetes } from "./kubernetes/kubernetes-config.ts";
 
 /** Hands that this build has. */
-export const actuatorNames = ["none", "kubernetes", "keda"] as const;
+export const actuatorNames = ["none", "kubernetes", "keda", "local"] as const;
 
 export type ActuatorName = (typeof actuatorNames)[number];
 
@@ -39,6 +39,7 @@ export function readAutoscaler(reader: EnvReader): AutoscalerConfig {
 function readSettings(reader: EnvReader, actuator: ActuatorName): ActuatorSettings {
   switch (actuator) {
     case "none":
+    case "local":
       return { actuator };
     case "kubernetes":
       return { actuator, kubernetes: readKubernetes(reader) };

@@ -6,6 +6,8 @@ import type { AutoscalerConfig } from "./autoscaler-config.ts";
 import { KedaActuator } from "./keda/keda-actuator.ts";
 import { openKedaServer } from "./keda/open-keda.ts";
 import { openKubernetes, openKubernetesApi } from "./kubernetes/open-kubernetes.ts";
+import { LocalActuator } from "./local/local-actuator.ts";
+import { SupervisorLink } from "./local/supervisor-link.ts";
 import { createNoActuator } from "./no-actuator.ts";
 
 interface ActuatorNeeds {
@@ -26,6 +28,8 @@ export async function openActuator(app: App, needs: ActuatorNeeds): Promise<Actu
     }
     case "keda":
       return openKeda(app, needs);
+    case "local":
+      return new LocalActuator(new SupervisorLink({ channel: process, clock: app.clock }));
   }
 }
 
