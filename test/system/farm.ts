@@ -17,6 +17,8 @@ export interface FarmUnderTest {
   kill(name: string): Promise<void>;
   /** Process id of a process of the farm, as it is now. */
   pid(name: string): Promise<number>;
+  /** All of them, by name. */
+  processes(): Promise<Readonly<Record<string, number>>>;
   /** Files of the object store below a job, relative to the store. */
   objectsOf(jobName: string): Promise<string[]>;
   stop(): Promise<number>;
@@ -38,7 +40,8 @@ export async function hasNatsServer(): Promise<boolean> {
 }
 
 export async function startFarm(options: {
-  workers: number;
+  /** As the command takes it: a number, or a range such as "0..3". */
+  workers: number | string;
   env?: NodeJS.ProcessEnv;
   /** Directory; the shipped model when absent. */
   model?: string;
@@ -54,15 +57,17 @@ export async function startFarm(options: {
   const exited = once(child, "exit") as Promise<[number]>;
   const address = await untilReady(child);
   const client = connectFarm({ address });
-  const pid = async (name: string): Promise<number> => {
+  const processes = async (): Promise<Record<string, number>> => {
     const note = JSON.parse(await readFile(join(dataDir, "farm.json"), "utf8"));
-    return note.processes[name] as number;
+    return note.processes;
   };
+  const pid = async (name: string) => (await processes())[name] as number;
   return {
     address,
     client,
     dataDir,
     pid,
+    processes,
     kill: async (name) => void process.kill(await pid(name), "SIGKILL"),
     objectsOf: async (jobName) => {
       const [, project = "", , job = ""] = jobName.split("/");

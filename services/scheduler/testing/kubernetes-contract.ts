@@ -7,6 +7,7 @@ import { costKey, markKey } from "../src/autoscale/kubernetes/deletion-mark.ts";
 import type { KubernetesActuator } from "../src/autoscale/kubernetes/kubernetes-actuator.ts";
 import type { KubernetesConfig } from "../src/autoscale/kubernetes/kubernetes-config.ts";
 import { openKubernetes } from "../src/autoscale/kubernetes/open-kubernetes.ts";
+import { defineActuatorContract, type PoolUnderTest } from "./actuator-contract.ts";
 
 export interface SeenPod {
   readonly name: string;
@@ -45,15 +46,28 @@ export function defineKubernetesContract(
     });
     afterAll(async () => cluster?.close());
 
-    defineSeeing(() => cluster);
-    defineScaling(() => cluster);
-    defineConflicts(() => cluster);
+    defineActuatorContract(name, (deployment, pods) => deployPool(cluster, { deployment, pods }));
+    defineMarks(() => cluster);
     defineOtherScalers(() => cluster);
   });
 }
 
-async function openHands({ config }: ClusterUnderTest, deployment: string) {
-  const actuator = await openKubernetes({
+/** A Deployment is the pool. */
+async function deployPool(
+  cluster: ClusterUnderTest,
+  { deployment, pods }: { readonly deployment: string; readonly pods: number },
+): Promise<PoolUnderTest> {
+  await cluster.deploy(deployment, pods);
+  return {
+    open: () => open(cluster, deployment),
+    settled: async (count) => (await cluster.settled(deployment, count)).map(nameOf),
+    raise: () => cluster.scale(deployment, pods + 1),
+    replace: (worker) => cluster.deletePod(worker),
+  };
+}
+
+function open({ config }: ClusterUnderTest, deployment: string): Promise<KubernetesActuator> {
+  return openKubernetes({
     config,
     targets: new Map([[defaultPool, deployment]]),
     clock: systemClock,
@@ -61,6 +75,10 @@ async function openHands({ config }: ClusterUnderTest, deployment: string) {
     registry: new Registry(),
     stop: never,
   });
+}
+
+async function openHands(cluster: ClusterUnderTest, deployment: string) {
+  const actuator = await open(cluster, deployment);
   onTestFinished(() => actuator.close());
   return actuator;
 }
@@ -82,23 +100,7 @@ function marksOf(pods: readonly SeenPod[]): string[] {
     .map(nameOf);
 }
 
-function defineSeeing(getCluster: GetCluster): void {
-  test("see every pod of the pool's Deployment as a worker, ready since when", async () => {
-    const cluster = getCluster();
-    await cluster.deploy("see", 2);
-    const hands = await openHands(cluster, "see");
-
-    const fleet = await look(hands);
-
-    const pods = await cluster.settled("see", 2);
-    expect(fleet.target).toBe(2);
-    expect(fleet.members.map(({ worker }) => worker).sort()).toEqual(pods.map(nameOf).sort());
-    for (const { phase, createdAt, readyAt } of fleet.members) {
-      expect(phase).toBe("ready");
-      expect(readyAt).toBeGreaterThanOrEqual(createdAt);
-    }
-  });
-
+function defineMarks(getCluster: GetCluster): void {
   test("take back a mark that served no purpose, and leave the cost that was there", async () => {
     const cluster = getCluster();
     await cluster.deploy("marks", 2);
@@ -114,71 +116,43 @@ function defineSeeing(getCluster: GetCluster): void {
     expect(new Set(costs)).toEqual(new Set(["7", undefined]));
     expect(pods.filter(({ annotations }) => markKey in annotations)).toEqual([]);
   });
-}
 
-function defineScaling(getCluster: GetCluster): void {
-  test("ask for more, from zero too, and say why in an event", async () => {
+  test("leave no mark where the number was changed by somebody else", async () => {
     const cluster = getCluster();
-    await cluster.deploy("more", 0);
-    const hands = await openHands(cluster, "more");
-    expect(await look(hands)).toMatchObject({ target: 0, members: [] });
-
-    expect(await scale(hands, { desired: 3, target: 0 })).toBe("applied");
-
-    await cluster.settled("more", 3);
-    expect((await look(hands)).target).toBe(3);
-    const events = await cluster.events("more");
-    expect(events).toContain("Workers of pool default: 0 to 3 (backlog)");
-  });
-
-  test("take the victims away and nobody else, ten times in a row", async () => {
-    const cluster = getCluster();
-    await cluster.deploy("less", 12);
-    const hands = await openHands(cluster, "less");
-    for (let left = 11; left > 1; left -= 1) {
-      const { members, target } = await look(hands);
-      const names = members.filter(({ phase }) => phase === "ready").map(nameOfMember);
-      // Neither the oldest nor the newest, so that chance does not help.
-      const victim = names.toSorted()[left % names.length] as WorkerId;
-
-      const result = await scale(hands, { desired: left, target, victims: [victim] });
-
-      expect(result).toBe("applied");
-      const after = (await cluster.settled("less", left)).map(nameOf).sort();
-      expect(after).toEqual(names.filter((each) => each !== victim).toSorted());
-    }
-  });
-}
-
-function defineConflicts(getCluster: GetCluster): void {
-  test("change nothing against somebody who changed the number meanwhile", async () => {
-    const cluster = getCluster();
-    await cluster.deploy("race", 3);
-    const hands = await openHands(cluster, "race");
+    await cluster.deploy("unmarked", 3);
+    const hands = await openHands(cluster, "unmarked");
     const { members } = await look(hands);
     const victims = members.slice(0, 1).map(({ worker }) => worker);
-    await cluster.scale("race", 4);
+    await cluster.scale("unmarked", 4);
 
     expect(await scale(hands, { desired: 2, target: 3, victims })).toBe("conflict");
 
-    const pods = await cluster.settled("race", 4);
-    expect(marksOf(pods)).toEqual([]);
+    expect(marksOf(await cluster.settled("unmarked", 4))).toEqual([]);
   });
 
-  test("take nobody in place of a victim that is gone already", async () => {
+  test("leave no mark where a victim is gone already", async () => {
     const cluster = getCluster();
-    await cluster.deploy("gone", 3);
-    const hands = await openHands(cluster, "gone");
+    await cluster.deploy("halved", 3);
+    const hands = await openHands(cluster, "halved");
     const { members } = await look(hands);
     const [first, second] = members.map(({ worker }) => worker) as [WorkerId, WorkerId];
     await cluster.deletePod(first);
 
-    const result = await scale(hands, { desired: 1, target: 3, victims: [first, second] });
+    await scale(hands, { desired: 1, target: 3, victims: [first, second] });
 
-    expect(result).toBe("conflict");
-    const pods = await cluster.settled("gone", 3);
-    expect(pods.map(nameOf)).toContain(second);
-    expect(marksOf(pods)).toEqual([]);
+    expect(marksOf(await cluster.settled("halved", 3))).toEqual([]);
+  });
+
+  test("say what they did and why in an event", async () => {
+    const cluster = getCluster();
+    await cluster.deploy("told", 0);
+    const hands = await openHands(cluster, "told");
+    await look(hands);
+
+    await scale(hands, { desired: 3, target: 0 });
+
+    const events = await cluster.events("told");
+    expect(events).toContain("Workers of pool default: 0 to 3 (backlog)");
   });
 }
 
@@ -224,8 +198,4 @@ function defineOtherScalers(getCluster: GetCluster): void {
 
 function nameOf({ name }: SeenPod): string {
   return name;
-}
-
-function nameOfMember({ worker }: { readonly worker: WorkerId }): string {
-  return worker;
 }
