@@ -1,4 +1,4 @@
-/** What the Dockerfiles say fits to the repository and to the chart; no test builds them. */
+/** What the Dockerfiles say fits to the repository and to the chart; test/images builds them. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -6,7 +6,8 @@ import { parse } from "yaml";
 import { readText, repositoryRoot } from "./repository.ts";
 
 const folder = "deploy/docker";
-const script = readText(`${folder}/assemble.sh`);
+const script = readText(`${folder}/take-apart.sh`);
+const packageVersion = (JSON.parse(readText("package.json")) as { version: string }).version;
 const lock = JSON.parse(readText("package-lock.json")) as {
   packages: Record<string, { readonly version?: string }>;
 };
@@ -39,13 +40,25 @@ describe.each(["Dockerfile", "Dockerfile.gpu"])("%s", (name) => {
     expect(existsSync(join(repositoryRoot, "models/z-image-nano/model_index.json"))).toBe(true);
   });
 
-  test("is given all that its script takes", () => {
-    const given = readText(`${folder}/${name}.dockerignore`).match(/(?<=^!).*$/gm) ?? [];
-    const taken = /-cf - (.*) \|/.exec(script)?.[1]?.split(" ") ?? [];
-    expect(taken.length).toBeGreaterThan(5);
-    expect(given).toEqual(expect.arrayContaining([...taken, folder]));
-    for (const path of taken) expect(existsSync(join(repositoryRoot, path)), path).toBe(true);
+  test("says which version it is", () => {
+    expect(lines.join("\n")).toContain(`org.opencontainers.image.version="${packageVersion}"`);
   });
+
+  test("installs packages from manifests alone, and needs no source for it", () => {
+    const stage = lines.slice(lines.indexOf("FROM ${NODE_IMAGE} AS modules"));
+    const [, ...copies] = stage.slice(0, stage.lastIndexOf("FROM ${NODE_IMAGE}"));
+    expect(copies.filter((line) => line.startsWith("COPY --from=repository"))).toEqual([
+      "COPY --from=repository /manifests /app",
+    ]);
+  });
+});
+
+test("the context holds all that the script takes, and all of the scripts", () => {
+  const given = readText(".dockerignore").match(/(?<=^!).*$/gm) ?? [];
+  const taken = /-cf - (package.json LICENSE .*) \|/.exec(script)?.[1]?.split(" ") ?? [];
+  expect(taken.length).toBeGreaterThan(5);
+  expect(given).toEqual(expect.arrayContaining([...taken, "package-lock.json", folder]));
+  for (const path of taken) expect(existsSync(join(repositoryRoot, path)), path).toBe(true);
 });
 
 test("the CUDA provider is of the runtime's own version, and every wheel has its checksum", () => {

@@ -1,6 +1,7 @@
 /**
- * What the images hold, assembled by the script that they are built with: a farm runs from it, as
- * a user who may write none of it, and ends at the signal that a container gets.
+ * What the images hold, put together by the scripts that they are built with: a farm runs from it,
+ * as a user who may write none of it, and ends at the signal that a container gets. The images
+ * themselves are built and run by test/images.
  */
 import { execFile } from "node:child_process";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
@@ -28,8 +29,9 @@ describe.skipIf(process.platform !== "linux")("an image", () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "zfarm-image-"));
     app = join(folder, "app");
-    const script = join(repositoryRoot, "deploy/docker/assemble.sh");
-    await promisify(execFile)("sh", [script, repositoryRoot, app]);
+    const script = (name: string): string => join(repositoryRoot, "deploy/docker", name);
+    await promisify(execFile)("sh", [script("take-apart.sh"), repositoryRoot, app, app]);
+    await promisify(execFile)("sh", [script("install-modules.sh"), app]);
     await promisify(execFile)("chmod", ["-R", "a-w", app]);
     await chmod(folder, 0o755);
   }, 240_000);

@@ -1,21 +1,14 @@
 #!/bin/sh
-# Puts what an image needs of this repository into a folder: sources, the small model, production
-# dependencies. Usage: assemble.sh REPOSITORY TARGET
+# Installs the production dependencies of the manifests in a folder, for the machine it runs on.
+# Usage: install-modules.sh FOLDER
 set -eu
-source=$1
-target=$2
-mkdir -p "$target"
+cd "$1"
 
-# Tests and their tools stay behind. The manifests of all workspaces go along: the lockfile names
-# them, and npm installs nothing where one is missing.
-tar -C "$source" --exclude=node_modules --exclude='*.test.ts' \
-  --exclude='packages/testing/src' --exclude='packages/*/test' \
-  --exclude='services/*/test' --exclude='services/*/testing' \
-  -cf - package.json package-lock.json LICENSE packages services cli models tools/servers |
-  tar -C "$target" -xf -
+# Of a network whose proxy signs for the registry with an authority of its own.
+authorities=/run/secrets/ca-certificates
+if [ -f "$authorities" ]; then export NODE_EXTRA_CA_CERTS="$authorities"; fi
 
 # No package's own script runs; that of onnxruntime-node would download what add-cuda.sh pins.
-cd "$target"
 ONNXRUNTIME_NODE_INSTALL=skip npm ci --omit=dev --ignore-scripts --prefer-offline \
   --no-audit --no-fund --no-update-notifier
 rm -rf packages/testing node_modules/@zfarm/testing node_modules/.package-lock.json
