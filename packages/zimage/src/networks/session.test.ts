@@ -1,5 +1,8 @@
-import { truncate } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { mkdtemp, readdir, rm, truncate } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { writeTextEncoder } from "../../test/filled-checkpoint.ts";
 import { tinyTextEncoder } from "../../test/tiny-networks.ts";
@@ -37,4 +40,17 @@ test("a run that the graph refuses fails and leaves the session usable", async (
   const right = await session.run({ x: { data: Float32Array.of(1, 2), dims: [2] } });
   expect([...right]).toEqual([2, 4]);
   await session.close();
+});
+
+test("the engine keeps no notes about who runs it on what", async () => {
+  const home = await mkdtemp(join(tmpdir(), "zfarm-home-"));
+  const entry = new URL("session.ts", import.meta.url).href;
+  const script = `import { openSession } from ${JSON.stringify(entry)};
+    await openSession(new Uint8Array([1]), "/").catch(() => {});`;
+
+  await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", script], {
+    env: { HOME: home, TMPDIR: home, XDG_CACHE_HOME: home },
+  });
+  expect(await readdir(home)).toEqual([]);
+  await rm(home, { recursive: true });
 });

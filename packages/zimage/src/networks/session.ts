@@ -2,11 +2,15 @@
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
-import { arch, platform } from "node:process";
+import { arch, env, platform } from "node:process";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { ModelError } from "../errors.ts";
 import { invariant } from "../invariant.ts";
 import type { Device } from "./device.ts";
+
+// Builds for Linux otherwise keep notes on every session below the home folder, with the program's
+// path and a name for the machine, and send them to their maker. Read when the first one opens.
+env["ORT_DISABLE_TELEMETRY"] = "1";
 
 /**
  * More threads would cut products of 32 rows into single rows, for which the matrix library has
