@@ -88,6 +88,15 @@ describe.skipIf(helmAtHand === undefined)("the chart", () => {
     expect(limitsOf(cpu)).toEqual({ memory: "4Gi" });
   });
 
+  it("has uploads in a folder of the gateway's own: a volume's root is open to all", async () => {
+    const pods = podsOf(await renderChart("minimal"));
+    const gateway = pods
+      .flatMap(({ containers }) => containers)
+      .find(({ name }) => name === "gateway");
+    const { value = "" } = gateway?.env?.find(({ name }) => name === "GATEWAY_UPLOAD_DIR") ?? {};
+    expect(value).toMatch(/^\/var\/lib\/zfarm\/uploads\/\w+$/);
+  });
+
   it("makes objects of the Prometheus operator only where the cluster knows them", async () => {
     const kindsOf = async (...options: string[]) =>
       (await renderChart("full", ...options)).map(({ kind }) => kind);
