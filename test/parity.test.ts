@@ -161,6 +161,9 @@ describe.skipIf(helmAtHand === undefined)("the chart and the code", () => {
     const files: Record<string, string> = {
       NATS_CREDS_FILE: createUserSeed(),
       AUTOSCALER_FILE: autoscalerFiles(all)[0] ?? "",
+      AUTOSCALER_KEDA_TLS_CERT_FILE: "made-up",
+      AUTOSCALER_KEDA_TLS_KEY_FILE: "made-up",
+      AUTOSCALER_KEDA_TLS_CA_FILE: "made-up",
     };
     const env: NodeJS.ProcessEnv = { PATH: process.env["PATH"] };
     for (const { name, value = "made-up" } of container?.env ?? []) {
@@ -192,7 +195,7 @@ function autoscalerFiles(objects: readonly Rendered[]): string[] {
 function readVariables(): Set<string> {
   const asks =
     /\.(?:text|integer|boolean|choice|url|secret|optionalText|has)\(\s*"([A-Z][A-Z0-9_]+)"/g;
-  const helped = /(?:variable: |readEndpoint\(reader, )"([A-Z][A-Z0-9_]+)"/g;
+  const helped = /(?:variable: |read(?:Endpoint|Pem)\(reader, )"([A-Z][A-Z0-9_]+)"/g;
   const sources = listFiles().filter(
     (path) => /^(packages|services)\/.*\.ts$/.test(path) && !isTest(path),
   );

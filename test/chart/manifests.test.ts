@@ -13,7 +13,7 @@ import { helmAtHand, renderText, variants, withOperator } from "./render-chart.t
 const kubeconformAtHand = await findToolForTests(kubeconform, "kubeconform.mjs");
 const schemas = fileURLToPath(new URL("gen/{{.ResourceKind}}.json", import.meta.url));
 /** Of operators, whose schemas are theirs. */
-const foreign = "PodMonitor,PrometheusRule,ScaledObject";
+const foreign = "PodMonitor,PrometheusRule,ScaledObject,TriggerAuthentication";
 
 describe.runIf(helmAtHand && kubeconformAtHand)("manifests of the chart", () => {
   let folder: string;

@@ -11,7 +11,7 @@ const root = new URL("../../", import.meta.url);
 
 export const chartFolder = fileURLToPath(new URL("deploy/helm/zfarm", root));
 /** One file of `ci/` each. */
-export const variants = ["minimal", "full", "keda", "fixed"] as const;
+export const variants = ["minimal", "full", "keda", "keda-tls", "fixed"] as const;
 /** For a cluster with the Prometheus operator. */
 export const withOperator = ["--api-versions", "monitoring.coreos.com/v1"] as const;
 /** Undefined, and said loudly, where there is no Helm. */

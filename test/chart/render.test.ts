@@ -65,6 +65,13 @@ describe.skipIf(helmAtHand === undefined)("the chart", () => {
     expect((await workersOf("fixed")).map(({ spec }) => spec?.["replicas"])).toEqual([2]);
   });
 
+  it("leaves a pool that may have no worker to nobody: KEDA refuses such a bound", async () => {
+    const options = ["keda", "--set", "pools.default.max=0"] as const;
+    const [worker] = await workersOf(...options);
+    expect(worker?.spec?.["replicas"]).toBe(0);
+    expect((await renderChart(...options)).map(({ kind }) => kind)).not.toContain("ScaledObject");
+  });
+
   it("gives a token to the scheduler alone, and only where it scales", async () => {
     const withToken = async (variant: string) =>
       (await renderChart(variant))
@@ -139,6 +146,11 @@ describe.skipIf(helmAtHand === undefined)("the chart refuses", () => {
     ["workers with names that are too long", `fullnameOverride=${"f".repeat(40)}`, "at most 46"],
     ["a model of no bucket", "pools.default.model.kind=s3", "model.s3.prefix is empty"],
     ["a model volume of nothing", "pools.default.model.kind=pvc", "model.pvc.claimName is empty"],
+    [
+      "a certificate that KEDA could show nobody",
+      "autoscaler.kind=keda,autoscaler.keda.tls.clientSecret=zfarm-keda",
+      "autoscaler.keda.tls.existingSecret is empty",
+    ],
   ])("%s", async (_, setting, message) => {
     await expect(renderText("minimal", "--set", setting)).rejects.toThrow(message);
   });

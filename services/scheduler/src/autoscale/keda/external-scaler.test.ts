@@ -134,11 +134,23 @@ describe("the scaler that KEDA asks", () => {
     stream.cancel();
   });
 
-  test("ends a stream with the reason where the leader cannot be asked", async () => {
+  test("keeps a stream while nobody can say, and goes on when somebody can", async () => {
     asked = undefined;
     const stream = client.streamIsActive(ref("default"));
+    const told = readStream(stream);
 
-    await expect(readStream(stream).next()).rejects.toMatchObject({ code: status.UNAVAILABLE });
+    const first = told.next();
+    await expect.poll(() => questions).toBe(1);
+    asked = 2;
+
+    expect(await first).toBe(true);
+    stream.cancel();
+  });
+
+  test("ends a stream with the reason where that will not change", async () => {
+    const told = readStream(client.streamIsActive(ref("fast")));
+
+    await expect(told.next()).rejects.toMatchObject({ code: status.NOT_FOUND });
   });
 
   test("refuses a stream beyond its bound, and takes one when another has ended", async () => {

@@ -57,7 +57,10 @@ export function createExternalScaler(needs: ExternalScalerNeeds): ExternalScaler
   };
 }
 
-/** Tells whether there should be a worker, at once and whenever that changes. */
+/**
+ * Tells whether there should be a worker, at once and whenever that changes, and nothing while
+ * nobody knows: after each stream that ends with an error KEDA waits twice as long, up to a minute.
+ */
 async function push(
   { asked, clock, stop }: ExternalScalerNeeds,
   call: ServerWritableStream<ScaledObjectRef, IsActiveResponse>,
@@ -68,12 +71,25 @@ async function push(
   const pool = readPool(call.request);
   let told: boolean | undefined;
   while (!ended.aborted) {
-    const result = (await asked.of(pool)) > 0;
-    if (result !== told) call.write({ result });
-    told = result;
+    const result = await isWanted(asked, pool);
+    if (result !== undefined && result !== told) call.write({ result });
+    told = result ?? told;
     await clock.sleep(limits.kedaKnownMs, ended);
   }
   call.end();
+}
+
+/** Undefined where that may be known a moment later. */
+async function isWanted(
+  asked: Pick<AskedWorkers, "of">,
+  pool: string,
+): Promise<boolean | undefined> {
+  try {
+    return (await asked.of(pool)) > 0;
+  } catch (error) {
+    if (error instanceof FarmError && errorTable[error.code].retry) return undefined;
+    throw error;
+  }
 }
 
 function readPool(ref: ScaledObjectRef | undefined): string {
