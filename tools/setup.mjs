@@ -106,7 +106,16 @@ async function installControlPlane() {
   else if (await canBuildControlPlane()) stop("the Kubernetes control plane could not be built.");
 }
 
+/** Apart from all others: the operator alone takes as long as the control plane. */
+async function installKeda() {
+  const { canBuildKeda, findKeda } = await import("./servers/keda.mjs");
+  const found = await findKeda({ fetch: true, log: say });
+  if (found) say("setup: KEDA's operator and adapter");
+  else if (await canBuildKeda()) stop("KEDA could not be built.");
+}
+
 checkNode();
 installPackages();
 if (process.argv.includes("--servers")) await installServers();
 if (process.argv.includes("--kubernetes")) await installControlPlane();
+if (process.argv.includes("--keda")) await installKeda();

@@ -34,6 +34,7 @@ export interface PodContainer {
 export interface PodVolume {
   readonly name: string;
   readonly configMap?: { readonly name: string };
+  readonly secret?: { readonly secretName: string };
 }
 
 /** The parts of a pod that tests look at. */

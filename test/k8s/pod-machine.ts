@@ -86,19 +86,27 @@ export class PodMachine {
     return places;
   }
 
-  async #fill(folder: string, { configMap }: PodVolume): Promise<void> {
-    if (configMap === undefined) return;
-    const { cluster, namespace } = this.#options;
-    const path = `/api/v1/namespaces/${namespace}/configmaps/${configMap.name}`;
-    const { data } = await cluster.client.get<{ data: Record<string, string> }>(path);
-    for (const [file, text] of Object.entries(data)) await writeFile(join(folder, file), text);
+  async #fill(folder: string, { configMap, secret }: PodVolume): Promise<void> {
+    const files: Record<string, string | Buffer> = {};
+    if (configMap !== undefined)
+      Object.assign(files, await this.#data("configmaps", configMap.name));
+    if (secret !== undefined) {
+      const data = await this.#data("secrets", secret.secretName);
+      for (const [key, value] of Object.entries(data)) files[key] = Buffer.from(value, "base64");
+    }
+    for (const [file, content] of Object.entries(files))
+      await writeFile(join(folder, file), content);
   }
 
   async #secret({ name, key }: { name: string; key: string }): Promise<string> {
+    const { [key]: value = "" } = await this.#data("secrets", name);
+    return Buffer.from(value, "base64").toString();
+  }
+
+  async #data(resource: "configmaps" | "secrets", name: string): Promise<Record<string, string>> {
     const { cluster, namespace } = this.#options;
-    const path = `/api/v1/namespaces/${namespace}/secrets/${name}`;
-    const { data } = await cluster.client.get<{ data: Record<string, string> }>(path);
-    return Buffer.from(data[key] ?? "", "base64").toString();
+    const path = `/api/v1/namespaces/${namespace}/${resource}/${name}`;
+    return (await cluster.client.get<{ data: Record<string, string> }>(path)).data;
   }
 }
 
@@ -106,10 +114,11 @@ export class PodMachine {
 function hostsOf(pod: Pod, address: string): Record<string, string> {
   const [{ env = [], args = [] }] = pod.spec.containers;
   const hasOps = env.some(({ name }) => name === "OPS_PORT") && args[0]?.endsWith("main.ts");
-  const isGateway = env.some(({ name }) => name === "GATEWAY_PORT");
+  const listensOn = (port: string) => env.some(({ name }) => name === port);
   return {
     ...(hasOps === true ? { OPS_HOST: address } : {}),
-    ...(isGateway ? { GATEWAY_HOST: address } : {}),
+    ...(listensOn("GATEWAY_PORT") ? { GATEWAY_HOST: address } : {}),
+    ...(listensOn("AUTOSCALER_KEDA_PORT") ? { AUTOSCALER_KEDA_HOST: address } : {}),
   };
 }
 

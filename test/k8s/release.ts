@@ -8,7 +8,7 @@ import type { ManagedProcess } from "../chaos/farm/managed-process.ts";
 import { metricOf } from "../chaos/farm/probe.ts";
 import { waitUntil } from "../chaos/farm/wait-until.ts";
 import { chartFolder, restricted, runHelm } from "./chart-on-cluster.ts";
-import { isReady, namesOf, openCluster, type Pod } from "./cluster.ts";
+import { type Cluster, isReady, namesOf, openCluster, type Pod } from "./cluster.ts";
 import { FarmOnCluster } from "./farm-on-cluster.ts";
 import { PodMachine } from "./pod-machine.ts";
 import { type Endpoint, ServiceProxy } from "./service-proxy.ts";
@@ -41,7 +41,7 @@ export class Release extends FarmOnCluster {
     super(parts);
     this.machine = own.machine;
     this.#store = own.store;
-    this.#service = new ServiceProxy(() => this.#gateways());
+    this.#service = new ServiceProxy(() => this.endpoints("gateway", gatewayPort));
   }
 
   /** A client of the gateways' Service, once every gateway is ready; closed by the caller. */
@@ -69,6 +69,16 @@ export class Release extends FarmOnCluster {
         if ((await metricOf(process, "zfarm_scheduler_leader")) === 1) return process;
       }
       return undefined;
+    });
+  }
+
+  /** Where the ready pods of a component listen. */
+  async endpoints(component: string, port: number): Promise<Endpoint[]> {
+    const pods = await this.cluster.podsBy(namespace, componentOf(component));
+    const open = pods.filter((pod) => isReady(pod) && !pod.metadata.deletionTimestamp);
+    return open.flatMap(({ metadata }) => {
+      const host = this.machine.address(metadata.name);
+      return host === undefined ? [] : [{ host, port }];
     });
   }
 
@@ -108,19 +118,16 @@ export class Release extends FarmOnCluster {
     await super.stop();
     await this.#store.stop();
   }
-
-  async #gateways(): Promise<Endpoint[]> {
-    const pods = await this.cluster.podsBy(namespace, componentOf("gateway"));
-    const open = pods.filter((pod) => isReady(pod) && !pod.metadata.deletionTimestamp);
-    return open.flatMap(({ metadata }) => {
-      const host = this.machine.address(metadata.name);
-      return host === undefined ? [] : [{ host, port: gatewayPort }];
-    });
-  }
 }
 
-/** @param values Of the chart, on top of those that this machine needs. */
-export async function openRelease(values: object): Promise<Release> {
+/**
+ * @param values Of the chart, on top of those that this machine needs.
+ * @param prepare Makes what the cluster has before the chart is installed.
+ */
+export async function openRelease(
+  values: object,
+  prepare?: (cluster: Cluster) => Promise<void>,
+): Promise<Release> {
   const s3 = await startMinio();
   const cluster = await openCluster();
   await cluster.namespace(namespace, restricted);
@@ -138,6 +145,7 @@ export async function openRelease(values: object): Promise<Release> {
   const { endpoint, region } = s3;
   const objectStorage = { endpoint, region, existingSecret: store };
   try {
+    await prepare?.(cluster);
     await release.helm("install", { nats: { url: farm.natsUrl }, objectStorage, ...values });
     return release;
   } catch (error) {

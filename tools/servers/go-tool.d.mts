@@ -16,9 +16,10 @@ export interface GoTool {
   readonly name: string;
   readonly title: string;
   readonly variable: string;
-  readonly probeMs: number;
+  readonly probeMs?: number;
   readonly versionArgument?: string;
-  readonly readVersion: (text: string) => string | undefined;
+  readonly readVersion?: (text: string) => string | undefined;
+  readonly module?: string;
   readonly version: string;
   readonly go: readonly number[];
   readonly package: string;

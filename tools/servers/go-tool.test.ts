@@ -70,6 +70,16 @@ describe("a program at its pinned release", () => {
     expect(lines).toEqual([]);
   });
 
+  test("says its release by what Go wrote into it, where it prints none", async () => {
+    const silent = goTool({ ...described, module: "example.com/press" });
+    const written = "#\tdep\texample.com/other\tv9.9.9\n#\tdep\texample.com/press\tv1.2.3\th1:";
+    const path = await putScript("cache/zfarm/bin/press-1.2.3", written);
+
+    expect(await silent.find()).toEqual({ path, version: "1.2.3", source: "cache" });
+    await putScript("cache/zfarm/bin/press-1.2.3", "exit 0");
+    expect(await silent.find()).toBeUndefined();
+  });
+
   test("is built anew where the cached file says another release", async () => {
     await putPress("cache/zfarm/bin/press-1.2.3", "1.2.0");
     await putGo({ version: "1.24.0", output: "$GOBIN/press", makes: "1.2.3" });

@@ -7,13 +7,15 @@
  * @property {string} variable The environment variable that names a binary.
  * @property {number} probeMs How long `--version` may take; a big binary starts slowly.
  * @property {string} [versionArgument] Makes it print its version; `--version` where absent.
- * @property {(text: string) => string | undefined} readVersion Takes what it prints then.
+ * @property {(text: string) => string | undefined} [readVersion] Takes what it prints then.
+ * @property {string} [module] Of one in Go that prints no version: the module whose release it is.
  *
  * @typedef {{ path: string, version: string, source: string }} FoundServer
  */
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
 import { delimiter, join } from "node:path";
+import { readModuleVersion } from "./go-build-info.mjs";
 import { runCommand } from "./run-command.mjs";
 
 /**
@@ -24,10 +26,15 @@ import { runCommand } from "./run-command.mjs";
  * @returns {Promise<FoundServer | undefined>}
  */
 export async function probeServer(server, path, source) {
-  const limits = { limitMs: server.probeMs };
-  const ask = [server.versionArgument ?? "--version"];
-  const version = server.readVersion(await runCommand(path, ask, limits).catch(() => ""));
+  const version = await (server.module
+    ? readModuleVersion(path, server.module)
+    : askVersion(server, path));
   return version === undefined ? undefined : { path, version, source };
+}
+
+async function askVersion({ versionArgument = "--version", readVersion, probeMs }, path) {
+  const printed = await runCommand(path, [versionArgument], { limitMs: probeMs }).catch(() => "");
+  return readVersion(printed);
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Real servers, contract suites and builders for tests; product code never imports this. */
 
+export { CertificateAuthority, type IssuedCertificate } from "./certificate-authority.ts";
 export {
   type BlobStoreUnderTest,
   defineBlobStoreContract,
@@ -42,6 +43,7 @@ export {
   simulatedNodeLabel,
   startDelayAnnotation,
 } from "./servers/kube-objects.ts";
+export type { KubeProcess, KubeProgram } from "./servers/kube-process.ts";
 export { hasMinioForTests, startMinio } from "./servers/minio.ts";
 export { type NatsFarm, openNatsFarm } from "./servers/nats-farm.ts";
 export {

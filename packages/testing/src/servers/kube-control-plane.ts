@@ -56,6 +56,8 @@ export interface ControlPlane {
   audit(): Promise<readonly AuditedRequest[]>;
   /** What each process holds in memory now, in bytes. */
   residentBytes(): Promise<Readonly<Record<string, number>>>;
+  /** Starts a program beside it, in its folder, which ends when it does. */
+  run(program: KubeProgram): KubeProcess;
   /** Ends every process and removes every file. */
   stop(): Promise<void>;
 }
@@ -105,10 +107,10 @@ class RunningControlPlane implements ControlPlane {
     this.#place = { ...this.#place, server: `https://127.0.0.1:${securePort}` };
     await mkdir(join(this.folder, "certificates"));
     await writeControlPlaneFiles(this.#place);
-    this.#run(etcd(paths, ports));
-    const server = this.#run(apiServer(paths, { securePort, etcdPort: ports.client }));
+    this.run(etcd(paths, ports));
+    const server = this.run(apiServer(paths, { securePort, etcdPort: ports.client }));
     await server.ready(() => this.#connect(), startWithinMs);
-    for (const program of [controllers, scheduler, kwok]) this.#run(program(paths));
+    for (const program of [controllers, scheduler, kwok]) this.run(program(paths));
     await server.ready(() => this.#servesAccounts(), startWithinMs);
   }
 
@@ -138,17 +140,17 @@ class RunningControlPlane implements ControlPlane {
     return Object.fromEntries(await Promise.all(sizes)) as Record<string, number>;
   }
 
+  run(program: KubeProgram): KubeProcess {
+    const started = new KubeProcess(program, this.folder);
+    this.#processes.push(started);
+    return started;
+  }
+
   async stop(): Promise<void> {
     this.#client?.close();
     // In reverse, so that none of them writes of lost connections to its end.
     for (const one of this.#processes.splice(0).reverse()) await one.kill("SIGTERM");
     await rm(this.folder, { recursive: true, force: true });
-  }
-
-  #run(program: KubeProgram): KubeProcess {
-    const started = new KubeProcess(program, this.folder);
-    this.#processes.push(started);
-    return started;
   }
 
   /** The server writes its certificate while it starts. */

@@ -2,6 +2,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { CertificateAuthority } from "../certificate-authority.ts";
 import { kwokStages } from "./kube-objects.ts";
 
 export interface KubePlace {
@@ -18,9 +19,15 @@ export async function writeControlPlaneFiles(place: KubePlace): Promise<void> {
     publicKeyEncoding: { type: "spki", format: "pem" },
     privateKeyEncoding: { type: "pkcs8", format: "pem" },
   });
+  // Servers of other APIs know by it that it is the API server that calls, in somebody's name.
+  const authority = new CertificateAuthority("front-proxy-ca");
+  const frontProxy = authority.issue({ commonName: "front-proxy" });
   const files = {
     "accounts.pub": accounts.publicKey,
     "accounts.key": accounts.privateKey,
+    "front-proxy-ca.crt": authority.certificate,
+    "front-proxy.crt": frontProxy.certificate,
+    "front-proxy.key": frontProxy.key,
     "tokens.csv": `${place.token},zfarm-test,zfarm-test,system:masters\n`,
     kubeconfig: kubeconfigOf(place),
     "audit-policy.json": JSON.stringify(auditPolicy),

@@ -15,6 +15,8 @@ export interface KubeProgram {
   readonly name: string;
   readonly path: string;
   readonly args: readonly string[];
+  /** On top of a home of its own and the search path. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** A test runner that dies must not leave servers behind. */
@@ -35,7 +37,7 @@ export class KubeProcess {
     this.#child = spawn(program.path, program.args, {
       cwd: folder,
       // No user's own kubeconfig or settings.
-      env: { HOME: folder, PATH: process.env["PATH"] },
+      env: { HOME: folder, PATH: process.env["PATH"], ...program.env },
       stdio: ["ignore", log, log],
     });
     closeSync(log);

@@ -47,6 +47,7 @@ export function apiServer(
     "--service-account-key-file=accounts.pub",
     "--service-account-signing-key-file=accounts.key",
     "--service-cluster-ip-range=10.0.0.0/16",
+    ...frontProxy,
     "--audit-policy-file=audit-policy.json",
     "--audit-log-path=audit.log",
     // The loopback is no address that pods could use.
@@ -61,6 +62,17 @@ export function apiServer(
   return { name: "kube-apiserver", path: paths.apiServer, args };
 }
 
+/** How it passes on what others serve: with the caller's name in headers. */
+const frontProxy = [
+  "--requestheader-client-ca-file=front-proxy-ca.crt",
+  "--requestheader-allowed-names=front-proxy",
+  "--requestheader-username-headers=X-Remote-User",
+  "--requestheader-group-headers=X-Remote-Group",
+  "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+  "--proxy-client-cert-file=front-proxy.crt",
+  "--proxy-client-key-file=front-proxy.key",
+];
+
 export function controllers(paths: ControlPlanePaths): KubeProgram {
   const args = [
     "--kubeconfig=kubeconfig",
@@ -71,6 +83,8 @@ export function controllers(paths: ControlPlanePaths): KubeProgram {
     "--node-monitor-period=1s",
     `--node-monitor-grace-period=${nodeSilenceSeconds}s`,
     "--node-eviction-rate=100",
+    // Every 15 s elsewhere.
+    "--horizontal-pod-autoscaler-sync-period=2s",
   ];
   return { name: "kube-controller-manager", path: paths.controllerManager, args };
 }

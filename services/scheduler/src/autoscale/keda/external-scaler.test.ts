@@ -70,15 +70,15 @@ describe("the scaler that KEDA asks", () => {
 
   const isActive = (pool?: string) =>
     answered<IsActiveResponse>((done) => client.isActive(ref(pool), done));
+  const getMetricSpec = () =>
+    answered<GetMetricSpecResponse>((done) => client.getMetricSpec(ref("default"), done));
   const getMetrics = (pool?: string) => {
     const request = { scaledObjectRef: ref(pool), metricName: "zfarm-workers" };
     return answered<GetMetricsResponse>((done) => client.getMetrics(request, done));
   };
 
   test("tells the number that the hands were asked for, of which a replica is one", async () => {
-    const { metricSpecs } = await answered<GetMetricSpecResponse>((done) =>
-      client.getMetricSpec(ref("default"), done),
-    );
+    const { metricSpecs } = await getMetricSpec();
     const { metricValues } = await getMetrics("default");
 
     expect(metricSpecs).toEqual([
@@ -121,6 +121,7 @@ describe("the scaler that KEDA asks", () => {
     asked = undefined;
 
     await expect(getMetrics("default")).rejects.toMatchObject({ code: status.UNAVAILABLE });
+    await expect(getMetricSpec()).rejects.toMatchObject({ code: status.UNAVAILABLE });
   });
 
   test("tells at once that a worker is wanted, and when that changes", async () => {

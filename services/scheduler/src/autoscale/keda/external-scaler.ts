@@ -33,6 +33,8 @@ export function createExternalScaler(needs: ExternalScalerNeeds): ExternalScaler
   return {
     isActive: unary(needs, async (ref) => ({ result: (await askedOf(ref)) > 0 })),
     getMetricSpec: unary(needs, async (ref) => {
+      // Where nobody leads this fails too: given this and no number, KEDA's fallback takes a pool
+      // without workers for wanted.
       await askedOf(ref);
       return { metricSpecs: [{ metricName, targetSize: 1n, targetSizeFloat: 1 }] };
     }),
