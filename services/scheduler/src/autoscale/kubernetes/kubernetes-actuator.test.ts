@@ -80,6 +80,31 @@ describe("hands on Kubernetes in trouble", () => {
     expect(marks()).toEqual([]);
   });
 
+  test("are not hindered by changes of anything but the number", async () => {
+    const victim = await choose();
+    let changes = 0;
+    fake.fault = (request) => {
+      // As when a pod comes up: another version of the same number.
+      if (isScaling(request) && changes++ === 0) fake.scale("w", 2);
+      return undefined;
+    };
+
+    expect(await hands.apply({ ...down, victims: [victim] }, never)).toBe("applied");
+
+    expect(fake.pods("w").map(({ metadata }) => metadata.name)).not.toContain(victim);
+    expect(fake.requests.filter(isScaling)).toHaveLength(2);
+  });
+
+  test("give up for this time where the Deployment never stands still", async () => {
+    fake.fault = (request) => {
+      if (isScaling(request)) fake.scale("w", 2);
+      return undefined;
+    };
+
+    expect(await hands.apply({ ...down, desired: 3 }, never)).toBe("conflict");
+    expect(fake.requests.filter(isScaling)).toHaveLength(limits.kubernetesTriesMax);
+  });
+
   test("put a mark on before the number goes down", async () => {
     const victim = await choose();
 

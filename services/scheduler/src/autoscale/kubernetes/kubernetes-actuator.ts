@@ -107,8 +107,22 @@ export class KubernetesActuator implements Actuator {
     return "conflict";
   }
 
-  /** An answer that got lost does not say whether the scale was changed: it is looked up. */
+  /**
+   * The server compares versions, and each pod that comes up or goes makes a new one: where only
+   * that was in the way, and the number is as it was, it is tried again.
+   */
   async #replace(scale: DeploymentScale, desired: number, stop: AbortSignal): Promise<boolean> {
+    let seen: DeploymentScale | undefined = scale;
+    for (let attempt = 1; attempt <= limits.kubernetesTriesMax; attempt += 1) {
+      if (seen?.uid !== scale.uid || seen.replicas !== scale.replicas) return false;
+      if (await this.#replaceSeen(seen, desired, stop)) return true;
+      seen = await this.#needs.api.readScale(scale.deployment, stop);
+    }
+    return false;
+  }
+
+  /** An answer that got lost does not say whether the scale was changed: it is looked up. */
+  async #replaceSeen(scale: DeploymentScale, desired: number, stop: AbortSignal): Promise<boolean> {
     const { api } = this.#needs;
     try {
       return await api.replaceScale(scale, desired, stop);
