@@ -135,6 +135,7 @@ export class FarmWishes {
     if (isRetiring) this.#retiring.add(worker);
     else this.#retiring.delete(worker);
     const [retire, recall] = isRetiring ? [[worker], []] : [[], [worker]];
-    return this.#core.step({ kind: "workers-retired", pool: defaultPool, retire, recall });
+    const pool = defaultPool;
+    return this.#core.step({ kind: "workers-retired", pool, retire, recall, gone: [] });
   }
 }

@@ -42,6 +42,7 @@ export class Brain implements Scaler {
     if (decision === undefined) return;
     this.reasons.set(decision.reason, (this.reasons.get(decision.reason) ?? 0) + 1);
     const rank = (): WorkerId[] => rankOf(work.workers);
+    this.#hands.forgetGone(fleet);
     const { retired, scaling } = this.#hands.order({ decision, fleet, work, rank, now });
     for (const pod of cluster.pods) {
       if (retired.retire.includes(pod.id)) pod.isRetiring = true;

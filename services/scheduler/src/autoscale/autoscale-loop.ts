@@ -8,6 +8,7 @@ import { Autoscaler, type PoolSight } from "../domain/autoscale/autoscaler.ts";
 import type { PoolDecision } from "../domain/autoscale/decision.ts";
 import { defaultGoals, type PoolGoals } from "../domain/autoscale/pool-goals.ts";
 import type { PoolWork } from "../domain/autoscale/pool-work.ts";
+import type { WorkersRetired } from "../domain/retire-rules.ts";
 import type { Actuator, PoolFleet, ScalingResult } from "./actuator.ts";
 import { type AutoscaleMetrics, hideScaling } from "./autoscale-metrics.ts";
 import type { AutoscalerConfig } from "./autoscaler-config.ts";
@@ -131,9 +132,11 @@ class Ticker {
 
   #sight(pool: PoolId, seen: ReadonlyMap<PoolId, PoolFleet> | undefined): PoolSight {
     const { config, actuator } = this.#needs;
+    const members = seen?.get(pool);
+    if (members !== undefined) this.#retire(this.#handsOf(pool).forgetGone(members));
     const work = this.#term.scheduler.measureWork(pool);
     const goals = config.pools.get(pool)?.goals ?? adviceGoals;
-    const fleet = actuator.name === "none" ? heardFleet(work) : seen?.get(pool);
+    const fleet = actuator.name === "none" ? heardFleet(work) : members;
     return { goals, work, fleet };
   }
 
@@ -151,9 +154,13 @@ class Ticker {
     const ranked = (): PoolOrders["missed"] =>
       scheduler.rankVictims(pool, work.workers.length).map(({ candidate }) => candidate.id);
     const orders = this.#handsOf(pool).order({ decision, fleet, work, rank: ranked, now });
-    const { retired } = orders;
-    if (retired.retire.length + retired.recall.length > 0) this.#term.decide(retired);
+    this.#retire(orders.retired);
     return orders;
+  }
+
+  #retire(retired: WorkersRetired): void {
+    const { retire, recall, gone } = retired;
+    if (retire.length + recall.length + gone.length > 0) this.#term.decide(retired);
   }
 
   async #apply({ scaling, missed }: PoolOrders, now: number): Promise<ScalingResult | undefined> {

@@ -35,10 +35,19 @@ export class PoolHands {
   /** The target that they were given up for. */
   #awaited = Number.POSITIVE_INFINITY;
 
+  /**
+   * Those that were given up and are gone now. The core hears of it before the work is measured:
+   * for many seconds it would else take their silence for that of workers which are there.
+   */
+  forgetGone({ pool, members }: PoolFleet): WorkersRetired {
+    const here = new Set(members.map(({ worker }) => worker));
+    const gone = this.#forget((worker) => !here.has(worker));
+    return { kind: "workers-retired", pool, retire: [], recall: [], gone };
+  }
+
   /** What to do now; nothing of it is done here. */
   order({ decision, fleet, work, rank, now }: PoolTick): PoolOrders {
     const { pool, desired, reason } = decision;
-    const gone = this.#forgetGone(fleet);
     const missed = this.#forgetMissed(fleet, now);
     // The hands may not have lowered the target yet for those that were given up.
     const underWay = Math.min(this.#leaving.size, Math.max(0, fleet.target - this.#awaited));
@@ -58,7 +67,8 @@ export class PoolHands {
         kind: "workers-retired",
         pool,
         retire: plan.retire,
-        recall: [...plan.recall, ...gone, ...missed],
+        recall: [...plan.recall, ...missed],
+        gone: [],
       },
       scaling: { pool, desired: wanted, target: fleet.target, victims: plan.leave, reason },
       missed,
@@ -70,11 +80,6 @@ export class PoolHands {
   applied({ desired, victims }: PoolScaling, now: number): void {
     if (victims.length > 0) this.#awaited = desired;
     for (const worker of victims) this.#leaving.set(worker, now);
-  }
-
-  #forgetGone({ members }: PoolFleet): WorkerId[] {
-    const here = new Set(members.map(({ worker }) => worker));
-    return this.#forget((worker) => !here.has(worker));
   }
 
   /**

@@ -69,9 +69,11 @@ class ShrinkingFarm {
       phase: "ready" as const,
       createdAt: 0,
     }));
+    const fleet = { pool: defaultPool, target: this.#target, members };
+    this.#take(this.core.step(this.#hands.forgetGone(fleet)));
     const { retired, scaling } = this.#hands.order({
       decision: { pool: defaultPool, desired, reason: "arrivals" } as PoolDecision,
-      fleet: { pool: defaultPool, target: this.#target, members },
+      fleet,
       work: this.core.scheduler.measureWork(defaultPool),
       rank: () =>
         this.core.scheduler.rankVictims(defaultPool, most).map(({ candidate }) => candidate.id),

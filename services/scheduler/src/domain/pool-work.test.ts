@@ -131,10 +131,10 @@ describe("the workers of a pool", () => {
 });
 
 describe("a worker that the autoscaler takes away", () => {
-  const retire = (...workers: WorkerId[]) =>
-    ({ kind: "workers-retired", pool, retire: workers, recall: [] }) as const;
-  const recall = (...workers: WorkerId[]) =>
-    ({ kind: "workers-retired", pool, retire: [], recall: workers }) as const;
+  const nobody = { kind: "workers-retired", pool, retire: [], recall: [], gone: [] } as const;
+  const retire = (...workers: WorkerId[]) => ({ ...nobody, retire: workers });
+  const recall = (...workers: WorkerId[]) => ({ ...nobody, recall: workers });
+  const bury = (...workers: WorkerId[]) => ({ ...nobody, gone: workers });
 
   test("gets nothing from that moment on, and is told to drain until it does", () => {
     const core = CoreDriver.leading();
@@ -188,5 +188,40 @@ describe("a worker that the autoscaler takes away", () => {
 
     expect(core.scheduler.measureWork(pool).workers).toMatchObject([{ isRetiring: true }]);
     expect(only(core.step(recall(w1)), "control-resume")).toHaveLength(1);
+  });
+
+  test("is no worker any more once it is gone, and is told nothing", () => {
+    const core = CoreDriver.leading();
+    core.beat("w1", []);
+    core.beat("w2", []);
+    core.step(retire(w1));
+    core.beat("w1", [], WorkerState.DRAINING);
+
+    const effects = core.step(bury(w1));
+
+    expect(effects).toEqual([]);
+    expect(core.scheduler.measureWork(pool).workers).toMatchObject([{ worker: "w2" }]);
+  });
+
+  test("is waited for as others are where it is gone with a task in its hands", () => {
+    const core = CoreDriver.leading();
+    core.store(buildTask(0));
+    core.takeOne("w1");
+    core.step(retire(w1));
+
+    core.step(bury(w1));
+
+    expect(core.scheduler.measureWork(pool).workers).toMatchObject([{ worker: "w1" }]);
+    expect(only(core.wait(limits.leaseMs + limits.beatMs), "task-released")).toHaveLength(1);
+  });
+
+  test("is not told to work where it is heard once more on its way out", () => {
+    const core = CoreDriver.leading();
+    core.beat("w1", []);
+    core.step(retire(w1));
+    core.step(bury(w1));
+
+    expect(only(core.beat("w1", [], WorkerState.DRAINING), "control-resume")).toEqual([]);
+    expect(core.scheduler.measureWork(pool).workers).toMatchObject([{ isRetiring: true }]);
   });
 });

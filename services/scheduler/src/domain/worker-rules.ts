@@ -78,6 +78,12 @@ export function checkWorker(state: FarmState, worker: WorkerEntry): void {
     state.timers.set(worker.timer, forgetAt > state.now ? forgetAt : state.now + limits.leaseMs);
     return;
   }
+  forgetWorker(state, worker);
+}
+
+/** One that holds nothing. */
+export function forgetWorker(state: FarmState, worker: WorkerEntry): void {
+  state.timers.clear(worker.timer);
   if (worker.ask !== undefined) answerEmpty(state, worker.ask, "worker-vanished");
   forgetShelf(worker);
   worker.pool.workers.delete(worker);

@@ -127,13 +127,13 @@ describe("the hands of a pool", () => {
     }
   });
 
-  test("forget those that are gone", () => {
+  test("say once who of those that were given up is gone, and forget them", () => {
     const hands = new PoolHands();
     hands.applied(order(hands, 1, { target: 2, workers: { a: {}, b: {} } }).scaling, 0);
+    const fleet = { pool, target: 1, members: wishOf(0, { b: {} }).members };
 
-    const { retired } = order(hands, 1, { target: 1, workers: { b: {} } });
-
-    expect(retired.recall).toEqual(["a"]);
+    expect(hands.forgetGone(fleet)).toMatchObject({ retire: [], recall: [], gone: ["a"] });
+    expect(hands.forgetGone(fleet).gone).toEqual([]);
   });
 
   test("put one to work again in whose place another was taken, and say so", () => {
