@@ -69,7 +69,9 @@ export class KubernetesFleet {
       // Of a worker that is ready once more, it is the first time that tells how long it started.
       const readyAt = before?.get(member.worker)?.member.readyAt;
       const known = readyAt === undefined ? member : { ...member, readyAt };
-      seen.set(member.worker, { pod, member: known });
+      // The rest of it is a few kilobytes that nobody asks for again.
+      const { name, annotations = {} } = pod.metadata;
+      seen.set(member.worker, { pod: { metadata: { name, annotations } }, member: known });
     }
     this.#seen.set(pool, seen);
     return [...seen.values()].map(({ member }) => member);
