@@ -14,7 +14,10 @@ export interface PoolScaling {
   readonly desired: number;
   /** The target that it was decided against: if it changed meanwhile, nothing is done. */
   readonly target: number;
-  /** Who goes first when desired is below target: drained already, as many as target - desired. */
+  /**
+   * Who goes when desired is below target: drained already. Fewer than target - desired where not
+   * all that were asked for are there yet.
+   */
   readonly victims: readonly WorkerId[];
   /** Which rule decided, for events and logs. */
   readonly reason: string;

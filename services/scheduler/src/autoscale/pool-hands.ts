@@ -5,6 +5,7 @@
 import type { WorkerId } from "@zfarm/contract";
 import { limits } from "@zfarm/contract";
 import type { PoolDecision } from "../domain/autoscale/decision.ts";
+import type { FleetMember } from "../domain/autoscale/fleet.ts";
 import type { PoolWork } from "../domain/autoscale/pool-work.ts";
 import { planScaleIn } from "../domain/autoscale/scale-in.ts";
 import type { WorkersRetired } from "../domain/retire-rules.ts";
@@ -53,14 +54,16 @@ export class PoolHands {
     const underWay = Math.min(this.#leaving.size, Math.max(0, fleet.target - this.#awaited));
     const base = fleet.target - underWay;
     const surplus = base - desired;
+    // What was asked for and is not there yet is given up first, and nobody has to go for it.
+    const unmade = Math.min(Math.max(0, surplus), Math.max(0, base - this.#staying(fleet)));
     const plan = planScaleIn({
-      surplus,
+      surplus: surplus - unmade,
       members: fleet.members,
       workers: work.workers,
       ranked: surplus > 0 ? rank() : [],
       leaving: new Set(this.#leaving.keys()),
     });
-    const wanted = surplus > 0 ? base - plan.leave.length : desired;
+    const wanted = surplus > 0 ? base - unmade - plan.leave.length : desired;
     const retiring = work.workers.filter((worker) => worker.isRetiring).length;
     return {
       retired: {
@@ -93,6 +96,12 @@ export class PoolHands {
     if (staying.size > target) return [];
     const isOld = (since: number): boolean => now - since > limits.autoscaleLeaveMs;
     return this.#forget((worker, since) => staying.has(worker) && isOld(since));
+  }
+
+  #staying({ members }: PoolFleet): number {
+    const stays = (member: FleetMember): boolean =>
+      member.phase !== "stopping" && !this.#leaving.has(member.worker);
+    return members.filter(stays).length;
   }
 
   #forget(isOver: (worker: WorkerId, since: number) => boolean): WorkerId[] {

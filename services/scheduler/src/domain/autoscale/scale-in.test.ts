@@ -40,6 +40,33 @@ function wishOf(surplus: number, workers: Readonly<Record<string, SomeWorker>>):
   };
 }
 
+const someWorkers = fc.dictionary(
+  fc.stringMatching(/^[a-z][0-9]$/),
+  fc.record({
+    left: fc.constantFrom(0, 0, 1, 700),
+    isRetiring: fc.boolean(),
+    phase: fc.constantFrom("ready", "ready", "starting", "unschedulable", "crashing"),
+  }),
+  { maxKeys: 10 },
+);
+
+/**
+ * As many as were marked: first those that are not ready, then by the mark. Of those that were not
+ * ready when the plan was made each may be so by then.
+ */
+function takenByReplicaSet(
+  { members }: ScaleInWish,
+  marked: ReadonlySet<WorkerId>,
+  isUp: () => boolean,
+): WorkerId[] {
+  const pods = members.map(({ worker, phase }) => {
+    return { worker, rank: [phase === "ready" || isUp(), !marked.has(worker)].map(Number) };
+  });
+  const order = ([ready = 0, cost = 0]: number[]): number => 2 * ready + cost;
+  const ranked = pods.toSorted((one, other) => order(one.rank) - order(other.rank));
+  return ranked.slice(0, marked.size).map(({ worker }) => worker);
+}
+
 describe("who leaves", () => {
   test("idle workers, at once; busy ones only finish what they hold", () => {
     const plan = planScaleIn(wishOf(2, { a: { left: 500 }, b: {}, c: { left: 900 } }));
@@ -66,6 +93,37 @@ describe("who leaves", () => {
     const plan = planScaleIn(wishOf(1, { a: {}, b: { phase: "starting" } }));
 
     expect(plan).toEqual({ retire: ["b"], recall: [], leave: ["b"] });
+  });
+
+  test("nobody while one works that is not called ready, whom a ReplicaSet takes first", () => {
+    const plan = planScaleIn(wishOf(2, { a: {}, b: { phase: "starting", left: 5 }, c: {} }));
+
+    expect(plan).toEqual({ retire: ["b", "a"], recall: [], leave: [] });
+  });
+
+  test("those that start get nothing meanwhile, even if they may stay", () => {
+    const starting = { phase: "starting", isHeard: false } as const;
+
+    const plan = planScaleIn(wishOf(1, { a: {}, b: starting, c: starting }));
+
+    expect(plan).toEqual({ retire: ["c", "b"], recall: [], leave: ["c"] });
+  });
+
+  test("whoever a ReplicaSet takes for them holds nothing and gets nothing", () => {
+    fc.assert(
+      fc.property(someWorkers, fc.nat(8), fc.infiniteStream(fc.boolean()), (all, surplus, up) => {
+        const wish = wishOf(surplus, all);
+        const { retire, leave } = planScaleIn(wish);
+
+        const taken = takenByReplicaSet(wish, new Set(leave), () => up.next().value === true);
+
+        for (const worker of taken) {
+          expect(all[worker]?.left ?? 0).toBe(0);
+          expect(retire.includes(worker) || all[worker]?.isRetiring).toBe(true);
+        }
+      }),
+      { numRuns: 5_000 },
+    );
   });
 
   test("nobody who was never heard of, since nobody knows whether it is idle", () => {
@@ -111,6 +169,19 @@ describe("the hands of a pool", () => {
     const { scaling } = order(new PoolHands(), 1, { target: 3, workers });
 
     expect(scaling).toMatchObject({ desired: 2, target: 3, victims: ["a"] });
+  });
+
+  test("give up first what was asked for and is not there yet", () => {
+    const workers = { a: {}, b: {} };
+
+    expect(order(new PoolHands(), 3, { target: 5, workers }).scaling).toMatchObject({
+      desired: 3,
+      victims: [],
+    });
+    expect(order(new PoolHands(), 1, { target: 5, workers }).scaling).toMatchObject({
+      desired: 1,
+      victims: ["a"],
+    });
   });
 
   test("choose nobody twice while those that were given up are taken away", () => {

@@ -2,6 +2,10 @@
  * Who leaves when a pool gets smaller. A worker that does something is never taken away: it is told
  * to take no more work first, and goes once it holds nothing. When load comes back meanwhile those
  * that were told work on.
+ *
+ * A ReplicaSet takes pods that are not ready before any mark counts, and a worker may be at work a
+ * little before its pod is called ready, or be ready by the time the ReplicaSet looks. So while a
+ * pool shrinks none of those gets anything, and nobody leaves before they hold nothing.
  */
 import type { WorkerId } from "@zfarm/contract";
 import type { FleetMember } from "./fleet.ts";
@@ -28,29 +32,32 @@ export interface ScaleInPlan {
 }
 
 export function planScaleIn(wish: ScaleInWish): ScaleInPlan {
-  const { members, leaving } = wish;
+  const { members, leaving, surplus } = wish;
   const here = members.filter(({ phase, worker }) => phase !== "stopping" && !leaving.has(worker));
   const loads = new Map(wish.workers.map((load) => [load.worker, load]));
-  const unready = here.filter(({ phase }) => phase !== "ready").toSorted(byUselessness);
-  const firstGone = unready.filter(({ worker }) => (loads.get(worker)?.workLeftMs ?? 0) === 0);
-  const surplus = Math.max(0, wish.surplus);
-  const leave = firstGone.slice(0, surplus).map(({ worker }) => worker);
-  const chosen = chooseReady(wish, here, surplus - leave.length);
-  const retiring = here.filter(({ worker }) => loads.get(worker)?.isRetiring === true);
-  const going = new Set([...leave, ...chosen]);
-  for (const worker of chosen) if (loads.get(worker)?.workLeftMs === 0) leave.push(worker);
+  const isIdle = (worker: WorkerId): boolean => (loads.get(worker)?.workLeftMs ?? 0) === 0;
+  const isTold = (worker: WorkerId): boolean => loads.get(worker)?.isRetiring === true;
+  const unready = surplus > 0 ? namesOf(here.filter(({ phase }) => phase !== "ready")) : [];
+  const useless = unready.filter(isIdle);
+  const first = [...useless, ...unready.filter((worker) => !isIdle(worker))];
+  const going = [...first, ...readyInOrder(wish, here)].slice(0, Math.max(0, surplus));
+  const stopped = new Set([...first, ...going]);
   return {
-    retire: [...going].filter((worker) => loads.get(worker)?.isRetiring !== true),
-    recall: retiring.filter(({ worker }) => !going.has(worker)).map(({ worker }) => worker),
-    leave,
+    retire: [...stopped].filter((worker) => !isTold(worker)),
+    recall: namesOf(here).filter((worker) => isTold(worker) && !stopped.has(worker)),
+    leave: useless.length === unready.length ? going.filter(isIdle) : [],
   };
 }
 
-/** Ready ones, in the order of what they lose; those nobody has heard of are not known idle. */
-function chooseReady(wish: ScaleInWish, here: readonly FleetMember[], count: number): WorkerId[] {
-  const ready = new Set(here.filter(({ phase }) => phase === "ready").map(({ worker }) => worker));
-  const known = wish.ranked.filter((worker) => ready.has(worker));
-  return known.slice(0, Math.max(0, count));
+/** In the order of what they lose; those that nobody has heard of are not known to be idle. */
+function readyInOrder({ ranked }: ScaleInWish, here: readonly FleetMember[]): WorkerId[] {
+  const ready = new Set(namesOf(here.filter(({ phase }) => phase === "ready")));
+  return ranked.filter((worker) => ready.has(worker));
+}
+
+/** The least useful first. */
+function namesOf(members: readonly FleetMember[]): WorkerId[] {
+  return members.toSorted(byUselessness).map(({ worker }) => worker);
 }
 
 const uselessness: Readonly<Record<FleetMember["phase"], number>> = {
