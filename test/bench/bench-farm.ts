@@ -23,13 +23,16 @@ export interface Service {
   line(message: string): Promise<LogLine>;
   /** Processor time that the process has used, in seconds (Linux). */
   cpuSeconds(): Promise<number>;
+  /** Memory that it holds now, in bytes (Linux). */
+  residentBytes(): Promise<number>;
   stop(): Promise<void>;
 }
 
 export interface BenchFarm {
   readonly nats: NatsServer;
   connect(name: string): Promise<Broker>;
-  start(service: "gateway" | "scheduler", env?: NodeJS.ProcessEnv): Service;
+  /** @param entry Another one than the product's, from the root of the repository. */
+  start(service: "gateway" | "scheduler", env?: NodeJS.ProcessEnv, entry?: string): Service;
   stop(): Promise<void>;
 }
 
@@ -60,9 +63,9 @@ export async function openBenchFarm(): Promise<BenchFarm> {
   return {
     nats,
     connect,
-    start: (service, env = {}) => {
+    start: (service, env = {}, entry = `services/${service}/src/main.ts`) => {
       const settings = { NATS_URL: nats.url, OPS_PORT: "0", BLOBS_DIR: folder, ...env };
-      const started = startService(service, folder, settings);
+      const started = startService(entry, join(folder, `${service}.log`), settings);
       services.push(started);
       return started;
     },
@@ -78,11 +81,9 @@ export async function openBenchFarm(): Promise<BenchFarm> {
 /**
  * Its log goes to a file: a pipe that this busy process reads late would make the service wait.
  */
-function startService(name: string, folder: string, env: NodeJS.ProcessEnv): Service {
-  const entry = join(repositoryRoot, "services", name, "src/main.ts");
-  const logFile = join(folder, `${name}.log`);
+function startService(entry: string, logFile: string, env: NodeJS.ProcessEnv): Service {
   const log = openSync(logFile, "w");
-  const child = spawn(process.execPath, [entry], {
+  const child = spawn(process.execPath, [join(repositoryRoot, entry)], {
     env: { ...process.env, ...env },
     stdio: ["ignore", log, "inherit"],
   });
@@ -91,6 +92,7 @@ function startService(name: string, folder: string, env: NodeJS.ProcessEnv): Ser
   return {
     line: (message) => untilLogged(logFile, message),
     cpuSeconds: () => readCpuSeconds(child.pid ?? 0),
+    residentBytes: () => readResidentBytes(child.pid ?? 0),
     stop: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const exited = once(child, "exit");
@@ -121,4 +123,10 @@ export async function readCpuSeconds(pid: number): Promise<number> {
     .split(" ")
     .slice(11, 13);
   return (Number(user) + Number(system)) / ticksPerSecond;
+}
+
+/** 0 where the system does not say. */
+export async function readResidentBytes(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024;
 }

@@ -6,29 +6,13 @@ import {
   type ClusterUnderTest,
   defineKubernetesContract,
 } from "../../services/scheduler/testing/kubernetes-contract.ts";
-import { type Cluster, openCluster } from "./cluster.ts";
-import { usedRights } from "./rights.ts";
+import { openCluster } from "./cluster.ts";
+import { grantRights, usedRights } from "./rights.ts";
 import { workerDeployment } from "./worker-deployment.ts";
 
 const { kubernetesRights } = rights;
 const namespace = "hands";
 const account = { namespace, name: "autoscaler" };
-
-/** The account has the rights of the list, and no other. */
-async function grantRights({ client }: Cluster): Promise<void> {
-  const metadata = { name: account.name, namespace };
-  await client.apply({ apiVersion: "v1", kind: "ServiceAccount", metadata });
-  const rules = kubernetesRights.map(({ group, resource, verbs }) => ({
-    apiGroups: [group],
-    resources: [resource],
-    verbs,
-  }));
-  const apiVersion = "rbac.authorization.k8s.io/v1";
-  await client.apply({ apiVersion, kind: "Role", metadata, rules });
-  const roleRef = { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: account.name };
-  const subjects = [{ kind: "ServiceAccount", ...account }];
-  await client.apply({ apiVersion, kind: "RoleBinding", metadata, roleRef, subjects });
-}
 
 /** What the hands asked for in all their tests. */
 let used: readonly string[] = [];
@@ -38,7 +22,7 @@ async function openRealCluster(): Promise<ClusterUnderTest> {
   const { client } = cluster;
   await cluster.addNodes("node", 4);
   await cluster.namespace(namespace);
-  await grantRights(cluster);
+  await grantRights(cluster, account, kubernetesRights);
   return {
     config: { namespace, kubeconfig: await cluster.plane.kubeconfigOf(account) },
     deploy: async (name, replicas) => {

@@ -1,9 +1,9 @@
 /** How tests see what a service account may do and what it did: a measure for the chart's roles. */
-import { readFile } from "node:fs/promises";
-import { hasControlPlaneForTests, KubeClient } from "@zfarm/testing";
+import { hasControlPlaneForTests, type KubeClient } from "@zfarm/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { clientOf } from "./client-of.ts";
 import { type Cluster, openCluster } from "./cluster.ts";
-import { rightsOf, usedRights } from "./rights.ts";
+import { grantRights, rightsOf, usedRights } from "./rights.ts";
 
 const account = { namespace: "rights", name: "reader" };
 const user = "system:serviceaccount:rights:reader";
@@ -15,17 +15,10 @@ describe.runIf(await hasControlPlaneForTests())("a service account", () => {
   beforeAll(async () => {
     cluster = await openCluster();
     await cluster.namespace("rights");
-    const metadata = { name: "reader", namespace: "rights" };
-    await cluster.client.apply({ apiVersion: "v1", kind: "ServiceAccount", metadata });
-    const apiVersion = "rbac.authorization.k8s.io/v1";
-    const rules = [
-      { apiGroups: [""], resources: ["pods"], verbs: ["get", "list"] },
-      { apiGroups: ["apps"], resources: ["deployments/scale"], verbs: ["patch"] },
-    ];
-    await cluster.client.apply({ apiVersion, kind: "Role", metadata, rules });
-    const roleRef = { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "reader" };
-    const subjects = [{ kind: "ServiceAccount", ...account }];
-    await cluster.client.apply({ apiVersion, kind: "RoleBinding", metadata, roleRef, subjects });
+    await grantRights(cluster, account, [
+      { group: "", resource: "pods", verbs: ["get", "list"] },
+      { group: "apps", resource: "deployments/scale", verbs: ["patch"] },
+    ]);
     reader = await clientOf(await cluster.plane.kubeconfigOf(account));
   });
 
@@ -58,13 +51,3 @@ describe.runIf(await hasControlPlaneForTests())("a service account", () => {
     expect(audited.find(({ resource }) => resource === "secrets")?.status).toBe(403);
   });
 });
-
-async function clientOf(kubeconfig: string): Promise<KubeClient> {
-  const told = JSON.parse(await readFile(kubeconfig, "utf8")) as {
-    clusters: [{ cluster: { server: string; "certificate-authority": string } }];
-    users: [{ user: { token: string } }];
-  };
-  const { server, "certificate-authority": file } = told.clusters[0].cluster;
-  const certificates = await readFile(file, "utf8");
-  return new KubeClient({ server, certificates, token: told.users[0].user.token });
-}

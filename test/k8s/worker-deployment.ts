@@ -1,5 +1,5 @@
 /** A Deployment of pods that ask for one GPU each, as plain as tests of the control plane need. */
-import { type KubeObject, playedAnnotation } from "@zfarm/testing";
+import { type KubeObject, playedAnnotation, startDelayAnnotation } from "@zfarm/testing";
 
 export interface WorkerDeployment {
   readonly namespace: string;
@@ -8,11 +8,17 @@ export interface WorkerDeployment {
   /** Its pods are processes, which say themselves when they are ready. */
   readonly isPlayed?: boolean;
   readonly graceSeconds?: number;
+  /** How long each takes to come up once it has a node, as Go writes it. */
+  readonly startDelay?: string;
 }
 
 export function workerDeployment(options: WorkerDeployment): KubeObject {
-  const { namespace, name, replicas, isPlayed = false, graceSeconds = 1 } = options;
+  const { namespace, name, replicas, isPlayed = false, graceSeconds = 1, startDelay } = options;
   const labels = { app: name };
+  const annotations = {
+    ...(isPlayed ? { [playedAnnotation]: "true" } : {}),
+    ...(startDelay === undefined ? {} : { [startDelayAnnotation]: startDelay }),
+  };
   return {
     apiVersion: "apps/v1",
     kind: "Deployment",
@@ -21,7 +27,7 @@ export function workerDeployment(options: WorkerDeployment): KubeObject {
       replicas,
       selector: { matchLabels: labels },
       template: {
-        metadata: { labels, annotations: isPlayed ? { [playedAnnotation]: "true" } : {} },
+        metadata: { labels, annotations },
         spec: restrictedPod(graceSeconds),
       },
     },

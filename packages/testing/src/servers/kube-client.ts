@@ -15,6 +15,12 @@ export interface KubeAnswer {
   readonly message: string;
 }
 
+/** One change that a watch tells. */
+export interface KubeChange<Item> {
+  readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" | "ERROR";
+  readonly object: Item;
+}
+
 export interface KubeRequest {
   readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** From `/api` or `/apis` on, with its query. */
@@ -56,7 +62,7 @@ export class KubeClient {
   constructor(access: KubeAccess, as?: Impersonated) {
     this.#access = access;
     this.#as = as;
-    this.#agent = new Agent({ ca: access.certificates, keepAlive: true });
+    this.#agent = new Agent({ ca: access.certificates, keepAlive: true, maxSockets: 64 });
   }
 
   as(whom: Impersonated): KubeClient {
@@ -68,23 +74,29 @@ export class KubeClient {
   }
 
   /** Any answer, refusals included. */
-  async ask({ method = "GET", path, body, patch = "merge" }: KubeRequest): Promise<KubeAnswer> {
-    const headers: Record<string, string | string[]> = {
-      authorization: `Bearer ${this.#access.token}`,
-      accept: "application/json",
-      "content-type": method === "PATCH" ? patchTypes[patch] : "application/json",
-    };
-    if (this.#as !== undefined) headers["impersonate-user"] = this.#as.user;
-    if (this.#as?.groups !== undefined) headers["impersonate-group"] = [...this.#as.groups];
-    const asked = request(`${this.#access.server}${path}`, {
-      method,
-      headers,
-      agent: this.#agent,
-    });
-    asked.end(body === undefined ? undefined : JSON.stringify(body));
-    const [answer] = (await once(asked, "response")) as [IncomingMessage];
+  async ask(asked: KubeRequest): Promise<KubeAnswer> {
+    const answer = await this.#send(asked);
     const told = parse(await text(answer));
     return { status: answer.statusCode ?? 0, body: told, message: messageOf(told) };
+  }
+
+  /**
+   * What is there, and then every change, until `stop` aborts or the server ends it.
+   * @param path Of a list, without a query.
+   */
+  async *watch<Item>(path: string, stop: AbortSignal): AsyncGenerator<KubeChange<Item>> {
+    let rest = "";
+    try {
+      const answer = await this.#send({ path: `${path}?watch=1` }, stop);
+      invariant(answer.statusCode === 200, `${path} is watched: ${answer.statusCode}`);
+      for await (const chunk of answer.setEncoding("utf8")) {
+        const lines = `${rest}${String(chunk)}`.split("\n");
+        rest = lines.pop() ?? "";
+        for (const line of lines) yield JSON.parse(line) as KubeChange<Item>;
+      }
+    } catch (error) {
+      if (!stop.aborted) throw error;
+    }
   }
 
   /** The body of a success; a refusal is a test's failure. */
@@ -130,6 +142,25 @@ export class KubeClient {
     });
     this.#resources.set(key, found);
     return found;
+  }
+
+  async #send(
+    { method = "GET", path, body, patch = "merge" }: KubeRequest,
+    stop?: AbortSignal,
+  ): Promise<IncomingMessage> {
+    const headers: Record<string, string | string[]> = {
+      authorization: `Bearer ${this.#access.token}`,
+      accept: "application/json",
+      "content-type": method === "PATCH" ? patchTypes[patch] : "application/json",
+    };
+    if (this.#as !== undefined) headers["impersonate-user"] = this.#as.user;
+    if (this.#as?.groups !== undefined) headers["impersonate-group"] = [...this.#as.groups];
+    const url = `${this.#access.server}${path}`;
+    const signal = stop === undefined ? {} : { signal: stop };
+    const asked = request(url, { method, headers, agent: this.#agent, ...signal });
+    asked.end(body === undefined ? undefined : JSON.stringify(body));
+    const [answer] = (await once(asked, "response")) as [IncomingMessage];
+    return answer;
   }
 
   async #must(asked: KubeRequest): Promise<unknown> {

@@ -33,6 +33,8 @@ export async function hasControlPlaneForTests(): Promise<boolean> {
 }
 
 export interface AuditedRequest {
+  /** When it came, milliseconds since the epoch. */
+  readonly at: number;
   /** `system:serviceaccount:<namespace>:<name>` */
   readonly user: string;
   /** Kubernetes' own: `list`, not GET. */
@@ -173,6 +175,7 @@ class RunningControlPlane implements ControlPlane {
 }
 
 interface AuditLine {
+  readonly requestReceivedTimestamp: string;
   readonly user: { readonly username: string };
   readonly verb: string;
   readonly objectRef?: {
@@ -184,9 +187,11 @@ interface AuditLine {
 }
 
 function readAudited(line: string): AuditedRequest {
-  const { user, verb, objectRef, responseStatus } = JSON.parse(line) as AuditLine;
+  const told = JSON.parse(line) as AuditLine;
+  const { user, verb, objectRef, responseStatus, requestReceivedTimestamp } = told;
   const { resource = "", subresource, apiGroup } = objectRef ?? {};
   const path = subresource === undefined ? resource : `${resource}/${subresource}`;
   const full = apiGroup === undefined ? path : `${path}.${apiGroup}`;
-  return { user: user.username, verb, resource: full, status: responseStatus.code };
+  const at = Date.parse(requestReceivedTimestamp);
+  return { at, user: user.username, verb, resource: full, status: responseStatus.code };
 }
