@@ -59,16 +59,15 @@ export class LoraLinears {
     const base = timesWeight(this.#graph, rows, { ...spec, after });
     if (!this.#enabled) return base;
     this.#targets.push(spec);
-    const update = this.#graph.reshapeTo(this.#update(rows, spec), this.#graph.shapeOf(base));
-    return this.#graph.add(base, update);
+    return this.#graph.reshapeTo(this.#updated(base, rows, spec), this.#graph.shapeOf(base));
   }
 
   applyBiased(rows: Value, spec: LinearUse): Value {
     return addBias(this.#graph, this.apply(rows, spec), spec);
   }
 
-  /** The update's rows with batch and row joined: [batch · row, out]. */
-  #update(rows: Value, spec: LinearSpec): Value {
+  /** The base's rows with the update added, batch and row joined: [batch · row, out]. */
+  #updated(base: Value, rows: Value, spec: LinearSpec): Value {
     const names = loraInputNames(spec.name);
     const [groups, width] = [`groups of ${spec.name}`, `width of groups of ${spec.name}`];
     const graph = this.#graph;
@@ -79,6 +78,7 @@ export class LoraLinears {
     const up = floats(names.up, [`ranks of ${spec.name}`, spec.out]);
     // Scaled after the product, where a row has few numbers, not before it.
     const perGroup = graph.multiply(graph.matrixProduct(graph.insertAxis(rows, 1), down), scale);
-    return graph.matrixProduct(graph.flatten(graph.transpose(perGroup, [0, 2, 1, 3]), 2), up);
+    const ranks = graph.flatten(graph.transpose(perGroup, [0, 2, 1, 3]), 2);
+    return graph.addProduct(ranks, up, graph.flatten(base, 2));
   }
 }

@@ -17,6 +17,14 @@ export class Graph extends ModelBuilder {
     return this.node("MatMul", [left, right]);
   }
 
+  /**
+   * left · right + sum, of matrices. In one operator the product is never a value of its own: with
+   * no ranks, which is what most runs have, it would be zeros to write, to read and to add.
+   */
+  addProduct(left: Value, right: Value, sum: Value): Value {
+    return this.node("Gemm", [left, right, sum]);
+  }
+
   /** rows · weightᵀ, which is how checkpoints store a Linear's weight: [out, in]. */
   rowsTimesTransposed(rows: Value, weight: Value): Value {
     const attributes = { transB: { int: 1 } };
