@@ -13,6 +13,7 @@ export { type Clock, systemClock } from "./clock.ts";
 export { ConfigError, type Env, EnvReader } from "./env.ts";
 export { forEachBounded } from "./for-each-bounded.ts";
 export { InvariantError, invariant } from "./invariant.ts";
+export { withLargePages } from "./large-pages.ts";
 export { createLog, type Log, type LogLevel, logLevels, silentLog } from "./log.ts";
 export { Counter, collectProcessMetrics, Gauge, Histogram, Registry } from "./metrics.ts";
 export { type OpsServer, type OpsServerOptions, openOpsServer } from "./ops-server.ts";

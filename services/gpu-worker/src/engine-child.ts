@@ -1,6 +1,7 @@
 /** One engine process: forked, listened to, killed. Knows nothing of tasks. */
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { withLargePages } from "@zfarm/runtime";
 import type { EngineCommand, EngineEvent, EngineSettings } from "./engine/protocol.ts";
 
 export interface EngineChildOptions {
@@ -25,6 +26,7 @@ export function startEngineChild(options: EngineChildOptions): EngineChild {
   const entry = fileURLToPath(options.entry ?? engineEntry);
   const child = fork(entry, [JSON.stringify(options.settings)], {
     serialization: "advanced",
+    env: withLargePages(),
     // Flags of this process, such as an inspector port, are not for the child.
     execArgv: [],
     stdio: ["ignore", "inherit", "inherit", "ipc"],

@@ -3,6 +3,7 @@ import { fork } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { withLargePages } from "@zfarm/runtime";
 
 export interface Watched<Answer> {
   readonly answer: Answer;
@@ -20,7 +21,11 @@ export async function runWatched<Answer>(
   request: object,
 ): Promise<Watched<Answer>> {
   const path = fileURLToPath(new URL(program, import.meta.url));
-  const child = fork(path, [JSON.stringify(request)], { stdio: ["ignore", 2, 2, "ipc"] });
+  const child = fork(path, [JSON.stringify(request)], {
+    // As the worker's engine has it.
+    env: withLargePages(),
+    stdio: ["ignore", 2, 2, "ipc"],
+  });
   let answer: Answer | undefined;
   let how: string | undefined;
   child.once("message", (message) => {
