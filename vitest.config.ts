@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config";
  * `unit` runs beside the sources; `system` spawns real servers and runs one file at a time;
  * `chaos` breaks a farm of real processes for two or three minutes (`npm run chaos` for longer);
  * `sim` plays the scheduler's core in virtual time, under faults;
+ * `images` builds the images and runs a farm of containers (`npm run test:images`);
  * `k8s` runs on a real Kubernetes control plane with simulated nodes (`npm run test:k8s`);
  * `model` checks the protocols of the farm with spin.
  */
@@ -45,6 +46,15 @@ export default defineConfig({
           include: ["test/sim/*.test.ts"],
           fileParallelism: false,
           testTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: "images",
+          include: ["test/images/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 900_000,
         },
       },
       {

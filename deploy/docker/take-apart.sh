@@ -15,4 +15,5 @@ tar -cf - package.json package-lock.json packages/*/package.json services/*/pack
 # Tests and their tools stay behind.
 tar --exclude=node_modules --exclude='*.test.ts' --exclude=packages/testing \
   --exclude='packages/*/test' --exclude='services/*/test' --exclude='services/*/testing' \
-  -cf - package.json LICENSE packages services cli models tools/servers | tar -C "$sources" -xf -
+  -cf - package.json LICENSE packages services cli models/z-image-nano tools/servers |
+  tar -C "$sources" -xf -
