@@ -34,7 +34,6 @@ const left: Readonly<Record<string, string>> = {
   OPS_HOST: "a pod listens on all of its addresses",
   STOP_WITHIN_MS: "its default and the time that a pod has to stop are one",
   WORKER_DRAIN_GRACE_MS: "its default is its bound",
-  WORKER_MEMORY_BYTES: "the worker sees the limit of its container",
   WORKER_SIDE_THREADS: "the worker knows what its device likes",
   WORKER_THREADS: "the worker sees the processors that it has",
 };

@@ -145,6 +145,7 @@ describe.skipIf(helmAtHand === undefined)("the chart refuses", () => {
     ["an autoscaler over shards", "shards=2", "shards is above 1"],
     ["workers with names that are too long", `fullnameOverride=${"f".repeat(40)}`, "at most 46"],
     ["a model of no bucket", "pools.default.model.kind=s3", "model.s3.prefix is empty"],
+    ["a card of which nothing is known", "pools.default.device=cuda", "gpu.memoryBytes is 0"],
     ["a model volume of nothing", "pools.default.model.kind=pvc", "model.pvc.claimName is empty"],
     [
       "a certificate that KEDA could show nobody",

@@ -17,6 +17,14 @@ test("reads how weights are held and what they may take", () => {
   expect(() => readGpuWorkerConfig({ ...env, WORKER_WEIGHTS: "int3" })).toThrow("WORKER_WEIGHTS");
 });
 
+test("asks what a card has for the model, because nothing here asks the card", () => {
+  const env = { MODEL_DIR: "m", WORKER_DEVICE: "cuda:1" };
+  const whole = { ...env, WORKER_MEMORY_BYTES: "70000000000" };
+
+  expect(() => readGpuWorkerConfig(env)).toThrow("WORKER_DEVICE=cuda:1 needs WORKER_MEMORY_BYTES");
+  expect(readGpuWorkerConfig(whole)).toMatchObject({ device: "cuda:1", memoryBytes: 7e10 });
+});
+
 test("takes for adapters a sixteenth of what its container has", () => {
   const limit = vi.spyOn(process, "constrainedMemory").mockReturnValue(2 ** 30);
 

@@ -99,7 +99,7 @@ export function readGpuWorker(reader: EnvReader): GpuWorkerConfig {
       max: limits.batchTasksMax,
     }),
     modelDir: reader.text("MODEL_DIR"),
-    ...readMemory(reader),
+    ...readMemory(reader, device),
     loras: readLoras(reader),
     durability: readDurability(reader),
     drainGraceMs: reader.integer("WORKER_DRAIN_GRACE_MS", {
@@ -110,9 +110,15 @@ export function readGpuWorker(reader: EnvReader): GpuWorkerConfig {
   };
 }
 
-function readMemory(reader: EnvReader): Pick<GpuWorkerConfig, "weights" | "memoryBytes"> {
+function readMemory(
+  reader: EnvReader,
+  device: string,
+): Pick<GpuWorkerConfig, "weights" | "memoryBytes"> {
   const weights = reader.choice("WORKER_WEIGHTS", weightChoices, "auto");
   const memoryBytes = reader.integer("WORKER_MEMORY_BYTES", { default: 0, min: 0, max: memoryMax });
+  if (device.startsWith("cuda") && memoryBytes === 0) {
+    reader.problem(`WORKER_DEVICE=${device} needs WORKER_MEMORY_BYTES, no card is asked for it`);
+  }
   return {
     ...(weights === "auto" ? {} : { weights }),
     ...(memoryBytes === 0 ? {} : { memoryBytes }),
