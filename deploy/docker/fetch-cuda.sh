@@ -30,6 +30,15 @@ rm -f "$target"/libnvblas.so.*
 # The provider asks for it by this name.
 ln -sf libcudnn.so.9 "$target/libcudnn.so"
 
+# What their makers ask to go along.
+mkdir "$target/licenses"
+for text in "$wheels"/unpacked/onnxruntime/LICENSE \
+  "$wheels"/unpacked/onnxruntime/ThirdPartyNotices.txt \
+  "$wheels"/unpacked/nvidia_*.dist-info/licenses/License.txt; do
+  package=${text#"$wheels"/unpacked/}
+  cp "$text" "$target/licenses/${package%%[-/]*}-$(basename "$text")"
+done
+
 # The driver's own library comes from the node. All others must be here.
 missing=$(LD_LIBRARY_PATH="$target" ldd "$target"/*.so "$target"/*.so.* |
   grep 'not found' | grep -v 'libcuda\.so\.1 ' || true)
