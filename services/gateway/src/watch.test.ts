@@ -161,7 +161,8 @@ describe("WatchJob", () => {
       code: "INVALID_REQUEST",
     });
     const ref = parseJobName(job.name);
-    const future = ref === undefined ? "" : encodeResumeToken(ref, 1_000_000n);
+    const future =
+      ref === undefined ? "" : encodeResumeToken(ref, { revision: 1_000_000n, told: undefined });
     await expect(watch(future)).rejects.toMatchObject({ code: "RESUME_TOKEN_EXPIRED" });
   });
 

@@ -5,7 +5,7 @@
  * without its newest writes makes nobody draw again what was told to be done.
  */
 import type { BlobStore } from "@zfarm/blobs";
-import type { OutcomeLog, StoredOutcome } from "@zfarm/broker";
+import { findCopies, findCopy, type OutcomeLog, type StoredOutcome } from "@zfarm/broker";
 import {
   FarmError,
   type JobRef,
@@ -15,7 +15,6 @@ import {
   taskIdOf,
 } from "@zfarm/contract";
 import { type Clock, forEachBounded, type Log } from "@zfarm/runtime";
-import { findCopies, findCopy } from "./outcome-copies.ts";
 
 interface LostOutcomesNeeds {
   readonly blobs: Pick<BlobStore, "get" | "list">;

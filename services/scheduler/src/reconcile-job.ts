@@ -5,7 +5,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { BlobInfo, BlobStore } from "@zfarm/blobs";
-import type { Broker, StoredJob } from "@zfarm/broker";
+import { type Broker, findCopies, type Revision } from "@zfarm/broker";
 import {
   controlCopyKey,
   type JobRecord,
@@ -20,7 +20,6 @@ import {
   taskIdOf,
 } from "@zfarm/contract";
 import type { Clock, Log } from "@zfarm/runtime";
-import { findCopies } from "./outcome-copies.ts";
 import { type Manifest, readControlCopy, readManifest } from "./read-manifest.ts";
 import { planManifest } from "./reconcile-plan.ts";
 import type { StoreMetrics } from "./store-metrics.ts";
@@ -72,7 +71,9 @@ export async function reconcileJob(needs: ReconcileNeeds, found: BlobInfo): Prom
     manifest.tasks.filter(({ index }) => open.has(index)),
   );
   if (plan.record === "create") await restoreRecord(needs, manifest.record);
-  if (plan.record === "admit" && stored !== undefined) await admitRecord(needs, stored);
+  if (plan.record === "admit" && stored !== undefined) {
+    await admitRecord(needs, manifest.record, stored.revision);
+  }
   return "open";
 }
 
@@ -98,10 +99,14 @@ async function restoreRecord(needs: ReconcileNeeds, record: JobRecord): Promise<
   needs.log.warn({ job_id: record.job }, "lost job restored");
 }
 
-/** All of its tasks are there by now. In a conflict somebody admits or refuses it just now. */
+/**
+ * All of its tasks are there by now. The manifest's record, whatever another request under its id
+ * has left there since the loss. In a conflict somebody admits or refuses the job just now.
+ */
 async function admitRecord(
   { broker, log, metrics }: ReconcileNeeds,
-  { record, revision }: StoredJob,
+  record: JobRecord,
+  revision: Revision,
 ): Promise<void> {
   const put = await broker.jobs.update({ ...record, admitted: true }, revision);
   if (put === "conflict") return;

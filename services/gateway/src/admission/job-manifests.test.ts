@@ -7,6 +7,7 @@ import {
   JobControl,
   JobManifest,
   jobIdOfRequest,
+  jobName,
   manifestKey,
   OutcomeKind,
   outcomeCopyKey,
@@ -14,6 +15,7 @@ import {
 } from "@zfarm/contract";
 import { beforeEach, describe, expect, test } from "vitest";
 import { admission, admitNeeds, beforeAdd, waitingTasks } from "../../test/builders.ts";
+import { findJob } from "../rpc/job-lookup.ts";
 import { type Admission, admitJob } from "./admit-job.ts";
 import { cancelUnfinished } from "./cancel-tasks.ts";
 import { JobManifests } from "./job-manifests.ts";
@@ -26,6 +28,10 @@ describe("a farm that keeps manifests", () => {
     ...admitNeeds(gateway),
     manifests: new JobManifests({ ...bound(blobs), ...store }, gateway.outcomes),
   });
+  /** Everything that the broker had. */
+  const loseBroker = (): void => {
+    broker = createMemoryFarm({ bounds: { queueTasksMax: 6 } }).connect();
+  };
   const manifest = async (): Promise<JobManifest | undefined> => {
     const bytes = await blobs.get(manifestKey(ref));
     return bytes === undefined ? undefined : JobManifest.decode(bytes);
@@ -48,6 +54,35 @@ describe("a farm that keeps manifests", () => {
     expect(seen).toHaveLength(3);
     expect(seen[0]?.tasks).toEqual(await live());
     expect(seen[0]?.record).toMatchObject({ ...ref, taskCount: 3, admitted: false });
+  });
+
+  test("knows what has ended before it stores again a job that the broker lost", async () => {
+    const needs = needsOf(broker);
+    const before = await admitJob(needs, admission(3));
+    await cancelUnfinished(needs, before);
+    loseBroker();
+    const ended: number[] = [];
+    const watched = beforeAdd(broker, async () => {
+      ended.push((await broker.outcomes.list(ref)).length);
+    });
+
+    const again = await admitJob(needsOf(watched), admission(3));
+
+    expect(again).toMatchObject({ ...ref, admitted: true });
+    expect(ended).toEqual([3, 3, 3]);
+  });
+
+  test("finds a job that the broker lost, and none that never was", async () => {
+    const needs = needsOf(broker);
+    await admitJob(needs, admission(3));
+    loseBroker();
+    const lookup = { ...needs, broker };
+
+    const found = await findJob(lookup, jobName(ref), "name");
+
+    expect(found.record).toMatchObject({ ...ref, taskCount: 3, admitted: true });
+    const other = jobName({ ...ref, job: jobIdOfRequest(defaultProject, "other") });
+    await expect(findJob(lookup, other, "name")).rejects.toMatchObject({ code: "JOB_NOT_FOUND" });
   });
 
   test("accepts nothing while the store is away, and a retry completes it", async () => {
@@ -139,6 +174,7 @@ function bound(blobs: ReturnType<typeof createMemoryBlobStore>) {
   return {
     create: blobs.create.bind(blobs),
     get: blobs.get.bind(blobs),
+    list: blobs.list.bind(blobs),
     put: blobs.put.bind(blobs),
     remove: blobs.remove.bind(blobs),
   };

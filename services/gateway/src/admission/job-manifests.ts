@@ -4,7 +4,7 @@
  * with the seeds that were drawn first.
  */
 import type { BlobStore } from "@zfarm/blobs";
-import { copyOutcomes, type OutcomeLog } from "@zfarm/broker";
+import { copyOutcomes, findCopies, type OutcomeLog } from "@zfarm/broker";
 import {
   controlCopyKey,
   FarmError,
@@ -17,7 +17,7 @@ import {
   taskIdOf,
 } from "@zfarm/contract";
 
-type ManifestStore = Pick<BlobStore, "create" | "get" | "put" | "remove">;
+type ManifestStore = Pick<BlobStore, "create" | "get" | "list" | "put" | "remove">;
 
 export class JobManifests {
   readonly #store: ManifestStore;
@@ -29,7 +29,11 @@ export class JobManifests {
     this.outcomes = copyOutcomes(outcomes, store);
   }
 
-  /** The tasks of the manifest that stands: these or an earlier try's. STORE_UNAVAILABLE. */
+  /**
+   * The tasks of the manifest that stands: these or an earlier try's. The broker may have lost
+   * that such a try was accepted; then what has ended is known again before a task is added.
+   * STORE_UNAVAILABLE.
+   */
   async keep(record: JobRecord, tasks: readonly TaskSpec[]): Promise<readonly TaskSpec[]> {
     const bytes = JobManifest.encode({ record, tasks: [...tasks] }).finish();
     const key = manifestKey(refOf(record));
@@ -40,7 +44,19 @@ export class JobManifests {
     if (standing.record?.requestDigest !== record.requestDigest) {
       throw new FarmError("REQUEST_ID_REUSED", "this request_id came before with other content");
     }
+    for (const copy of (await findCopies(this.#store, refOf(record), () => true)).values()) {
+      await this.outcomes.publish(copy);
+    }
     return standing.tasks;
+  }
+
+  /** The record of a job that the broker does not know any more. STORE_UNAVAILABLE. */
+  async find(job: JobRef): Promise<JobRecord | undefined> {
+    const key = manifestKey(job);
+    const bytes = await this.#store.get(key);
+    if (bytes === undefined) return undefined;
+    const { record } = readManifest(bytes, key);
+    return record && { ...record, admitted: true };
   }
 
   /** What is wanted of the job from now on, instead of what was before. STORE_UNAVAILABLE. */

@@ -6,42 +6,67 @@ import { type JobRef, jobName } from "@zfarm/contract";
 
 type TokenKind = "page" | "resume";
 
-const pattern = /^([pr])([0-9a-z]{1,13})-([0-9a-f]{16})$/;
+const pattern = /^([pr])([0-9a-z]{1,13}(?:\.[0-9a-z]{1,7})?)-([0-9a-f]{16})$/;
 
 /** The largest revision that a stream can have. */
 const valueMax = 2n ** 64n - 1n;
 
 /** Where the next page starts, as a task index. */
 export function encodePageToken(job: JobRef, index: number): string {
-  return encode("page", job, BigInt(index));
+  return seal("page", job, index.toString(36));
 }
 
 /** The index, or undefined where this is no page token of this job. */
 export function decodePageToken(job: JobRef, token: string): number | undefined {
-  const value = decode("page", job, token);
+  const value = numberOf(unseal("page", job, token) ?? "");
   return value === undefined ? undefined : Number(value);
 }
 
 /** After which outcome a watch goes on. */
-export function encodeResumeToken(job: JobRef, revision: bigint): string {
-  return encode("resume", job, revision);
+export interface ResumePoint {
+  readonly revision: bigint;
+  /**
+   * Names what was told up to there, see `tellNext`: revisions alone stand for other outcomes where
+   * a broker came back without its newest ones. Undefined in tokens of older gateways.
+   */
+  readonly told: number | undefined;
 }
 
-/** The revision, or undefined where this is no resume token of this job. */
-export function decodeResumeToken(job: JobRef, token: string): bigint | undefined {
-  return decode("resume", job, token);
+/** What names that nothing was told. */
+export const toldNothing = 0x811c9dc5;
+
+/** What names the outcomes told so far and that of one more task: FNV-1a over their indexes. */
+export function tellNext(told: number, index: number): number {
+  return Math.imul(told ^ index, 0x01000193) >>> 0;
 }
 
-function encode(kind: TokenKind, job: JobRef, value: bigint): string {
-  const digits = value.toString(36);
+export function encodeResumeToken(job: JobRef, { revision, told }: ResumePoint): string {
+  const digits = revision.toString(36);
+  return seal("resume", job, told === undefined ? digits : `${digits}.${told.toString(36)}`);
+}
+
+/** Undefined where this is no resume token of this job. */
+export function decodeResumeToken(job: JobRef, token: string): ResumePoint | undefined {
+  const [digits, told] = unseal("resume", job, token)?.split(".") ?? [];
+  const revision = digits === undefined ? undefined : numberOf(digits);
+  if (revision === undefined) return undefined;
+  return { revision, told: told === undefined ? undefined : Number.parseInt(told, 36) };
+}
+
+function seal(kind: TokenKind, job: JobRef, digits: string): string {
   return `${kind[0]}${digits}-${checksum(`${kind}|${jobName(job)}|${digits}`)}`;
 }
 
-function decode(kind: TokenKind, job: JobRef, token: string): bigint | undefined {
+/** What was sealed for this job; undefined for everything else. */
+function unseal(kind: TokenKind, job: JobRef, token: string): string | undefined {
   const match = pattern.exec(token);
   const digits = match?.[2];
   if (match === null || digits === undefined || match[1] !== kind[0]) return undefined;
-  if (match[3] !== checksum(`${kind}|${jobName(job)}|${digits}`)) return undefined;
+  return match[3] === checksum(`${kind}|${jobName(job)}|${digits}`) ? digits : undefined;
+}
+
+function numberOf(digits: string): bigint | undefined {
+  if (!/^[0-9a-z]+$/.test(digits)) return undefined;
   const value = Array.from(digits).reduce(
     (sum, digit) => sum * 36n + BigInt(Number.parseInt(digit, 36)),
     0n,

@@ -19,9 +19,12 @@ export interface FoundJob {
   readonly record: JobRecord;
 }
 
-/** The job of a name. INVALID_REQUEST where it is no name, JOB_NOT_FOUND. */
+/**
+ * The job of a name, also one that the broker has lost and that is about to come back.
+ * INVALID_REQUEST where it is no name, JOB_NOT_FOUND.
+ */
 export async function findJob(
-  { broker, feed }: Pick<GatewayNeeds, "broker" | "feed">,
+  { broker, feed, manifests }: Pick<GatewayNeeds, "broker" | "feed" | "manifests">,
   name: string,
   field: "name" | "parent" | "job.name",
 ): Promise<FoundJob> {
@@ -30,7 +33,8 @@ export async function findJob(
     const description = "must be projects/{project}/jobs/{job} as a create returned it";
     throw invalidField(field, { reason: "BAD_NAME", description });
   }
-  const record = feed.recordOf(ref) ?? (await broker.jobs.find(ref))?.record;
+  const known = feed.recordOf(ref) ?? (await broker.jobs.find(ref))?.record;
+  const record = known ?? (await manifests?.find(ref));
   if (record === undefined || isVoid(record)) {
     throw new FarmError("JOB_NOT_FOUND", `there is no job ${jobName(ref)}`);
   }

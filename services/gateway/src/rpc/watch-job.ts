@@ -14,8 +14,9 @@ import {
   WatchJobRequest,
   type WatchJobResponse,
 } from "@zfarm/contract";
-import { decodeResumeToken, encodeResumeToken } from "../domain/tokens.ts";
+import { decodeResumeToken, type ResumePoint } from "../domain/tokens.ts";
 import { invalidField } from "../domain/violations.ts";
+import { type Told, WatchPosition } from "../domain/watch-position.ts";
 import type { GatewayNeeds } from "../needs.ts";
 import type { CallScope } from "./call-scope.ts";
 import { decodeRequest } from "./decode.ts";
@@ -27,8 +28,7 @@ import { wishPreviews } from "./wish-previews.ts";
 
 interface Watch {
   readonly found: FoundJob;
-  /** Outcomes up to this revision were delivered by an earlier watch. */
-  readonly after: bigint;
+  readonly position: WatchPosition;
   readonly scope: CallScope;
   readonly events: EventWriter<WatchJobResponse>;
   /** Events that one answer may hold. */
@@ -49,7 +49,8 @@ export const watchJob: StreamMethod<WatchJobRequest, WatchJobResponse> = {
     const after = await resumePoint(needs, found, request.resumeToken);
     const previews = request.previews === true;
     const eventsMax = request.takeSeveral === true ? limits.watchEventsMax : 1;
-    const watch: Watch = { found, after, scope, events, eventsMax, ended: new Set(), previews };
+    const position = new WatchPosition(found.ref, after);
+    const watch: Watch = { found, position, scope, events, eventsMax, ended: new Set(), previews };
     const over = new AbortController();
     if (previews) void wishPreviews(needs, found.ref, over.signal);
     // Outcomes do not wait for it: progress may be dropped.
@@ -74,36 +75,32 @@ async function resumePoint(
   { broker }: GatewayNeeds,
   { ref }: FoundJob,
   token: string,
-): Promise<bigint> {
-  if (token === "") return 0n;
-  const revision = decodeResumeToken(ref, token);
-  if (revision === undefined) {
+): Promise<ResumePoint> {
+  if (token === "") return { revision: 0n, told: undefined };
+  const point = decodeResumeToken(ref, token);
+  if (point === undefined) {
     const description = "must be a resume_token that a watch of this job returned";
     throw invalidField("resume_token", { reason: "BAD_TOKEN", description });
   }
-  if (revision > (await broker.outcomes.lastRevision())) {
+  if (point.revision > (await broker.outcomes.lastRevision())) {
     const message = "the resume_token is newer than anything the farm knows; watch from the start";
     throw new FarmError("RESUME_TOKEN_EXPIRED", message);
   }
-  return revision;
+  return point;
 }
 
 async function sendJob(needs: GatewayNeeds, watch: Watch): Promise<void> {
-  const { found, scope, ended } = watch;
-  const stored: StoredOutcome[] = [];
+  const { found, scope, ended, position } = watch;
   if (found.record.taskCount === 0) return;
   // From the start even when resuming: how many have ended is what says when the job has.
   for await (const followed of needs.feed.follow(found.ref, scope.signal)) {
-    if (followed.kind === "caught-up") continue;
-    const news = followed.entries.filter((entry) => isNews(entry, ended));
-    for (const entry of news) stored.push(entry);
-    await sendOutcomes(
-      needs,
-      watch,
-      news.filter(({ revision }) => revision > watch.after),
-    );
-    if (ended.size < found.record.taskCount) continue;
-    const value = await viewJob(needs, found, { outcomes: stored });
+    const entries = followed.kind === "caught-up" ? [] : followed.entries;
+    const news = entries.filter((entry) => isNews(entry, ended));
+    const isOver = ended.size >= found.record.taskCount;
+    const isCaughtUp = isOver || followed.kind === "caught-up";
+    await sendOutcomes(needs, watch, position.take(news, isCaughtUp));
+    if (!isOver) continue;
+    const value = await viewJob(needs, found, { outcomes: position.all });
     await watch.events.send({ resumeToken: "", event: { $case: "jobEnded", value } });
     return;
   }
@@ -121,24 +118,20 @@ function isNews({ outcome }: StoredOutcome, ended: Set<number>): boolean {
 /** In as few answers as the client takes: each costs more than one event in it. */
 async function sendOutcomes(
   needs: GatewayNeeds,
-  { found, events, eventsMax }: Watch,
-  outcomes: readonly StoredOutcome[],
+  { events, eventsMax }: Watch,
+  outcomes: readonly Told[],
 ): Promise<void> {
   for (let next = 0; next < outcomes.length; next += eventsMax) {
     const some = outcomes.slice(next, next + eventsMax);
-    const [first, ...more] = await Promise.all(some.map((each) => taskEnded(needs, found, each)));
+    const [first, ...more] = await Promise.all(some.map((each) => taskEnded(needs, each)));
     if (first === undefined) return;
     await events.send(more.length === 0 ? first : { ...first, more: { events: more } });
   }
 }
 
-async function taskEnded(
-  needs: GatewayNeeds,
-  { ref }: FoundJob,
-  { outcome, revision }: StoredOutcome,
-): Promise<WatchJobResponse> {
+async function taskEnded(needs: GatewayNeeds, { outcome, token }: Told): Promise<WatchJobResponse> {
   const value = await endedTask(needs, outcome);
-  return { resumeToken: encodeResumeToken(ref, revision), event: { $case: "taskEnded", value } };
+  return { resumeToken: token, event: { $case: "taskEnded", value } };
 }
 
 function offerProgress({ events, ended, previews }: Watch, progress: Progress): void {

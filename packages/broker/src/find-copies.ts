@@ -1,6 +1,4 @@
 /** Reads the copies of outcomes in the object store: what a broker that lost some is given back. */
-import type { BlobStore } from "@zfarm/blobs";
-import { readOutcomeCopy } from "@zfarm/broker";
 import {
   type JobRef,
   jobPrefix,
@@ -9,8 +7,13 @@ import {
   parseAttemptKey,
   type TaskId,
 } from "@zfarm/contract";
+import { readOutcomeCopy } from "./copy-outcomes.ts";
 
-type CopyReader = Pick<BlobStore, "get" | "list">;
+/** What looking for copies needs of an object store. */
+export interface CopyReader {
+  get(key: string): Promise<Uint8Array | undefined>;
+  list(prefix: string): AsyncIterable<{ readonly key: string; readonly sizeBytes: number }>;
+}
 
 /** The copied outcome of each task of the job that is open and has one. STORE_UNAVAILABLE. */
 export function findCopies(
