@@ -2,10 +2,12 @@
  * Builds the image and runs a farm of it, every container as strict as the chart's pods are: a
  * user without a name and without rights, a root that is read only, Node as process 1.
  */
+import { join } from "node:path";
 import { findServerForTests, hasMinioForTests } from "@zfarm/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ManagedProcess } from "../chaos/farm/managed-process.ts";
 import { helmAtHand } from "../chart/render-chart.ts";
+import { repositoryRoot } from "../repository.ts";
 import { type ContainerFarm, openContainerFarm } from "./container-farm.ts";
 import {
   buildFarmImage,
@@ -111,6 +113,20 @@ describe.runIf(engine)("the image", () => {
 
     test("passes the chart's own test: a picture through the gateway's service", async () => {
       expect(await farm.runPod("test")).toContain("/tmp/test.png");
+    });
+
+    test("takes an adapter in and draws with it: both lie in volumes", async () => {
+      const file = join(repositoryRoot, "models/z-image-nano/loras/blueprint.safetensors");
+      await farm.client.loras.upload(file, { lora: "blueprint" });
+      const loras = [{ lora: "blueprint", weight: 1 }];
+      const spec = { prompt: "a boat", width: 128, height: 128, steps: 2, seed: 3n };
+      const [drawn, plain] = await Promise.all([
+        farm.client.renderImage({ ...spec, loras }),
+        farm.client.renderImage(spec),
+      ]);
+
+      expect(drawn.image?.sha256).toBeTypeOf("string");
+      expect(drawn.image?.sha256).not.toBe(plain.image?.sha256);
     });
 
     test("loses no picture to a worker that is told to stop; all services end well", async () => {
