@@ -7,7 +7,7 @@ export interface CommandContext {
   readonly args: readonly string[];
   readonly env: Env;
   readonly terminal: Terminal;
-  /** Aborts at the first Ctrl-C or SIGTERM; the second one ends the process. */
+  /** Aborts at the first Ctrl-C or SIGTERM; another one later ends the process. */
   readonly stop: AbortSignal;
 }
 

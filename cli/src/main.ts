@@ -1,6 +1,6 @@
 /** The `zfarm` command: finds the subcommand, runs it, turns failures into text and exit codes. */
 import { FarmError } from "@zfarm/contract";
-import { ConfigError, type Env } from "@zfarm/runtime";
+import { ConfigError, type Env, systemClock } from "@zfarm/runtime";
 import { ModelError } from "@zfarm/zimage";
 import type { Command } from "./command.ts";
 import { runBootstrap } from "./commands/bootstrap.ts";
@@ -83,13 +83,21 @@ function isParseError(error: unknown): error is Error {
   );
 }
 
+/** Who started the command may pass on a signal that the terminal sent to both. */
+const sameSignalMs = 500;
+
 function stopOnSignal(): AbortSignal {
   const controller = new AbortController();
+  let firstMs = 0;
   const onSignal = () => {
-    if (controller.signal.aborted) process.exit(1);
+    const nowMs = systemClock.monotonic();
+    if (!controller.signal.aborted) firstMs = nowMs;
+    else if (nowMs - firstMs > sameSignalMs) process.exit(1);
     controller.abort();
   };
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
+  // The terminal is gone, and says so only once.
+  process.on("SIGHUP", () => controller.abort());
   return controller.signal;
 }

@@ -85,7 +85,7 @@ export async function startFarm(options: {
 }
 
 /** The address from the line `ready HOST:PORT`. */
-async function untilReady(child: ChildProcess): Promise<string> {
+export async function untilReady(child: ChildProcess): Promise<string> {
   const words: string[] = [];
   child.stderr?.on("data", (bytes: Buffer) => words.push(bytes.toString()));
   const lines = createInterface({ input: child.stdout ?? process.stdin });

@@ -7,6 +7,7 @@ import { createWriteStream, type WriteStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { FarmError } from "@zfarm/contract";
 import { backoffMs, type Clock, type Env, stopWithinMsDefault } from "@zfarm/runtime";
+import { guardGroup } from "./guard-group.ts";
 
 export interface ProcessOptions {
   /** Shown to the user. */
@@ -112,7 +113,9 @@ export class SupervisedProcess {
   async #runOnce(): Promise<string> {
     const { command, args, env } = this.#options;
     const channel = this.#options.onMessage === undefined ? [] : (["ipc"] as const);
-    const child = spawn(command, args, { env, stdio: ["ignore", "pipe", "pipe", ...channel] });
+    const stdio = ["ignore", "pipe", "pipe", ...channel] as const;
+    const child = spawn(command, args, { env, stdio: [...stdio], detached: true });
+    const unguard = child.pid === undefined ? undefined : guardGroup(child.pid);
     this.#listen(child);
     this.#child = child;
     this.#starts += 1;
@@ -126,6 +129,7 @@ export class SupervisedProcess {
       });
     }
     const how = await this.#untilEnded(child);
+    unguard?.();
     log.end();
     this.#child = undefined;
     return how;
