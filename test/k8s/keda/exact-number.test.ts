@@ -15,7 +15,7 @@ import { waitUntil } from "../../chaos/farm/wait-until.ts";
 import { renderWith } from "../chart-on-cluster.ts";
 import { type Cluster, openCluster } from "../cluster.ts";
 import { workerDeployment } from "../worker-deployment.ts";
-import { hasKedaForTests, startKeda } from "./keda.ts";
+import { hasKedaForTests, installKeda, startKeda } from "./keda.ts";
 
 const namespace = "exact";
 const pool = "default" as PoolId;
@@ -62,6 +62,7 @@ describe.runIf(canRun)("the number that the leader asks for", () => {
   beforeAll(async () => {
     cluster = await openCluster();
     await cluster.addNodes("node", workersMax / 8);
+    await installKeda(cluster);
     await startKeda(cluster);
     server = await openKedaServer({
       config: { host: "127.0.0.1", port: 0 },

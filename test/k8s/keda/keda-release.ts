@@ -1,14 +1,17 @@
 /** A release of the chart on a cluster with KEDA, which shows its scheduler a certificate. */
 import { CertificateAuthority } from "@zfarm/testing";
 import type { ManagedProcess } from "../../chaos/farm/managed-process.ts";
+import { metricOf } from "../../chaos/farm/probe.ts";
+import { waitUntil } from "../../chaos/farm/wait-until.ts";
 import type { Cluster } from "../cluster.ts";
 import { componentOf, namespace, openRelease, type Release } from "../release.ts";
 import { ClusterNetwork } from "./cluster-network.ts";
-import { type Keda, startKeda } from "./keda.ts";
+import { installKeda, type Keda, startKeda } from "./keda.ts";
 import { ScaledObject } from "./scaled-object.ts";
 
 const scaler = `farm-zfarm-scaler.${namespace}`;
 const scalerPort = 50_052;
+const decidedWithinMs = 20_000;
 const secrets = { existingSecret: "scaler-tls", clientSecret: "keda-tls" };
 
 export interface KedaRelease {
@@ -22,36 +25,54 @@ export interface KedaRelease {
 
 /** @param pool The default pool's values. */
 export async function openKedaRelease(pool: object): Promise<KedaRelease> {
-  let release: Release | undefined;
-  let keda: Keda | undefined;
-  const network = new ClusterNetwork({
-    [`${scaler}:${scalerPort}`]: async () => release?.endpoints("scheduler", scalerPort) ?? [],
-  });
-  const address = await network.listen();
-  const asking = { pollingInterval: 1, tls: secrets };
-  release = await openRelease(
-    { autoscaler: { kind: "keda", tickSeconds: 1, keda: asking }, pools: { default: pool } },
+  const keda = { pollingInterval: 1, tls: secrets };
+  const release = await openRelease(
+    { autoscaler: { kind: "keda", tickSeconds: 1, keda }, pools: { default: pool } },
     async (cluster) => {
+      await installKeda(cluster);
       await addSecrets(cluster);
-      keda = await startKeda(cluster, address);
     },
   );
-  if (keda === undefined) throw new Error("KEDA is started before the chart is installed");
-  return new OpenKedaRelease({ release, keda, network });
+  const network = new ClusterNetwork({
+    [`${scaler}:${scalerPort}`]: () => release.endpoints("scheduler", scalerPort),
+  });
+  const opened = new OpenKedaRelease(release, network);
+  try {
+    await opened.start();
+    return opened;
+  } catch (error) {
+    await opened.stop();
+    throw error;
+  }
 }
 
 class OpenKedaRelease implements KedaRelease {
   readonly release: Release;
-  readonly keda: Keda;
   readonly scaledObject: ScaledObject;
   readonly #network: ClusterNetwork;
+  #keda: Keda | undefined;
 
-  constructor(parts: { release: Release; keda: Keda; network: ClusterNetwork }) {
-    this.release = parts.release;
-    this.keda = parts.keda;
-    this.#network = parts.network;
-    const { client } = parts.release.cluster;
+  constructor(release: Release, network: ClusterNetwork) {
+    this.release = release;
+    this.#network = network;
+    const { client } = release.cluster;
     this.scaledObject = new ScaledObject(client, namespace, "farm-zfarm-worker-default");
+  }
+
+  get keda(): Keda {
+    if (this.#keda === undefined) throw new Error("KEDA is started before it is asked");
+    return this.#keda;
+  }
+
+  /** Not before the leader has decided: KEDA would look again after longer and longer times. */
+  async start(): Promise<void> {
+    const { cluster } = this.release;
+    const leader = await this.release.leader();
+    await waitUntil("the leader decides", decidedWithinMs, async () => {
+      return ((await metricOf(leader, "zfarm_autoscale_decisions_total")) ?? 0) > 0;
+    });
+    await this.release.ready("scheduler");
+    this.#keda = await startKeda(cluster, await this.#network.listen());
   }
 
   async schedulers(): Promise<ManagedProcess[]> {

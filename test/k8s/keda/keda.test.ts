@@ -3,6 +3,7 @@
  * chart as it is; the scheduler and KEDA show each other certificates.
  */
 import type { FarmClient } from "@zfarm/client";
+import { limits } from "@zfarm/contract";
 import {
   findServerForTests,
   findToolForTests,
@@ -13,7 +14,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { helm } from "../../../tools/servers/helm.mjs";
 import { waitUntil } from "../../chaos/farm/wait-until.ts";
 import { runHelm } from "../chart-on-cluster.ts";
-import { isReady } from "../cluster.ts";
+import { isReady, namesOf } from "../cluster.ts";
 import { namespace, type Release } from "../release.ts";
 import { rightsOf, usedRights } from "../rights.ts";
 import { hasKedaForTests } from "./keda.ts";
@@ -21,6 +22,8 @@ import { type KedaRelease, openKedaRelease } from "./keda-release.ts";
 
 const workersMax = 4;
 const scaleWithinMs = 60_000;
+/** Of pods that are to go first. */
+const markKey = "zfarm.io/scale-in";
 /** More than what a ScaledObject of the chart waits for before KEDA falls back. */
 const questionsInVain = 6;
 const canRun =
@@ -55,13 +58,9 @@ describe.runIf(canRun)("a release that KEDA scales", () => {
     });
   const areNone = () => workersAre("no worker is left", (_, all) => all === 0);
   const areMany = () => workersAre("all workers are ready", (ready) => ready === workersMax);
-  const isScaled = async () => {
-    const { scaledObject } = scaled;
-    await waitUntil("KEDA takes the ScaledObject", scaleWithinMs, () => scaledObject.isIt("Ready"));
-  };
 
   test("is taken as it is, and an HPA made of it", async () => {
-    await isScaled();
+    await waitUntil("KEDA takes it", scaleWithinMs, () => scaled.scaledObject.isIt("Ready"));
 
     const { spec } = await scaled.scaledObject.autoscaler();
 
@@ -78,7 +77,6 @@ describe.runIf(canRun)("a release that KEDA scales", () => {
   });
 
   test("grows from nothing with its load, and back; only idle workers are taken", async () => {
-    await isScaled();
     await areNone();
     const before = release.processes.goodbyes.length;
 
@@ -136,6 +134,34 @@ describe.runIf(canRun)("a release that KEDA scales", () => {
     await load.end();
     await areNone();
 
+    expect(await release.violations()).toEqual([]);
+  });
+
+  test("has workers that it gave up work on, while KEDA has not taken them yet", async () => {
+    const { events } = release.farm.history;
+    await areNone();
+    const load = release.startLoad(client, 24);
+    await areMany();
+    await scaled.scaledObject.pause(true);
+    await load.end();
+    const givenUp = await waitUntil("some are given up", scaleWithinMs, async () => {
+      const workers = await release.workers();
+      const marked = workers.filter(({ metadata }) => markKey in (metadata.annotations ?? {}));
+      return marked.length > 0 && namesOf(marked);
+    });
+    const before = events.length;
+
+    const again = release.startLoad(client, 24);
+    // Sooner than those are put to work again whom Kubernetes took others for.
+    await waitUntil("all of them draw", limits.autoscaleLeaveMs / 2, () => {
+      const hasBegun = (pod: string) =>
+        events.slice(before).some((event) => event.kind === "begin" && event.worker === pod);
+      return givenUp.every(hasBegun);
+    });
+    await again.end();
+
+    await scaled.scaledObject.pause(false);
+    await areNone();
     expect(await release.violations()).toEqual([]);
   });
 

@@ -11,7 +11,7 @@ import {
   type KubeObject,
 } from "@zfarm/testing";
 import { parseAllDocuments } from "yaml";
-import { findKeda } from "../../../tools/servers/keda.mjs";
+import { findKeda, type KedaPaths } from "../../../tools/servers/keda.mjs";
 import type { Cluster } from "../cluster.ts";
 import { kedaAdapter, kedaOperator } from "./keda-programs.ts";
 
@@ -50,19 +50,25 @@ export interface Keda {
   log(): Promise<string>;
 }
 
-/** @param network Where the operator finds Services: no names of a cluster are known to it. */
-export async function startKeda(cluster: Cluster, network = ""): Promise<Keda> {
-  const paths = await findKeda();
-  if (paths === undefined) throw new Error("who starts KEDA asked whether it is there before");
-  const { plane } = cluster;
+/** What is in a cluster before anything is scaled: resources, roles and the account. */
+export async function installKeda(cluster: Cluster): Promise<void> {
+  const { config } = await kedaAtHand();
   await cluster.namespace(namespace);
   for (const file of files) {
-    const objects = await readObjects(join(paths.config, file));
+    const objects = await readObjects(join(config, file));
     for (const object of objects) await cluster.client.apply(object);
   }
+}
+
+/**
+ * Starts what was installed.
+ * @param network Where the operator finds Services: no names of a cluster are known to it.
+ */
+export async function startKeda(cluster: Cluster, network = ""): Promise<Keda> {
+  const { plane } = cluster;
   const authority = await writeCertificates(plane);
   const place = {
-    paths,
+    paths: await kedaAtHand(),
     namespace,
     certificates,
     kubeconfig: await plane.kubeconfigOf(account),
@@ -74,6 +80,12 @@ export async function startKeda(cluster: Cluster, network = ""): Promise<Keda> {
   await registerAdapter(cluster, { port: place.adapterPort, authority });
   await adapter.ready(() => isServed(cluster), readyWithinMs);
   return { log: () => readFile(join(plane.folder, "keda-operator.log"), "utf8") };
+}
+
+async function kedaAtHand(): Promise<KedaPaths> {
+  const paths = await findKeda();
+  if (paths === undefined) throw new Error("who starts KEDA asked whether it is there before");
+  return paths;
 }
 
 async function readObjects(path: string): Promise<KubeObject[]> {

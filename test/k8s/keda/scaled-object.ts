@@ -1,5 +1,8 @@
 /** What tests look at of a ScaledObject, and of the HPA that KEDA makes of it. */
 import type { KubeClient } from "@zfarm/testing";
+import { waitUntil } from "../../chaos/farm/wait-until.ts";
+
+const heardWithinMs = 20_000;
 
 interface Conditional {
   readonly status?: {
@@ -47,6 +50,14 @@ export class ScaledObject {
   /** How often KEDA asks. Any change of a ScaledObject has it begin anew. */
   async askEvery(seconds: number): Promise<void> {
     await this.#client.merge(this.path, { spec: { pollingInterval: seconds } });
+  }
+
+  /** KEDA leaves the number as it is for as long as it is paused; resolves once it does, or not. */
+  async pause(isPaused: boolean): Promise<void> {
+    const annotations = { "autoscaling.keda.sh/paused": isPaused ? "true" : null };
+    await this.#client.merge(this.path, { metadata: { annotations } });
+    const what = isPaused ? "KEDA pauses" : "KEDA goes on";
+    await waitUntil(what, heardWithinMs, async () => (await this.isIt("Paused")) === isPaused);
   }
 
   /** Whether both are there no longer. */

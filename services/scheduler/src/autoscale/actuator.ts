@@ -19,6 +19,8 @@ export interface PoolScaling {
    * all that were asked for are there yet.
    */
   readonly victims: readonly WorkerId[];
+  /** Victims of before who are wanted after all, where the target was not lowered for them yet. */
+  readonly spared?: readonly WorkerId[];
   /** Which rule decided, for events and logs. */
   readonly reason: string;
 }

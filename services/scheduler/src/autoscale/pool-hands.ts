@@ -30,9 +30,15 @@ export interface PoolOrders {
   readonly retiring: number;
 }
 
+interface GivenUp {
+  readonly since: number;
+  /** The target was lowered for it: it goes, whatever is wanted now. */
+  isTaken: boolean;
+}
+
 export class PoolHands {
-  /** Given up at a time, and not seen to be gone yet. */
-  readonly #leaving = new Map<WorkerId, number>();
+  /** Not seen to be gone yet. */
+  readonly #leaving = new Map<WorkerId, GivenUp>();
   /** The target that they were given up for. */
   #awaited = Number.POSITIVE_INFINITY;
 
@@ -50,9 +56,9 @@ export class PoolHands {
   order({ decision, fleet, work, rank, now }: PoolTick): PoolOrders {
     const { pool, desired, reason } = decision;
     const missed = this.#forgetMissed(fleet, now);
-    // The hands may not have lowered the target yet for those that were given up.
-    const underWay = Math.min(this.#leaving.size, Math.max(0, fleet.target - this.#awaited));
-    const base = fleet.target - underWay;
+    const underWay = this.#underWay(fleet);
+    const spared = this.#spare(desired - (fleet.target - underWay), fleet);
+    const base = fleet.target - underWay + spared.length;
     const surplus = base - desired;
     // What was asked for and is not there yet is given up first, and nobody has to go for it.
     const unmade = Math.min(Math.max(0, surplus), Math.max(0, base - this.#staying(fleet)));
@@ -73,16 +79,38 @@ export class PoolHands {
         recall: [...plan.recall, ...missed],
         gone: [],
       },
-      scaling: { pool, desired: wanted, target: fleet.target, victims: plan.leave, reason },
+      scaling: { pool, desired: wanted, target: fleet.target, victims: plan.leave, spared, reason },
       missed,
       retiring: retiring + plan.retire.length - plan.recall.length,
     };
   }
 
   /** The hands have taken the order. */
-  applied({ desired, victims }: PoolScaling, now: number): void {
+  applied({ desired, victims, spared = [] }: PoolScaling, now: number): void {
+    for (const worker of spared) this.#leaving.delete(worker);
+    this.#awaited += spared.length;
     if (victims.length > 0) this.#awaited = desired;
-    for (const worker of victims) this.#leaving.set(worker, now);
+    for (const worker of victims) this.#leaving.set(worker, { since: now, isTaken: false });
+  }
+
+  /** Given up, though the hands have not lowered the target for them yet: KEDA takes its time. */
+  #underWay({ target }: PoolFleet): number {
+    const leaving = [...this.#leaving.values()];
+    if (target <= this.#awaited) for (const each of leaving) each.isTaken = true;
+    const counted = leaving.filter(({ isTaken }) => !isTaken).length;
+    return Math.min(counted, Math.max(0, target - this.#awaited));
+  }
+
+  /**
+   * As many of those as are wanted after all, who was given up last first. They are told so once
+   * the hands have taken it: until then the old number may still take them.
+   */
+  #spare(wanted: number, { members }: PoolFleet): WorkerId[] {
+    const staying = members.filter(({ phase }) => phase !== "stopping");
+    const here = new Set(staying.map(({ worker }) => worker));
+    const open = [...this.#leaving].filter(([worker, { isTaken }]) => !isTaken && here.has(worker));
+    const newest = open.map(([worker]) => worker).toReversed();
+    return newest.slice(0, Math.max(0, wanted));
   }
 
   /**
@@ -105,7 +133,7 @@ export class PoolHands {
   }
 
   #forget(isOver: (worker: WorkerId, since: number) => boolean): WorkerId[] {
-    const over = [...this.#leaving].filter(([worker, since]) => isOver(worker, since));
+    const over = [...this.#leaving].filter(([worker, { since }]) => isOver(worker, since));
     for (const [worker] of over) this.#leaving.delete(worker);
     if (this.#leaving.size === 0) this.#awaited = Number.POSITIVE_INFINITY;
     return over.map(([worker]) => worker);

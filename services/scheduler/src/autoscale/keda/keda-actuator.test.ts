@@ -53,6 +53,18 @@ describe("the hands that KEDA has", () => {
     expect(marked()).toEqual([]);
   });
 
+  test("take one mark back when that worker is wanted after all, and no other's", async () => {
+    const members = (await look())?.members ?? [];
+    const [first, second] = members.map(({ worker }) => worker) as [WorkerId, WorkerId];
+    await apply(1, [first, second]);
+    await look();
+
+    const scaling = { pool: defaultPool, desired: 2, target: 3, victims: [], reason: "backlog" };
+    await hands.apply({ ...scaling, spared: [second] }, never);
+
+    expect(marked()).toEqual([first]);
+  });
+
   test("do nothing where nothing has changed", async () => {
     expect([await apply(4), await apply(4)]).toEqual(["applied", "unchanged"]);
     expect(fake.requests.filter(({ method }) => method !== "GET")).toEqual([]);

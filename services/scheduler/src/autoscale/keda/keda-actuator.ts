@@ -6,6 +6,7 @@ import { FarmError, limits, type PoolId } from "@zfarm/contract";
 import { forEachBounded } from "@zfarm/runtime";
 import type { Actuator, PoolFleet, PoolScaling, ScalingResult } from "../actuator.ts";
 import { markPods, unmarkPods } from "../kubernetes/deletion-mark.ts";
+import type { KubernetesApi } from "../kubernetes/kubernetes-api.ts";
 import { KubernetesFleet, type KubernetesFleetNeeds } from "../kubernetes/kubernetes-fleet.ts";
 import type { Pod } from "../kubernetes/kubernetes-objects.ts";
 
@@ -38,11 +39,14 @@ export class KedaActuator implements Actuator {
     return fleets;
   }
 
-  async apply({ pool, desired, victims }: PoolScaling, stop: AbortSignal): Promise<ScalingResult> {
-    if (this.#asked.get(pool) === desired && victims.length === 0) return "unchanged";
+  async apply(scaling: PoolScaling, stop: AbortSignal): Promise<ScalingResult> {
+    const { pool, desired, victims, spared = [] } = scaling;
+    const isNew = this.#asked.get(pool) !== desired || victims.length + spared.length > 0;
+    if (!isNew) return "unchanged";
     const leaving = this.#fleet.podsOf(pool, victims);
     if (leaving.length < victims.length || !(await this.#mark(leaving, stop))) return "conflict";
     this.#asked.set(pool, desired);
+    await this.#annotate(unmarkPods, this.#fleet.podsOf(pool, spared), stop);
     return "applied";
   }
 
@@ -56,15 +60,25 @@ export class KedaActuator implements Actuator {
 
   /** Victims have finished all they had; where they cannot be marked, KEDA's choice is a guess. */
   async #mark(leaving: readonly Pod[], stop: AbortSignal): Promise<boolean> {
+    const areThere = await this.#annotate(markPods, leaving, stop);
+    if (areThere !== false) return true;
+    await this.#annotate(unmarkPods, leaving, stop);
+    return false;
+  }
+
+  /** Undefined where the rights do not allow it, or nobody answers. */
+  async #annotate<Result>(
+    change: (api: KubernetesApi, pods: readonly Pod[], stop: AbortSignal) => Promise<Result>,
+    pods: readonly Pod[],
+    stop: AbortSignal,
+  ): Promise<Result | undefined> {
     const { api, log } = this.#needs;
     try {
-      if (await markPods(api, leaving, stop)) return true;
-      await unmarkPods(api, leaving, stop);
-      return false;
+      return await change(api, pods, stop);
     } catch (error) {
       if (stop.aborted || !(error instanceof FarmError)) throw error;
       log.warn({ error }, "pods that are to go are not marked");
-      return true;
+      return undefined;
     }
   }
 }
