@@ -21,10 +21,12 @@ export type LogLine = Readonly<Record<string, unknown>>;
 export interface Service {
   /** The first line with this message, once it is there. */
   line(message: string): Promise<LogLine>;
-  /** Processor time that the process has used, in seconds (Linux). */
+  /** Processor time that the process has used, in seconds (Linux); NaN of one that is gone. */
   cpuSeconds(): Promise<number>;
   /** Memory that it holds now, in bytes (Linux). */
   residentBytes(): Promise<number>;
+  /** SIGKILL. */
+  kill(): void;
   stop(): Promise<void>;
 }
 
@@ -65,7 +67,8 @@ export async function openBenchFarm(): Promise<BenchFarm> {
     connect,
     start: (service, env = {}, entry = `services/${service}/src/main.ts`) => {
       const settings = { NATS_URL: nats.url, OPS_PORT: "0", BLOBS_DIR: folder, ...env };
-      const started = startService(entry, join(folder, `${service}.log`), settings);
+      const logFile = join(folder, `${service}-${services.length}.log`);
+      const started = startService(entry, logFile, settings);
       services.push(started);
       return started;
     },
@@ -93,6 +96,7 @@ function startService(entry: string, logFile: string, env: NodeJS.ProcessEnv): S
     line: (message) => untilLogged(logFile, message),
     cpuSeconds: () => readCpuSeconds(child.pid ?? 0),
     residentBytes: () => readResidentBytes(child.pid ?? 0),
+    kill: () => child.kill("SIGKILL"),
     stop: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const exited = once(child, "exit");
@@ -117,7 +121,8 @@ async function untilLogged(logFile: string, message: string): Promise<LogLine> {
 const ticksPerSecond = 100;
 
 export async function readCpuSeconds(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8");
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
+  if (stat === undefined) return Number.NaN;
   const [user = "0", system = "0"] = stat
     .slice(stat.lastIndexOf(")") + 2)
     .split(" ")

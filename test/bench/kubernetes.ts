@@ -1,9 +1,11 @@
 /**
  * The largest farm on a real control plane: from 0 workers to a thousand and back, each a simulated
- * one behind a pod. `npm run bench:kubernetes [-- --workers N --tasks N --ms N]` (pictures for each
- * worker, milliseconds of a step) prints one JSON object as its last line.
+ * one behind a pod. `npm run bench:kubernetes [-- --workers N --tasks N --ms N --kill-leaders]`
+ * (pictures for each worker, milliseconds of a step) prints one JSON object as its last line. With
+ * --kill-leaders the leader is killed while the farm grows, and the next one while it shrinks.
  */
 import { parseArgs } from "node:util";
+import { killLeaders } from "../k8s/kill-leaders.ts";
 import { openMirroredFarm } from "../k8s/mirrored-farm.ts";
 import { runScaleRound } from "../k8s/scale-round.ts";
 
@@ -12,6 +14,7 @@ const { values } = parseArgs({
     workers: { type: "string", default: "1000" },
     tasks: { type: "string", default: "8" },
     ms: { type: "string", default: "500" },
+    "kill-leaders": { type: "boolean", default: false },
   },
 });
 const workers = Number(values.workers);
@@ -19,7 +22,9 @@ const tasksPerWorker = Number(values.tasks);
 const msPerStep = Number(values.ms);
 const on = await openMirroredFarm({ workersMax: workers, msPerStep });
 try {
-  const result = await runScaleRound(on, { workers, tasksPerWorker, withinMs: 240_000 });
+  const onLook = values["kill-leaders"] ? killLeaders(on, workers) : () => undefined;
+  const round = { workers, tasksPerWorker, withinMs: 240_000, onLook };
+  const result = await runScaleRound(on, round);
   process.stdout.write(`${JSON.stringify({ workers, tasksPerWorker, msPerStep, ...result })}\n`);
 } finally {
   await on.stop();

@@ -36,10 +36,13 @@ export interface MirroredFarmOptions {
 export interface MirroredFarm {
   readonly cluster: Cluster;
   readonly farm: BenchFarm;
-  readonly scheduler: Service;
+  /** In the order in which they lead; one to begin with. */
+  readonly schedulers: readonly Service[];
   readonly gateway: Service;
   readonly client: FarmClient;
   readonly mirrorPid: number;
+  /** Another one, which stands by. */
+  addScheduler(): void;
   counts(): Promise<MirrorCounts>;
   /** Of all tasks, once none of them is in the queue any more. */
   storedOutcomes(): Promise<readonly Outcome[]>;
@@ -57,9 +60,14 @@ export async function openMirroredFarm(options: MirroredFarmOptions): Promise<Mi
   await cluster.client.apply(workerDeployment({ ...shape, ...times }));
   const farm = await openBenchFarm();
   const settings = await autoscalerSettings(cluster, workersMax);
-  const scheduler = farm.start("scheduler", settings, "test/k8s/processes/scheduler.ts");
+  const schedulers: Service[] = [];
+  const addScheduler = (): void => {
+    const env = { ...settings, SCHEDULER_ID: `scheduler-${schedulers.length}` };
+    schedulers.push(farm.start("scheduler", env, "test/k8s/processes/scheduler.ts"));
+  };
+  addScheduler();
   const gateway = farm.start("gateway", { GATEWAY_HOST: "127.0.0.1", GATEWAY_PORT: "0" });
-  await scheduler.line("leading");
+  await schedulers[0]?.line("leading");
   const { port } = await gateway.line("gateway listens");
   const args = [farm.nats.url, cluster.plane.kubeconfig, namespace, String(msPerStep)];
   const mirror = fork(join(repositoryRoot, "test/k8s/processes/mirror.ts"), args);
@@ -67,10 +75,11 @@ export async function openMirroredFarm(options: MirroredFarmOptions): Promise<Mi
   return {
     cluster,
     farm,
-    scheduler,
+    schedulers,
     gateway,
     client,
     mirrorPid: mirror.pid ?? 0,
+    addScheduler,
     counts: () => countsOf(mirror),
     storedOutcomes: async () => {
       const reader = await farm.connect("reader");

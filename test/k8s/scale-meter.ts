@@ -51,10 +51,10 @@ export class ScaleMeter {
 
   /** Looks at the memory of everybody. */
   async look(): Promise<void> {
-    const { scheduler, gateway, farm, mirrorPid, cluster } = this.#on;
+    const { schedulers, gateway, farm, mirrorPid, cluster } = this.#on;
     const plane = Object.values(await cluster.plane.residentBytes());
     const bytes = {
-      scheduler: await scheduler.residentBytes(),
+      scheduler: Math.max(...(await Promise.all(schedulers.map((one) => one.residentBytes())))),
       gateway: await gateway.residentBytes(),
       nats: await readResidentBytes(farm.nats.pid ?? 0),
       mirror: await readResidentBytes(mirrorPid),
@@ -83,9 +83,11 @@ export class ScaleMeter {
   }
 }
 
-async function momentOf({ scheduler, gateway, farm, mirrorPid }: MirroredFarm): Promise<Moment> {
+async function momentOf({ schedulers, gateway, farm, mirrorPid }: MirroredFarm): Promise<Moment> {
+  const ofSchedulers = await Promise.all(schedulers.map((one) => one.cpuSeconds()));
   const cpu = {
-    scheduler: await scheduler.cpuSeconds(),
+    // Not known once one of them was killed.
+    scheduler: ofSchedulers.reduce((sum, one) => sum + one, 0),
     gateway: await gateway.cpuSeconds(),
     nats: await readCpuSeconds(farm.nats.pid ?? 0),
     mirror: await readCpuSeconds(mirrorPid),

@@ -14,6 +14,8 @@ export interface ScaleRound {
   /** Pictures that the bulk has for each of them. */
   readonly tasksPerWorker: number;
   readonly withinMs: number;
+  /** Told of every look at the pods. */
+  readonly onLook?: (counts: MirrorCounts) => void;
 }
 
 export interface ScaleResult {
@@ -22,7 +24,7 @@ export interface ScaleResult {
   readonly drawn: number;
   readonly outcomes: number;
   readonly pods: MirrorCounts;
-  /** Of the scheduler while all workers are there, and those of them that name a worker. */
+  /** Of the newest scheduler while all workers are there, and those of them that name a worker. */
   readonly metrics: { readonly lines: number; readonly ofWorkers: number };
   readonly figures: ScaleFigures;
 }
@@ -31,14 +33,16 @@ const lookEveryMs = 500;
 const steps = { most: 8, last: 40 };
 
 export async function runScaleRound(on: MirroredFarm, round: ScaleRound): Promise<ScaleResult> {
-  const { workers, tasksPerWorker, withinMs } = round;
+  const { workers, tasksPerWorker, withinMs, onLook } = round;
   const tasks = workers * tasksPerWorker;
   const meter = await ScaleMeter.begin(on);
   const until = (what: string, holds: (counts: MirrorCounts) => boolean) =>
     waitUntil(what, withinMs, async () => {
       await sleep(lookEveryMs);
       await meter.look();
-      return holds(await on.counts());
+      const counts = await on.counts();
+      onLook?.(counts);
+      return holds(counts);
     });
   const load = new Load(on);
   await load.add(tasks, Math.ceil(workers / 10));
@@ -92,8 +96,9 @@ class Load {
   }
 }
 
-async function countMetrics({ scheduler }: MirroredFarm): Promise<ScaleResult["metrics"]> {
-  const { port } = await scheduler.line("ops server listens");
+async function countMetrics({ schedulers }: MirroredFarm): Promise<ScaleResult["metrics"]> {
+  const newest = schedulers.at(-1);
+  const port = (await newest?.line("ops server listens"))?.["port"];
   const answer = await fetch(`http://127.0.0.1:${String(port)}/metrics`);
   const lines = (await answer.text()).split("\n").filter((line) => /^[a-z]/.test(line));
   const ofWorkers = lines.filter((line) => line.includes(`"${podPrefix}`)).length;
