@@ -47,6 +47,23 @@ export function transformerBlock(context: BlockContext, rows: Value, spec: Block
   });
 }
 
+/** Which stream is refined; captions do not know the time. */
+interface RefinerSpec {
+  readonly stage: "noise_refiner" | "context_refiner";
+  readonly rotation: Rotation;
+  readonly time?: Value;
+}
+
+/** Each stream passes its own blocks before the two are joined. */
+export function refine(context: BlockContext, rows: Value, spec: RefinerSpec): Value {
+  const { stage, ...rest } = spec;
+  let refined = rows;
+  for (let block = 0; block < context.config.refinerLayers; block++) {
+    refined = transformerBlock(context, refined, { name: `${stage}.${block}`, ...rest });
+  }
+  return refined;
+}
+
 /** The time embedding enters without an activation: only the final layer has one. */
 function modulate(
   { graph, config, linears }: BlockContext,

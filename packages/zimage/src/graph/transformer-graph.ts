@@ -1,6 +1,7 @@
 /**
  * The diffusion transformer as one graph over a batch of one latent size and one padded caption
- * length. Samples of another caption length go into another run, so no row is ever masked.
+ * length. Samples of another caption length go into another run, so no row is ever masked. Captions
+ * come refined (`caption-graph.ts`): what happens to them alone does not depend on the time.
  */
 import type { TransformerConfig } from "../config.ts";
 import { modulationSize } from "../model/expected-tensors.ts";
@@ -9,7 +10,7 @@ import type { Rotation } from "./attention.ts";
 import { biasedLinear, type LinearSpec, LoraLinears } from "./linear.ts";
 import type { WeightOptions } from "./model-builder.ts";
 import { Graph, type Value } from "./operators.ts";
-import { type BlockContext, firstOfPair, transformerBlock } from "./transformer-block.ts";
+import { type BlockContext, firstOfPair, refine, transformerBlock } from "./transformer-block.ts";
 
 /** Fixed by the architecture, in no configuration. */
 export const sinusoidWidth = 256;
@@ -20,8 +21,7 @@ const finalNormEpsilon = 1e-6;
 export const transformerInputs = {
   latents: "latents",
   time: "time",
-  captions: "captions",
-  captionPads: "caption_pads",
+  captionRows: "caption_rows",
   imagePadShape: "image_pad_shape",
   imageCos: "image_cos",
   imageSin: "image_sin",
@@ -47,8 +47,9 @@ export interface TransformerGraph {
  */
 export const lateDimMin = 2048;
 
-function atLoad(options: WeightOptions): WeightOptions {
-  return { ...options, conversion: "load" };
+/** What becomes of the weights of this network. */
+export function weightsOf(config: TransformerConfig, options: WeightOptions): WeightOptions {
+  return config.dim < lateDimMin ? { ...options, conversion: "load" } : options;
 }
 
 /** Output `velocity` [batch, channel, height, width] is the raw prediction, not negated. */
@@ -57,7 +58,7 @@ export function buildTransformerGraph(
   index: TensorIndex,
   options: TransformerGraphOptions = {},
 ): TransformerGraph {
-  const graph = new Graph(index, config.dim < lateDimMin ? atLoad(options) : options);
+  const graph = new Graph(index, weightsOf(config, options));
   const linears = new LoraLinears(graph, options.loraTargets !== "none");
   const context: BlockContext = { graph, config, linears };
   const inputs = declareInputs(graph, config);
@@ -72,10 +73,7 @@ export function buildTransformerGraph(
     rotation: inputs.imageRotation,
     time,
   });
-  const captionRows = refine(context, embedCaptions(context, inputs), {
-    stage: "context_refiner",
-    rotation: inputs.captionRotation,
-  });
+  const captionRows = graph.fromFloat(inputs.captionRows);
   const rotation = joinRotations(graph, inputs.imageRotation, inputs.captionRotation);
   let rows = graph.concatenate([imageRows, captionRows], 1);
   for (let layer = 0; layer < config.layers; layer++) {
@@ -92,8 +90,7 @@ export function buildTransformerGraph(
 interface Inputs {
   readonly latents: Value;
   readonly time: Value;
-  readonly captions: Value;
-  readonly captionPads: Value;
+  readonly captionRows: Value;
   readonly imagePadShape: Value;
   readonly imageRotation: Rotation;
   readonly captionRotation: Rotation;
@@ -109,8 +106,7 @@ function declareInputs(graph: Graph, config: TransformerConfig): Inputs {
   return {
     latents: graph.input(names.latents, "float", ["batch", config.inChannels, "height", "width"]),
     time: graph.input(names.time, "float", ["batch", 2, sinusoidWidth]),
-    captions: graph.input(names.captions, "float", ["batch", "caption rows", config.captionDim]),
-    captionPads: graph.input(names.captionPads, "bool", ["batch", "caption rows", 1]),
+    captionRows: graph.input(names.captionRows, "float", ["batch", "caption rows", config.dim]),
     imagePadShape: graph.input(names.imagePadShape, "int64", [3]),
     imageRotation: rotation(names.imageCos, names.imageSin, "image rows"),
     captionRotation: rotation(names.captionCos, names.captionSin, "caption rows"),
@@ -150,36 +146,6 @@ function embedImage({ graph, config }: BlockContext, cells: Value): Value {
 function padImage({ graph, config }: BlockContext, tokens: Value, shape: Value): Value {
   const pad = graph.weight("x_pad_token", [1, config.dim], [1, 1, config.dim]);
   return graph.concatenate([tokens, graph.expand(pad, shape)], 1);
-}
-
-/** Captions to rows; rows after a caption's end hold the learned pad token and are attended. */
-function embedCaptions({ graph, config }: BlockContext, inputs: Inputs): Value {
-  const scale = graph.weight("cap_embedder.0.weight", [config.captionDim]);
-  const normal = graph.rmsNorm(graph.fromFloat(inputs.captions), scale, config.normEps);
-  const rows = biasedLinear(graph, normal, {
-    name: "cap_embedder.1",
-    in: config.captionDim,
-    out: config.dim,
-  });
-  const pad = graph.weight("cap_pad_token", [1, config.dim], [1, 1, config.dim]);
-  return graph.where(inputs.captionPads, pad, rows);
-}
-
-/** Which stream is refined; captions do not know the time. */
-interface RefinerSpec {
-  readonly stage: "noise_refiner" | "context_refiner";
-  readonly rotation: Rotation;
-  readonly time?: Value;
-}
-
-/** Each stream passes its own blocks before the two are joined. */
-function refine(context: BlockContext, rows: Value, spec: RefinerSpec): Value {
-  const { stage, ...rest } = spec;
-  let refined = rows;
-  for (let block = 0; block < context.config.refinerLayers; block++) {
-    refined = transformerBlock(context, refined, { name: `${stage}.${block}`, ...rest });
-  }
-  return refined;
 }
 
 /** Follows the rows: whatever their order in the joined stream, each keeps its position. */

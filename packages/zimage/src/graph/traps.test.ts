@@ -7,6 +7,8 @@ import { expectClose, expectSameBits, maxDifference } from "../../test/expect-te
 import { type WeightEdit, writeTransformer } from "../../test/filled-checkpoint.ts";
 import { fillWeight } from "../../test/hash-filler.ts";
 import { tinyCaption, tinyCase, tinyTransformer } from "../../test/tiny-networks.ts";
+import { invariant } from "../invariant.ts";
+import { RefinedCaptions } from "../networks/refined-captions.ts";
 import {
   captionPositions,
   imagePositions,
@@ -18,6 +20,7 @@ import { embedTimestep } from "../networks/timestep-embedding.ts";
 import { openTransformer, type TransformerBatch } from "../networks/transformer.ts";
 import { transformerFeeds } from "../networks/transformer-feeds.ts";
 import { positionHeads } from "./attention.ts";
+import { buildCaptionGraph } from "./caption-graph.ts";
 import { Graph } from "./operators.ts";
 import { buildTransformerGraph } from "./transformer-graph.ts";
 
@@ -41,13 +44,16 @@ async function firstWith(name: "A" | "B", replace: (feeds: Feeds) => Feeds): Pro
   const options = { loraTargets: "none" } as const;
   const { model } = buildTransformerGraph(tinyTransformer, checkpoint.index, options);
   const session = await openSession(model, folder);
+  const captionGraph = buildCaptionGraph(tinyTransformer, checkpoint.index, options);
+  const captionSession = await openSession(captionGraph.model, folder);
+  const refined = new RefinedCaptions(tinyTransformer, captionSession, []);
   const { latents, captions, times, height, width } = tinyCase(name);
-  const samples = latents.flatMap((latent, index) => {
-    const [caption, time] = [captions[index], times[index]];
-    return caption === undefined || time === undefined ? [] : [{ latent, caption, time }];
-  });
+  const [latent, caption, time] = [latents[0], captions[0], times[0]];
+  invariant(latent && caption && time !== undefined, "the reference cases have one sample");
+  const samples = [{ latent, caption: await refined.refine(caption, []), time }];
   const feeds = transformerFeeds({ samples, height, width }, tinyTransformer);
   const output = await session.run({ ...feeds, ...replace(feeds) });
+  await refined.close();
   await session.close();
   return Array.from(output.slice(0, 4));
 }

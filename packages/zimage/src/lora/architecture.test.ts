@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { tinyTransformer } from "../../test/tiny-networks.ts";
+import { buildCaptionGraph } from "../graph/caption-graph.ts";
 import { buildTransformerGraph } from "../graph/transformer-graph.ts";
 import { expectedTransformerTensors } from "../model/expected-tensors.ts";
 import type { TensorRef } from "../weights/tensor-index.ts";
@@ -10,18 +11,21 @@ import { loraArchitectureOf, loraTargetsOf } from "./architecture.ts";
 
 const released = { ...tinyTransformer, dim: 3840, layers: 30, refinerLayers: 2, heads: 30 };
 
-test("the targets are the modules that the transformer's graph has inputs for", () => {
+test("the targets are the modules that the transformer's graphs have inputs for", () => {
   const refs = [...expectedTransformerTensors(tinyTransformer).required].map(
     ([name, shape], at): [string, TensorRef] => {
       const length = shape.reduce((product, side) => product * side, 4);
       return [name, { name, dtype: "F32", shape, file: "w", offset: 1024 * at, length }];
     },
   );
-  const graph = buildTransformerGraph(tinyTransformer, { folder: "/", tensors: new Map(refs) });
+  const index = { folder: "/", tensors: new Map(refs) };
+  const inputs = [buildTransformerGraph, buildCaptionGraph].flatMap(
+    (build) => build(tinyTransformer, index).loraTargets,
+  );
 
   const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1);
   expect(loraTargetsOf(loraArchitectureOf(tinyTransformer)).toSorted(byName)).toEqual(
-    graph.loraTargets.toSorted(byName),
+    inputs.toSorted(byName),
   );
 });
 

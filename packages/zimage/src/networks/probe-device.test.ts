@@ -2,8 +2,11 @@ import { expect, test } from "vitest";
 import { writeTextEncoder, writeTransformer } from "../../test/filled-checkpoint.ts";
 import { writePrepared } from "../../test/prepared-checkpoint.ts";
 import { tinyTextEncoder, tinyTransformer } from "../../test/tiny-networks.ts";
+import { buildCaptionGraph } from "../graph/caption-graph.ts";
+import type { WeightOptions } from "../graph/model-builder.ts";
 import { buildTextEncoderGraph } from "../graph/text-encoder-graph.ts";
 import { buildTransformerGraph } from "../graph/transformer-graph.ts";
+import type { TensorIndex } from "../weights/tensor-index.ts";
 import { parseDevice } from "./device.ts";
 import { findMissingLibrary, missingIn, probeDevice } from "./probe-device.ts";
 import { openSession } from "./session.ts";
@@ -52,6 +55,14 @@ test("the processor refuses a session that may not fall back on it", async () =>
   });
 });
 
+type Build = (index: TensorIndex, options: WeightOptions) => Uint8Array;
+
+const builds: readonly (readonly [string, Build])[] = [
+  ["transformer", (index, options) => buildTransformerGraph(tinyTransformer, index, options).model],
+  ["captions", (index, options) => buildCaptionGraph(tinyTransformer, index, options).model],
+  ["encoder", (index, options) => buildTextEncoderGraph(tinyTextEncoder, index, options)],
+];
+
 /**
  * A processor has no kernels for bfloat16, but it checks a graph's types before it looks for
  * kernels: that it misses a kernel shows that every value has the type that its users want.
@@ -59,7 +70,7 @@ test("the processor refuses a session that may not fall back on it", async () =>
 test.each(["as written", "bf16", "int8", "int4"] as const)(
   "the graphs in bfloat16 are well typed over weights that are %s",
   async (weights) => {
-    for (const kind of ["transformer", "encoder"] as const) {
+    for (const [kind, build] of builds) {
       await using source =
         kind === "encoder"
           ? await writeTextEncoder(tinyTextEncoder)
@@ -68,10 +79,7 @@ test.each(["as written", "bf16", "int8", "int4"] as const)(
         weights === "as written" ? undefined : await writePrepared(source.index, weights);
       const { index } = prepared ?? source;
       const options = { compute: "bfloat16" } as const;
-      const model =
-        kind === "encoder"
-          ? buildTextEncoderGraph(tinyTextEncoder, index, options)
-          : buildTransformerGraph(tinyTransformer, index, options).model;
+      const model = build(index, options);
       const opening = openSession(model, index.folder);
       await expect(opening).rejects.toThrow("Could not find an implementation");
       await prepared?.[Symbol.asyncDispose]();

@@ -3,6 +3,7 @@
  * length, and everything about time and position that is computed outside the graph.
  */
 import type { TransformerConfig } from "../config.ts";
+import { captionInputs } from "../graph/caption-graph.ts";
 import { sinusoidWidth, transformerInputs } from "../graph/transformer-graph.ts";
 import { joinFloats } from "./join-floats.ts";
 import {
@@ -33,15 +34,23 @@ export interface TransformerRun {
 export interface RunSample {
   /** [channel, height, width]. */
   readonly latent: Float32Array;
-  readonly caption: Caption;
+  readonly caption: RefinedCaption;
   readonly time: number;
+}
+
+/** A caption as the refiner leaves it. */
+export interface RefinedCaption {
+  /** Padded length. */
+  readonly rows: number;
+  /** [rows, dim]. */
+  readonly data: Float32Array;
 }
 
 /** Every input of the graph but those of the LoRAs. */
 export function transformerFeeds(run: TransformerRun, config: TransformerConfig): Feeds {
   const { samples, height, width } = run;
   const times = samples.map(({ time }) => embedTimestep(time, config.timeScale));
-  const captionRows = padRows(Math.max(...samples.map(({ caption }) => caption.length)));
+  const captionRows = Math.max(...samples.map(({ caption }) => caption.rows));
   return {
     [transformerInputs.latents]: {
       data: joinFloats(samples.map(({ latent }) => latent)),
@@ -51,21 +60,26 @@ export function transformerFeeds(run: TransformerRun, config: TransformerConfig)
       data: joinFloats(times.flatMap((time) => [time, time])),
       dims: [samples.length, 2, sinusoidWidth],
     },
-    ...captionFeeds(samples, captionRows, config.captionDim),
+    [transformerInputs.captionRows]: {
+      data: joinFloats(samples.map(({ caption }) => caption.data)),
+      dims: [samples.length, captionRows, config.dim],
+    },
     ...positionFeeds(run, captionRows, config),
   };
 }
 
-function captionFeeds(samples: readonly RunSample[], rows: number, captionDim: number): Feeds {
-  const captions = new Float32Array(samples.length * rows * captionDim);
-  const pads = new Uint8Array(samples.length * rows);
-  for (const [index, { caption }] of samples.entries()) {
-    captions.set(caption.data, index * rows * captionDim);
-    pads.fill(1, index * rows + caption.length, (index + 1) * rows);
-  }
+/** Every input of the captions' graph but those of the LoRAs, for one caption. */
+export function captionFeeds({ data, length }: Caption, config: TransformerConfig): Feeds {
+  const rows = padRows(length);
+  const captions = new Float32Array(rows * config.captionDim);
+  captions.set(data);
+  const pads = new Uint8Array(rows).fill(1, length);
+  const positions = rotatePositions(captionPositions(rows), config);
   return {
-    [transformerInputs.captions]: { data: captions, dims: [samples.length, rows, captionDim] },
-    [transformerInputs.captionPads]: { data: pads, dims: [samples.length, rows, 1] },
+    [captionInputs.captions]: { data: captions, dims: [1, rows, config.captionDim] },
+    [captionInputs.captionPads]: { data: pads, dims: [1, rows, 1] },
+    [captionInputs.captionCos]: repeat(positions, "cos", 1),
+    [captionInputs.captionSin]: repeat(positions, "sin", 1),
   };
 }
 

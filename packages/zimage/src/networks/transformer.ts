@@ -4,11 +4,13 @@
  */
 
 import type { TransformerConfig } from "../config.ts";
+import { buildCaptionGraph } from "../graph/caption-graph.ts";
 import type { LinearSpec } from "../graph/linear.ts";
 import { buildTransformerGraph, type TransformerGraphOptions } from "../graph/transformer-graph.ts";
 import type { TensorIndex } from "../weights/tensor-index.ts";
 import { checkInput, checkLength, checkWhole } from "./check-input.ts";
 import { checkAdapter, LoraFeeder, type LoraStack } from "./lora-batch.ts";
+import { RefinedCaptions } from "./refined-captions.ts";
 import { padRows, rowMultiple } from "./rope.ts";
 import { planRuns, type RunBounds } from "./run-plan.ts";
 import { type EngineOptions, openSession, type Session } from "./session.ts";
@@ -61,35 +63,46 @@ export async function openTransformer(
   index: TensorIndex,
   options: EngineOptions & TransformerGraphOptions & LoraOptions & RunOptions = {},
 ): Promise<Transformer> {
-  const { model, loraTargets } = buildTransformerGraph(config, index, options);
-  const session = await openSession(model, index.folder, options);
-  const loras = new LoraFeeder(loraTargets, options.loraJoinBytes ?? loraJoinBytesDefault);
+  const graph = buildTransformerGraph(config, index, options);
+  const captionGraph = buildCaptionGraph(config, index, options);
+  const captionSession = await openSession(captionGraph.model, index.folder, options);
+  const captions = new RefinedCaptions(config, captionSession, captionGraph.loraTargets);
+  const session = await openSession(graph.model, index.folder, options).catch(async (error) => {
+    await captions.close();
+    throw error;
+  });
+  const loras = new LoraFeeder(graph.loraTargets, options.loraJoinBytes ?? loraJoinBytesDefault);
+  const loraTargets = [...captionGraph.loraTargets, ...graph.loraTargets];
   const { rowsMax = Number.POSITIVE_INFINITY } = options;
-  return new OnnxTransformer({ config, session, loraTargets, loras, rowsMax });
+  return new OnnxTransformer({ config, session, captions, loraTargets, loras, rowsMax });
 }
 
 interface Needs {
   readonly config: TransformerConfig;
   readonly session: Session;
+  readonly captions: RefinedCaptions;
   readonly loraTargets: readonly LinearSpec[];
   readonly loras: LoraFeeder;
   readonly rowsMax: number;
 }
 
-interface Sample extends RunSample {
+interface Sample extends Omit<RunSample, "caption"> {
+  readonly caption: Caption;
   readonly stack: LoraStack;
 }
 
 class OnnxTransformer implements Transformer {
   readonly #config: TransformerConfig;
   readonly #session: Session;
+  readonly #captions: RefinedCaptions;
   readonly #targets: ReadonlyMap<string, LinearSpec>;
   readonly #loras: LoraFeeder;
   readonly #rowsMax: number;
 
-  constructor({ config, session, loraTargets, loras, rowsMax }: Needs) {
+  constructor({ config, session, captions, loraTargets, loras, rowsMax }: Needs) {
     this.#config = config;
     this.#session = session;
+    this.#captions = captions;
     this.#targets = new Map(loraTargets.map((target) => [target.name, target]));
     this.#loras = loras;
     this.#rowsMax = rowsMax;
@@ -110,6 +123,7 @@ class OnnxTransformer implements Transformer {
   }
 
   async close(): Promise<void> {
+    await this.#captions.close();
     await this.#session.close();
   }
 
@@ -118,8 +132,16 @@ class OnnxTransformer implements Transformer {
     return { imageRows: padRows(tokens), rowsMax: this.#rowsMax };
   }
 
-  #run(samples: readonly Sample[], { height, width }: TransformerBatch): Promise<Float32Array> {
-    return this.#session.run({
+  async #run(
+    members: readonly Sample[],
+    { height, width }: TransformerBatch,
+  ): Promise<Float32Array> {
+    const samples: (RunSample & { readonly stack: LoraStack })[] = [];
+    for (const { caption, ...sample } of members) {
+      const refined = await this.#captions.refine(caption, sample.stack);
+      samples.push({ ...sample, caption: refined });
+    }
+    return await this.#session.run({
       ...transformerFeeds({ samples, height, width }, this.#config),
       ...this.#loras.feeds(samples.map(({ stack }) => stack)),
     });
