@@ -1,4 +1,4 @@
-/** The broker's machine loses its power: what was confirmed and not on the disk is kept all the same. */
+/** The broker loses its power: what was confirmed and not on the disk is kept all the same. */
 import { cp, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { JobState, type Task, TaskState } from "@zfarm/contract";

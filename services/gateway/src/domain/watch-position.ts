@@ -1,7 +1,8 @@
 /**
- * Decides which outcomes a resumed watch is still to be told of. It goes on behind its token, unless
- * the broker has lost outcomes since and has them again in another order: then revisions up to the
- * token's stand for others than were told, and all are told again. Twice is better than never.
+ * Decides which outcomes a resumed watch is still to be told of. It goes on behind its token,
+ * unless the broker has lost outcomes since and has them again in another order: then revisions up
+ * to the token's stand for others than were told, and all are told again. Twice is better than
+ * never.
  */
 import type { JobRef, Outcome } from "@zfarm/contract";
 import { encodeResumeToken, type ResumePoint, tellNext, toldNothing } from "./tokens.ts";
