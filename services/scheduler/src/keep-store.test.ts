@@ -8,8 +8,9 @@ import {
   JobManifest,
   manifestKey,
 } from "@zfarm/contract";
-import { type RunningApp, silentLog, startApp } from "@zfarm/runtime";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type Clock, type RunningApp, silentLog, startApp, systemClock } from "@zfarm/runtime";
+import { createManualClock } from "@zfarm/testing";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { buildTask } from "../testing/drive-core.ts";
 import { readSchedulerConfig } from "./config.ts";
 import { wireScheduler } from "./wire-scheduler.ts";
@@ -42,12 +43,16 @@ describe("a leader with an object store", () => {
     for (const app of apps.splice(0)) await app.stop();
   });
 
-  async function start(store: BlobStore): Promise<RunningApp> {
+  async function start(
+    store: BlobStore,
+    { link = farm.connect(), clock = systemClock }: { link?: Broker; clock?: Clock } = {},
+  ): Promise<RunningApp> {
     const config = readSchedulerConfig({ SCHEDULER_ID: "s1", DURABILITY: "manifest" });
     const app = startApp({
       name: "scheduler",
       log: silentLog,
-      wire: (wiring) => wireScheduler(wiring, config, { broker: farm.connect(), blobs: store }),
+      clock,
+      wire: (wiring) => wireScheduler(wiring, config, { broker: link, blobs: store }),
     });
     apps.push(app);
     await app.ready;
@@ -93,6 +98,25 @@ describe("a leader with an object store", () => {
     await expect.poll(() => broker.farm.isRestored()).toBe(true);
     expect(await app.problems()).toEqual([]);
     expect(await leads()).toBe(true);
+  });
+
+  test("looks for what deleted adapters left every hour, not in every sweep", async () => {
+    const clock = createManualClock(Date.now());
+    const link = farm.connect();
+    const looks = vi.spyOn(link.loras, "listAll");
+    await start(blobs, { link, clock });
+    await expect.poll(() => broker.farm.isRestored()).toBe(true);
+    const pass = async (minutes: number): Promise<void> => {
+      for (let minute = 0; minute < minutes; minute += 1) {
+        await clock.sleeping();
+        await clock.advance(60_000);
+      }
+    };
+
+    await pass(59);
+    expect(looks).toHaveBeenCalledTimes(1);
+    await pass(5);
+    expect(looks).toHaveBeenCalledTimes(2);
   });
 
   test("stops in time in the middle of a round", async () => {

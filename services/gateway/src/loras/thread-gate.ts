@@ -19,13 +19,22 @@ export type GateAnswer =
   | { readonly kind: "failed"; readonly message: string };
 
 /** One thread for each file; `limits.loraUploadsMax` bounds them. */
-export const threadGate: LoraGate = async (path, architecture, stop) => {
-  stop.throwIfAborted();
-  const workerData: GateOrder = { path, architecture };
-  const thread = new Worker(new URL("gate-thread.ts", import.meta.url), {
-    workerData,
-    resourceLimits: { maxOldGenerationSizeMb: limits.loraGateHeapMegabytes },
-  });
+export const threadGate: LoraGate = gateOf(new URL("gate-thread.ts", import.meta.url));
+
+/** @param entry what runs in the thread. */
+export function gateOf(entry: URL): LoraGate {
+  return async (path, architecture, stop) => {
+    stop.throwIfAborted();
+    const workerData: GateOrder = { path, architecture };
+    const thread = new Worker(entry, {
+      workerData,
+      resourceLimits: { maxOldGenerationSizeMb: limits.loraGateHeapMegabytes },
+    });
+    return await answerOf(thread, stop);
+  };
+}
+
+async function answerOf(thread: Worker, stop: AbortSignal): Promise<Inspected> {
   const answer = Promise.withResolvers<GateAnswer>();
   const onAbort = (): void => answer.reject(stop.reason);
   thread.on("message", answer.resolve);
@@ -39,7 +48,7 @@ export const threadGate: LoraGate = async (path, architecture, stop) => {
     stop.removeEventListener("abort", onAbort);
     await thread.terminate();
   }
-};
+}
 
 function failureOf(error: unknown): GateAnswer {
   const isTooLarge =
