@@ -38,6 +38,7 @@ function queuedTasks({ queue }: World["broker"]): QueuedEntry[] {
 /** The farm has been whole for long enough: everything has ended, nothing is left behind. */
 export function auditEnd(world: World, farm: Farm): void {
   const { broker, oracle } = world;
+  oracle.endDoubts();
   scan(world);
   for (const truth of oracle.open) {
     if (!truth.isDoubtful) oracle.violate("I11", `${truth.key} was accepted and does not end`);
@@ -54,7 +55,7 @@ export function auditEnd(world: World, farm: Farm): void {
   checkTables(world, farm);
   checkHonesty(world);
   for (const worker of world.workers) {
-    if (worker.isDraining && !worker.isLeaving) {
+    if (worker.isDraining && !worker.isLeaving && !oracle.hasLostPolicies) {
       world.oracle.violate("I11", `${worker.id} drains and nobody wants that any more`);
     }
   }
@@ -64,7 +65,7 @@ export function auditEnd(world: World, farm: Farm): void {
 function checkRefusals({ broker, oracle }: World): void {
   const accepted = new Set([...oracle.requests.values()].map(({ job }) => job));
   for (const { value: record } of broker.jobs.values()) {
-    if (record.requestDigest !== "") continue;
+    if (record.requestDigest !== "" || oracle.revived.has(record.job)) continue;
     if (accepted.has(record.job)) oracle.violate("I15", `${record.job} is accepted and void`);
   }
 }

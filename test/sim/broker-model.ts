@@ -13,8 +13,8 @@ import {
   type WorkerPolicy,
 } from "@zfarm/contract";
 import { type Kernel, type Proc, type Routine, wait } from "./kernel.ts";
-import { LogModel } from "./log-model.ts";
-import { QueueModel } from "./queue-model.ts";
+import { LogModel, type Loss } from "./log-model.ts";
+import { type QueueMessage, QueueModel } from "./queue-model.ts";
 
 export type PolicyRecord =
   | { readonly kind: "project-policy"; readonly policy: ProjectPolicy }
@@ -30,7 +30,18 @@ export interface Weather {
   lateMs: number;
 }
 
+export interface PowerLoss {
+  readonly queue: Loss<QueueMessage>;
+  readonly outcomes: Loss<Outcome>;
+  readonly jobs: Loss<JobRecord>;
+  readonly controls: Loss<JobControl>;
+  readonly policies: Loss<PolicyRecord>;
+  readonly lease: Loss<string>;
+}
+
 interface RequestEnd<T> {
+  /** Of the asker, when it asked. */
+  readonly life: number;
   /** Whether the asker still waits. */
   isHeard: boolean;
   readonly done: (result: T | undefined) => void;
@@ -94,10 +105,42 @@ export class BrokerModel {
   /** The lease of leadership, which the broker forgets when it is not rewritten in time. */
   putLease(holder: string, expected: bigint): bigint | "conflict" {
     const put = this.lease.put(leaseKey, holder, expected);
-    if (put !== "conflict") {
-      this.#kernel.after(limits.leaderLeaseMs, () => this.lease.remove(put));
-    }
+    if (put !== "conflict") this.#expireLease();
     return put;
+  }
+
+  /**
+   * The lease of a new holder, as of whom time says that its epoch is this or a later one: after a
+   * power loss the log alone would give out epochs again.
+   */
+  takeLease(holder: string, first: bigint): bigint | "conflict" {
+    if (this.lease.get(leaseKey) !== undefined) return "conflict";
+    this.lease.moveOn(first);
+    return this.putLease(holder, 0n);
+  }
+
+  #expireLease(): void {
+    const standing = this.lease.get(leaseKey);
+    if (standing === undefined) return;
+    this.#kernel.after(limits.leaderLeaseMs, () => {
+      if (this.lease.at(standing.revision) === standing) this.lease.remove(standing.revision);
+    });
+  }
+
+  /** The machine of the broker loses its power: each log its newest writes, on its own. */
+  losePower(draw: (most: number) => number): PowerLoss {
+    this.restart(200);
+    const lost = {
+      queue: this.queue.loseSuffix(draw(8)),
+      outcomes: this.outcomes.loseSuffix(draw(8)),
+      jobs: this.jobs.loseSuffix(draw(4)),
+      controls: this.controls.loseSuffix(draw(3)),
+      policies: this.policies.loseSuffix(draw(2)),
+      lease: this.lease.loseSuffix(draw(8)),
+    };
+    // One that comes back was written long ago or not: nobody renews it in time.
+    this.#expireLease();
+    return lost;
   }
 
   /** 0 where nobody holds it. */
@@ -119,6 +162,7 @@ export class BrokerModel {
     const { now } = this.#kernel;
     const { life } = from;
     const end: RequestEnd<T> = {
+      life,
       isHeard: true,
       done: (result) => {
         if (from.life === life) done(result);
@@ -162,7 +206,7 @@ export class BrokerModel {
     if (awayMs > 0) {
       // The client keeps what it could not send and dials again; frozen, it is simply late.
       if (awayMs > end.lateMs()) this.#giveUp(from, end);
-      if (this.#isDown && !end.isHeard) return;
+      if (this.#isDown && (!end.isHeard || from.life !== end.life)) return;
       this.#kernel.after(awayMs + this.#delay(from), () => this.#arrive(from, apply, end));
       return;
     }

@@ -127,6 +127,8 @@ export interface SimOptions {
   readonly isFairnessRun: boolean;
   /** Of the project with this number. */
   readonly weights: readonly number[];
+  /** What outlives a power loss of the broker; absent: "stream". */
+  readonly durability?: "stream" | "manifest";
   readonly faults: readonly FaultKind[];
 }
 

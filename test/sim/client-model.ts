@@ -56,7 +56,7 @@ export class ClientModel {
       const answer = yield* this.#call((gateway) => gateway.admit(submit));
       if (answer?.kind === "ok") {
         const { job } = answer;
-        oracle.answered(submit.request, submit.body, { job });
+        oracle.answered(submit.request, submit.body, { project: projectOf(submit), job });
         oracle.accept(broker, keysOf(projectOf(submit), job, submit.tasks));
         return;
       }
@@ -73,7 +73,8 @@ export class ClientModel {
     const oracle: Oracle = this.#world.oracle;
     const accepted = oracle.requests.get(verb.request);
     if (accepted === undefined) return;
-    const record = [...broker.jobs.values()].find(({ value }) => value.job === accepted.job)?.value;
+    const stored = [...broker.jobs.values()].find(({ value }) => value.job === accepted.job);
+    const record = stored?.value ?? this.#world.manifests?.recordOfJob(accepted.job);
     if (record === undefined) oracle.violate("I1", `job ${accepted.job} is gone`);
     for (let attempt = 1; attempt <= 6; attempt += 1) {
       if ((yield* this.#try(verb, record)) === true) {
@@ -95,7 +96,9 @@ export class ClientModel {
       }
       case "get": {
         const found = yield* this.#call((gateway) => gateway.find(keyOfJob(record)));
-        if (found === null) oracle.violate("I1", `job ${record.job} is not found`);
+        if (found === null && oracle.requests.has(verb.request)) {
+          oracle.violate("I1", `job ${record.job} is not found`);
+        }
         return found !== undefined;
       }
       case "watch":

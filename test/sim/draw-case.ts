@@ -32,7 +32,7 @@ const faultShapes: Record<FaultKind, { readonly ms: readonly [number, number]; m
   "broker-restart": { ms: [100, 4_000], most: 3 },
   "broker-refuse": { ms: [500, 5_000], most: 2 },
   "ack-loss": { ms: [500, 8_000], most: 3 },
-  "lost-suffix": { ms: [0, 0], most: 1 },
+  "lost-suffix": { ms: [0, 0], most: 2 },
   cut: { ms: [500, 15_000], most: 5 },
   messages: { ms: [1_000, 10_000], most: 3 },
   "store-down": { ms: [500, 15_000], most: 2 },
@@ -57,6 +57,8 @@ export interface DrawOptions {
   readonly events?: number;
   /** Kinds that never come; others only as drawn. */
   readonly without?: readonly FaultKind[];
+  /** The broker loses its power for certain. */
+  readonly powerLoss?: boolean;
 }
 
 export function drawCase(seed: number, draw: DrawOptions = {}): SimCase {
@@ -89,6 +91,7 @@ function drawFairnessCase(seed: number): SimCase {
     isLowLoad: true,
     isFairnessRun: true,
     weights: [1, 2, 4, 1].slice(0, projects),
+    durability: "stream",
     faults: [],
   };
   const workload: WorkItem[] = [];
@@ -114,12 +117,15 @@ function drawFairnessCase(seed: number): SimCase {
 
 function drawOptions(
   seed: number,
-  { events = 10_000, without = ["lost-suffix"] }: DrawOptions,
+  { events = 10_000, without = [], powerLoss }: DrawOptions,
 ): SimOptions {
   const rand = new Stream(seed, "options");
   const mood = rand.below(10);
   const rate = [0, 0.1, 0.1, 0.1, 0.2, 0.2, 0.3, 0.3, 0.5, 0.8][mood] ?? 0;
   const drawn = faultKinds.filter((kind) => rand.chance(kind === "lost-suffix" ? 0.1 : rate));
+  if (powerLoss === true && !drawn.includes("lost-suffix")) drawn.push("lost-suffix");
+  // Clocks that are wrong by hours in the very moment are more than epochs stand.
+  const ruledOut = drawn.includes("lost-suffix") ? [...without, "wall-jump"] : without;
   const isLowLoad = rand.chance(0.5);
   return {
     warmMs: 3_000,
@@ -140,7 +146,8 @@ function drawOptions(
     isLowLoad,
     isFairnessRun: false,
     weights: rand.chance(0.4) ? [1, 2, 4, 1] : [],
-    faults: drawn.filter((kind) => !without.includes(kind)),
+    durability: new Stream(seed, "durability").chance(0.6) ? "manifest" : "stream",
+    faults: drawn.filter((kind) => !ruledOut.includes(kind)),
   };
 }
 

@@ -3,7 +3,7 @@ import type { Fault } from "./case.ts";
 import { ClientModel } from "./client-model.ts";
 import { GatewayModel } from "./gateway-model.ts";
 import type { Proc } from "./kernel.ts";
-import { entriesOf } from "./queue-model.ts";
+import { Stream } from "./random.ts";
 import { SchedulerModel } from "./scheduler-model.ts";
 import { WorkerModel } from "./worker-model.ts";
 import type { World } from "./world.ts";
@@ -67,11 +67,12 @@ export class Farm {
 
   /** What people hold back is let go: jobs that are paused or wait for approval, workers. */
   liftHolds(): void {
-    const { broker } = this.#world;
+    const { broker, manifests } = this.#world;
     for (const { key, value } of Array.from(broker.controls.values())) {
-      if (value.paused || !value.approved) {
-        broker.controls.put(key, { ...value, paused: false, approved: true });
-      }
+      if (!value.paused && value.approved) continue;
+      const lifted = { ...value, paused: false, approved: true };
+      manifests?.keepControl(lifted);
+      broker.controls.put(key, lifted);
     }
     for (const { key, value } of Array.from(broker.policies.values())) {
       if (value.kind === "pool-policy" && value.policy.draining) {
@@ -148,13 +149,7 @@ export class Farm {
         broker.restart(forMs);
         return true;
       case "lost-suffix":
-        broker.restart(200);
-        this.#world.oracle.doubt(
-          broker.queue.loseSuffix(1 + (target % 8)).flatMap(entriesOf),
-          false,
-        );
-        this.#world.oracle.doubt(broker.outcomes.loseSuffix(level % 4), true);
-        return true;
+        return this.#losePower(fault);
       case "broker-refuse":
       case "ack-loss":
       case "messages":
@@ -171,6 +166,22 @@ export class Farm {
         return true;
       }
     }
+  }
+
+  /** Who was told of something that is gone ends when it comes back; of others nobody knows. */
+  #losePower({ target, level }: Fault): boolean {
+    const { broker, oracle, workers } = this.#world;
+    const rand = new Stream(target * 100 + level, "power");
+    const loss = broker.losePower((most) => rand.below(most + 1));
+    oracle.losePower(loss);
+    const ahead = new Set(Object.values(loss).flatMap((each) => each.ahead));
+    // Gateways and workers write, and so know of more than they follow.
+    for (const gateway of this.gateways) if (gateway.proc.isUp) gateway.crash(300);
+    for (const each of [...this.schedulers, ...workers]) {
+      const isEnded = ahead.has(each.proc) || rand.chance(0.5);
+      if (each.proc.isUp && isEnded) each.crash(300 + rand.below(700));
+    }
+    return true;
   }
 
   #pause(proc: Proc | undefined, forMs: number): boolean {

@@ -14,6 +14,7 @@ import {
 } from "@zfarm/contract";
 import { type Submit, shapes } from "./case.ts";
 import { Proc, type Routine } from "./kernel.ts";
+import { keyOfTask } from "./queue-model.ts";
 import { startAt, type World } from "./world.ts";
 
 export type Admission =
@@ -54,11 +55,13 @@ export class GatewayModel {
       const { value: record, revision } = claimed;
       if (record.requestDigest === "") {
         oracle.mark("void-job-met");
-        if (!(yield* this.cancelAll(record))) return { kind: "outage" };
+        if (!(yield* this.cancelAll(record, "refused"))) return { kind: "outage" };
         continue;
       }
       if (record.requestDigest !== String(submit.body)) return { kind: "reused" };
       if (record.admitted) return { kind: "ok", job: record.job };
+      const kept = yield* this.#keepManifest(submit, record);
+      if (kept !== "kept") return { kind: kept };
       const added = yield* this.#addTasks(submit, record);
       if (added === "outage") return { kind: "outage" };
       if (added === "full") return yield* this.#undo(record, revision);
@@ -68,7 +71,10 @@ export class GatewayModel {
   }
 
   /** One CANCELED outcome for each task without another. Gives whether the broker took them all. */
-  *cancelAll(record: JobRecord): Routine<boolean> {
+  *cancelAll(record: JobRecord, why: "asked" | "refused" = "asked"): Routine<boolean> {
+    // Nothing will ever bring a refused job back, so that its outcomes need no copies.
+    const manifests = why === "asked" ? this.#world.manifests : undefined;
+    if (manifests?.isAway === true) return false;
     const { broker, oracle } = this.#world;
     for (let index = 0; index < record.taskCount; index += 1) {
       const id = taskIdOf({ project: record.project, job: record.job, index });
@@ -77,14 +83,16 @@ export class GatewayModel {
         if (broker.outcomes.get(key) !== undefined) return true;
         const stored = broker.queue.find(key)?.task.spec;
         const spec = stored ?? { ...bareSpec(record), index };
-        oracle.publish(broker, key, {
+        const outcome = {
           spec,
           kind: OutcomeKind.CANCELED,
           worker: "",
           fence: 0n,
           attempt: 0,
           endTime: new Date(startAt + this.#world.kernel.now),
-        });
+        };
+        manifests?.copy(key, outcome);
+        oracle.publish(broker, key, outcome);
         return true;
       });
       if (done === undefined) return false;
@@ -94,7 +102,9 @@ export class GatewayModel {
 
   *find(job: string): Routine<JobRecord | null | undefined> {
     const { broker } = this.#world;
-    return yield* this.#call(() => broker.jobs.get(job)?.value ?? null);
+    const { manifests } = this.#world;
+    // No such job is not said of one that is about to come back.
+    return yield* this.#call(() => broker.jobs.get(job)?.value ?? manifests?.recordOf(job) ?? null);
   }
 
   /** Reads, changes, writes; gives whether it was done. */
@@ -104,10 +114,31 @@ export class GatewayModel {
     const standing = yield* this.#call(() => broker.controls.get(key) ?? null);
     if (standing === undefined) return false;
     const before = standing?.value ?? blankControl(record);
+    const changed = { ...before, ...change };
+    const { manifests } = this.#world;
+    if (manifests?.isAway === true) return false;
+    manifests?.keepControl(changed);
     const put = yield* this.#call(() =>
-      broker.controls.put(key, { ...before, ...change }, standing?.revision ?? 0n),
+      broker.controls.put(key, changed, standing?.revision ?? 0n),
     );
     return put !== undefined && put !== "conflict";
+  }
+
+  *#keepManifest(submit: Submit, record: JobRecord): Routine<"kept" | "outage" | "reused"> {
+    const { manifests } = this.#world;
+    if (manifests === undefined) return "kept";
+    if (manifests.isAway) return "outage";
+    const tasks = Array.from({ length: submit.tasks }, (_, index) => taskOf(submit, record, index));
+    const scheduling = isControlled(submit) ? controlOf(submit, record).scheduling : undefined;
+    const own = { ...record, scheduling };
+    const standing = manifests.keep(own, tasks);
+    if (standing.requestDigest !== record.requestDigest) return "reused";
+    if (standing === own) return "kept";
+    // The broker may have lost that it was accepted: what has ended is known again first.
+    const found = yield* this.#call(() =>
+      tasks.filter((task) => this.#world.findOutcome(keyOfTask(task)) !== undefined),
+    );
+    return found === undefined ? "outage" : "kept";
   }
 
   *#addTasks(submit: Submit, record: JobRecord): Routine<"ok" | "full" | "outage"> {
@@ -149,7 +180,7 @@ export class GatewayModel {
     if (current === undefined) return { kind: "outage" };
     if (current?.admitted === true) return { kind: "ok", job: record.job };
     this.#world.oracle.mark("admission-overtaken");
-    if (!(yield* this.cancelAll(record))) return { kind: "outage" };
+    if (!(yield* this.cancelAll(record, "refused"))) return { kind: "outage" };
     return { kind: "full" };
   }
 
@@ -166,7 +197,8 @@ export class GatewayModel {
       if (current === undefined) return { kind: "outage" };
       if (current?.admitted === true) return { kind: "ok", job: record.job };
     }
-    if (!(yield* this.cancelAll(record))) return { kind: "outage" };
+    if (!(yield* this.cancelAll(record, "refused"))) return { kind: "outage" };
+    this.#world.manifests?.forget(key);
     this.#world.oracle.mark("job-refused");
     return { kind: "full" };
   }

@@ -27,11 +27,12 @@ async function main(): Promise<void> {
       return { ...loaded, source: parts.join(mutant.replace) };
     },
   });
+  const { powerLoss = false } = mutant;
   const { drawCase } = await import("./draw-case.ts");
   const { runCase } = await import("./run-case.ts");
   if (!isPlanted) throw new RangeError(`${mutant.file} is not part of the simulation`);
   for (let seed = 1; seed <= seedsMax; seed += 1) {
-    const { violation } = runCase(drawCase(seed, { events: huntEvents }));
+    const { violation } = runCase(drawCase(seed, { events: huntEvents, powerLoss }));
     if (violation === undefined) continue;
     process.stdout.write(`${JSON.stringify({ seed, invariant: violation.invariant })}\n`);
     return;

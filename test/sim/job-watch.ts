@@ -13,6 +13,8 @@ const silentMs = 4_000;
 export class JobWatch {
   readonly record: JobRecord;
   readonly seen = new Set<string>();
+  /** Since it was told from the start, in order: what the token stands for. */
+  #told: string[] = [];
   readonly #world: World;
   readonly #gateways: readonly GatewayModel[];
   /** A stream breaks after so many outcomes. */
@@ -50,6 +52,7 @@ export class JobWatch {
     });
     if (gateway?.proc.isUp !== true) return;
     const prefix = `${keyOfJob(this.record)}.`;
+    this.#checkToken(prefix);
     const after = this.#token;
     let left = this.#breakAfter;
     // From the start even when resuming, as the gateway does: it counts how many have ended.
@@ -69,15 +72,27 @@ export class JobWatch {
     });
   }
 
+  /** A token that does not stand for what is in the log is of before a loss. */
+  #checkToken(prefix: string): void {
+    const { broker, oracle } = this.#world;
+    const before = [...broker.outcomes.before(this.#token + 1n)];
+    const told = before.flatMap(({ key }) => (key.startsWith(prefix) ? [key] : []));
+    if (told.join() === this.#told.join()) return;
+    oracle.mark("watch-told-anew");
+    this.#token = 0n;
+    this.#told = [];
+  }
+
   #take(entry: Stored<Outcome>, stream: number): void {
     // What a broken stream still carries is lost; the next one brings it again.
     if (this.#stream !== stream) return;
     const { oracle } = this.#world;
-    if (this.seen.has(entry.key) && oracle.tasks.get(entry.key)?.isDoubtful !== true) {
+    if (this.#told.includes(entry.key)) {
       oracle.violate("I16", `a watch was told twice of ${entry.key}`);
     }
     if (entry.revision <= this.#token) oracle.violate("I16", `${entry.key} came out of order`);
     this.#token = entry.revision;
+    this.#told.push(entry.key);
     this.seen.add(entry.key);
   }
 }

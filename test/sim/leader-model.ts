@@ -345,6 +345,10 @@ export class LeaderModel {
         if (this.isEnded) return;
         this.#world.servers.add(this);
         this.decide({ kind: "rebuilt" });
+        const { manifests } = this.#world;
+        if (manifests !== undefined) {
+          this.#world.kernel.spawn(this.proc, manifests.keepStore(this));
+        }
         this.#world.oracle.mark("term-serves");
       },
     });
@@ -354,7 +358,7 @@ export class LeaderModel {
   *#lookUpChunk(chunk: readonly QueuedEntry[], outcomes: Map<string, Outcome>): Routine<boolean> {
     const { broker } = this.#world;
     const read = yield* broker.call(this.proc, () =>
-      chunk.map(({ key }) => broker.outcomes.get(key)?.value),
+      chunk.map(({ key }) => this.#world.findOutcome(key)),
     );
     if (read === undefined) return false;
     chunk.forEach(({ key }, index) => {
@@ -458,21 +462,26 @@ export class LeaderModel {
   *#publish({ outcome, id }: EffectOf<"publish-outcome">): Routine<boolean> {
     const { broker, oracle } = this.#world;
     const key = taskKey(id);
+    const { manifests } = this.#world;
+    if (manifests?.isAway === true) return false;
+    manifests?.copy(key, outcome);
     const put = yield* broker.call(this.proc, () => {
       if (this.#isForeign()) oracle.mark("zombie-write");
       return oracle.publish(broker, key, outcome);
     });
     if (put === undefined) return false;
     if (put !== "conflict") return true;
+    if (!oracle.isOutcome(broker, key, outcome.fence)) manifests?.dropCopy(key, outcome.fence);
     oracle.mark("outcome-lost-race");
     return yield* this.#lookUp(id);
   }
 
   *#lookUp(id: TaskId): Routine<boolean> {
     const { broker } = this.#world;
-    const found = yield* broker.call(this.proc, () => broker.outcomes.get(taskKey(id)) ?? null);
+    const key = taskKey(id);
+    const found = yield* broker.call(this.proc, () => this.#world.findOutcome(key) ?? null);
     if (found === undefined) return false;
-    if (found !== null) this.decide({ kind: "outcome-seen", id, outcome: found.value });
+    if (found !== null) this.decide({ kind: "outcome-seen", id, outcome: found });
     return true;
   }
 

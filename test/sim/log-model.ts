@@ -19,6 +19,8 @@ export class Follower<V> {
   readonly onEntry: (entry: Stored<V>) => void;
   readonly onCaughtUp: () => void;
   pending: Stored<V>[];
+  /** What it was given last. */
+  cursor: bigint;
   isPlanned = false;
   isCaughtUp = false;
   /** Takes nothing in while it is set. */
@@ -32,9 +34,10 @@ export class Follower<V> {
       onEntry: (entry: Stored<V>) => void;
       onCaughtUp: () => void;
     },
-    pending: Stored<V>[],
+    { after, pending }: { readonly after: bigint; readonly pending: Stored<V>[] },
   ) {
     this.proc = proc;
+    this.cursor = after;
     this.life = proc.life;
     this.filter = reader.filter;
     this.onEntry = reader.onEntry;
@@ -42,6 +45,25 @@ export class Follower<V> {
     this.pending = pending;
   }
 }
+
+/** A write that a power loss may undo. */
+interface Write<V> {
+  readonly stored: Stored<V>;
+  /** What stood there before. */
+  readonly replaced: Stored<V> | undefined;
+  readonly lastBefore: bigint;
+}
+
+/** What a power loss has taken. */
+export interface Loss<V> {
+  /** Oldest first. */
+  readonly gone: readonly { readonly stored: Stored<V>; readonly isFirst: boolean }[];
+  /** Processes that were given something that is gone. */
+  readonly ahead: readonly Proc[];
+}
+
+/** Writes that the disk may not have yet. */
+const unsyncedMax = 16;
 
 export class LogModel<V> {
   readonly #byKey = new Map<string, Stored<V>>();
@@ -51,6 +73,7 @@ export class LogModel<V> {
   /** How long a message is on its way to a follower; undefined while it cannot be reached. */
   readonly #delayTo: (proc: Proc) => number | undefined;
   #last = 0n;
+  #unsynced: Write<V>[] = [];
 
   constructor(kernel: Kernel, delayTo: (proc: Proc) => number | undefined) {
     this.#kernel = kernel;
@@ -91,8 +114,11 @@ export class LogModel<V> {
   put(key: string, value: V, expected?: bigint): bigint | "conflict" {
     const standing = this.#byKey.get(key);
     if (expected !== undefined && (standing?.revision ?? 0n) !== expected) return "conflict";
+    const lastBefore = this.#last;
     this.#last += 1n;
     const stored = { key, value, revision: this.#last };
+    this.#unsynced.push({ stored, replaced: standing, lastBefore });
+    if (this.#unsynced.length > unsyncedMax) this.#unsynced.shift();
     if (standing !== undefined) {
       this.#byKey.delete(key);
       this.#byRevision.delete(standing.revision);
@@ -111,18 +137,50 @@ export class LogModel<V> {
     this.#byKey.delete(standing.key);
   }
 
-  /** Power loss: the newest messages were never on the disk. Gives what is gone. */
-  loseSuffix(count: number): Stored<V>[] {
-    const from = this.#last - BigInt(count);
-    const gone: Stored<V>[] = [];
-    for (const stored of this.#byRevision.values()) {
-      if (stored.revision <= from) continue;
-      gone.push(stored);
+  /** The next message gets this revision or a later one; what is older goes. */
+  moveOn(revision: bigint): void {
+    for (const { revision: old } of this.before(revision)) this.remove(old);
+    if (revision > this.#last) this.#last = revision - 1n;
+  }
+
+  /**
+   * Power loss: the newest writes were never on the disk, and what they replaced stands again. The
+   * broker numbers on from what is left, so that revisions are given out a second time.
+   */
+  loseSuffix(count: number): Loss<V> {
+    const lost = count === 0 ? [] : this.#unsynced.splice(-count);
+    this.#unsynced = [];
+    for (const { stored, replaced, lastBefore } of lost.toReversed()) {
       this.remove(stored.revision);
+      if (replaced !== undefined) this.#putBack(replaced);
+      this.#last = lastBefore;
     }
-    // The broker numbers on from what is left: revisions are given out a second time.
-    if (from < this.#last) this.#last = from < 0n ? 0n : from;
-    return gone;
+    const gone = lost.map(({ stored, replaced }) => ({ stored, isFirst: replaced === undefined }));
+    return { gone, ahead: this.#bringBack() };
+  }
+
+  #putBack(stored: Stored<V>): void {
+    this.#byRevision.set(stored.revision, stored);
+    this.#byKey.set(stored.key, stored);
+    const inOrder = [...this.#byKey.values()].toSorted((one, other) =>
+      one.revision < other.revision ? -1 : 1,
+    );
+    this.#byKey.clear();
+    for (const each of inOrder) this.#byKey.set(each.key, each);
+  }
+
+  /** Followers go on behind what they were given last; gives those that were given too much. */
+  #bringBack(): Proc[] {
+    const ahead: Proc[] = [];
+    for (const follower of this.#followers) {
+      if (follower.isStopped || follower.proc.life !== follower.life) continue;
+      if (follower.cursor > this.#last) ahead.push(follower.proc);
+      follower.pending = [...this.#byKey.values()].filter(
+        ({ revision, key }) =>
+          revision > follower.cursor && (follower.filter === undefined || follower.filter(key)),
+      );
+    }
+    return ahead;
   }
 
   follow(
@@ -139,7 +197,7 @@ export class LogModel<V> {
       if (stored.revision <= after) continue;
       if (reader.filter === undefined || reader.filter(stored.key)) pending.push(stored);
     }
-    const follower = new Follower<V>(proc, reader, pending);
+    const follower = new Follower<V>(proc, reader, { after, pending });
     this.#followers.add(follower);
     this.#plan(follower);
     return follower;
@@ -176,7 +234,10 @@ export class LogModel<V> {
     }
     const batch = follower.pending;
     follower.pending = [];
-    for (const stored of batch) follower.onEntry(stored);
+    for (const stored of batch) {
+      follower.cursor = stored.revision;
+      follower.onEntry(stored);
+    }
     if (!follower.isCaughtUp) {
       follower.isCaughtUp = true;
       follower.onCaughtUp();

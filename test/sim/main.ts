@@ -1,7 +1,8 @@
 /**
  * Plays many seeds, or one case from a file. `npm run sim -- --seeds 1000 --from 1 --events 10000`
- * or `--case FILE [--trace TEXT]`, which shows the steps that mention the text. The first
- * violation is shrunk and written to a file; the exit status tells.
+ * or `--case FILE [--trace TEXT]`, which shows the steps that mention the text. With `--power-loss`
+ * the broker of every world loses its newest writes. The first violation is shrunk and written to
+ * a file; the exit status tells.
  */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -17,6 +18,7 @@ function main(): void {
       seeds: { type: "string", default: "200" },
       from: { type: "string", default: "1" },
       events: { type: "string", default: "10000" },
+      "power-loss": { type: "boolean", default: false },
       case: { type: "string" },
       trace: { type: "string" },
     },
@@ -37,7 +39,8 @@ function main(): void {
   let voids = 0;
   const from = Number(values.from);
   for (let seed = from; seed < from + Number(values.seeds); seed += 1) {
-    const simCase = drawCase(seed, { events: Number(values.events) });
+    const powerLoss = values["power-loss"];
+    const simCase = drawCase(seed, { events: Number(values.events), powerLoss });
     const result = runCase(simCase);
     events += result.events;
     hash = mix(hash ^ result.hash);

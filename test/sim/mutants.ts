@@ -9,6 +9,8 @@ export interface Mutant {
   readonly file: string;
   readonly find: string;
   readonly replace: string;
+  /** It shows only where the broker loses its power. */
+  readonly powerLoss?: boolean;
 }
 
 /** Hunts play short cases: a mutant shows early or not at all. */
@@ -147,6 +149,7 @@ export const mutants: readonly Mutant[] = [
     file: "test/sim/worker-model.ts",
     find: "if (epoch < this.#epochSeen) {",
     replace: "if (epoch < 0n) {",
+    powerLoss: true,
   },
   {
     name: "the pointer to a picture comes before the picture",
@@ -186,6 +189,34 @@ export const mutants: readonly Mutant[] = [
     find: 'if (isNew && isFull) return "full";',
     replace: `broker.queue.put(key, message, 0n);
         if (isNew && isFull) return "full";`,
+  },
+  {
+    name: "epochs are what the log of leases gives out",
+    file: "test/sim/broker-model.ts",
+    find: "    this.lease.moveOn(first);\n",
+    replace: "    void first;\n",
+    powerLoss: true,
+  },
+  {
+    name: "a leader does not look for outcomes that the broker lost",
+    file: "test/sim/world.ts",
+    find: "standing === undefined ? this.manifests?.copyOf(key) : undefined",
+    replace: "undefined as ReturnType<ManifestModel['copyOf']>",
+    powerLoss: true,
+  },
+  {
+    name: "a job that the broker took for unfinished is left so",
+    file: "test/sim/manifest-model.ts",
+    find: "if (stored?.value.admitted === false && !isSettled) return;",
+    replace: "if (stored?.value.admitted === false) return;",
+    powerLoss: true,
+  },
+  {
+    name: "a resumed watch believes its token after a loss",
+    file: "test/sim/job-watch.ts",
+    find: "if (told.join() === this.#told.join()) return;",
+    replace: "if (told.join() !== '') return;",
+    powerLoss: true,
   },
   {
     name: "a watch resumes one outcome too late",

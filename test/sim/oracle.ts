@@ -3,11 +3,11 @@
  * Everything that changes the logs passes here, so that what must never happen is seen at once.
  */
 import { type JobRecord, limits, type Outcome, OutcomeKind, type WorkerId } from "@zfarm/contract";
-import type { BrokerModel } from "./broker-model.ts";
+import type { BrokerModel, PowerLoss } from "./broker-model.ts";
 import type { FaultKind, SimOptions, TaskNature } from "./case.ts";
 import type { JobWatch } from "./job-watch.ts";
 import type { Kernel } from "./kernel.ts";
-import type { Stored } from "./log-model.ts";
+import type { Loss } from "./log-model.ts";
 import { entriesOf, type QueuedEntry } from "./queue-model.ts";
 import type { WorkerModel } from "./worker-model.ts";
 
@@ -31,13 +31,27 @@ export interface TaskTruth {
   isAcked: boolean;
   /** Its client was told that the job was canceled. */
   isCanceled: boolean;
-  /** A power loss took one of its messages: only then may it be forgotten or end twice. */
+  /**
+   * A power loss took one of its messages: only then may it be forgotten or end twice, and where
+   * manifests are kept only until it is restored.
+   */
   isDoubtful: boolean;
   outcome: Outcome | undefined;
+  /** The one that a power loss took. */
+  lost: Outcome | undefined;
   /** Terms that had begun before the outcome was stored. */
   outcomeTerm: number;
   /** Workers that it killed, or whose engine it killed. */
   readonly kills: WorkerId[];
+}
+
+interface JobRef {
+  readonly project: string;
+  readonly job: string;
+}
+
+interface AcceptedRequest extends JobRef {
+  readonly body: number;
 }
 
 interface Surroundings {
@@ -59,7 +73,7 @@ const calmFaults = new Set<FaultKind>([
 export class Oracle {
   readonly tasks = new Map<string, TaskTruth>();
   /** The accepted ones. */
-  readonly requests = new Map<number, { readonly body: number; readonly job: string }>();
+  readonly requests = new Map<number, AcceptedRequest>();
   readonly watches: JobWatch[] = [];
   readonly marks = new Map<string, number>();
   readonly kernel: Kernel;
@@ -75,10 +89,19 @@ export class Oracle {
   readonly open = new Set<TaskTruth>();
   acked = 0;
   ended = 0;
+  /** Jobs of which it was forgotten whether they were accepted or refused. */
+  readonly revived = new Set<string>();
+  /** What operators wanted is forgotten until they say it again: no word was given on it. */
+  hasLostPolicies = false;
   /** Submits whose clients still try. */
   submitting = 0;
   /** Which task a fence was given out for. */
   readonly #fences = new Map<bigint, string>();
+  /** Fences up to here were given out before the newest power loss. */
+  #fencesBefore = 0n;
+  #lostAt = 0;
+  /** When a leader last looked for a copy while the store was away. */
+  copiesMissedAt = -1;
   /** The newest epoch that a life of a worker process has obeyed. */
   readonly #obeyed = new Map<string, bigint>();
 
@@ -108,6 +131,8 @@ export class Oracle {
   birth({ project, job, taskCount }: JobRecord, nature: TaskNature): void {
     for (let index = 0; index < taskCount; index += 1) {
       const key = `${project}.${job}.${index}`;
+      // Recorded once more, because the record was lost.
+      if (this.tasks.has(key)) continue;
       this.tasks.set(key, {
         key,
         project,
@@ -118,6 +143,7 @@ export class Oracle {
         isCanceled: false,
         isDoubtful: false,
         outcome: undefined,
+        lost: undefined,
         outcomeTerm: 0,
         kills: [],
       });
@@ -125,7 +151,7 @@ export class Oracle {
   }
 
   /** What a client was told of a submit. The same request is the same job, whoever asks. */
-  answered(request: number, body: number, answer: { job: string } | "reused" | "full"): void {
+  answered(request: number, body: number, answer: JobRef | "reused" | "full"): void {
     const truth = this.requests.get(request);
     if (answer === "full") {
       this.mark("submit-refused");
@@ -133,10 +159,13 @@ export class Oracle {
     }
     if (answer === "reused") {
       this.mark("request-reused");
-      if (truth?.body === body) this.violate("I2", `request ${request} is taken for another`);
+      // Until its record is back, whoever came first under the id may be in the way.
+      const isLost = this.tasks.get(`${truth?.project}.${truth?.job}.0`)?.isDoubtful === true;
+      if (truth?.body === body && !isLost)
+        this.violate("I2", `request ${request} is taken for another`);
       return;
     }
-    if (truth === undefined) this.requests.set(request, { body, job: answer.job });
+    if (truth === undefined) this.requests.set(request, { body, ...answer });
     else if (truth.body !== body) this.violate("I2", `request ${request} accepted with two bodies`);
     else if (truth.job !== answer.job) this.violate("I2", `request ${request} has two jobs`);
     else this.mark("submit-repeated");
@@ -195,6 +224,7 @@ export class Oracle {
     if (truth.outcome !== undefined) {
       this.violate("I3", `${key} ended ${truth.outcome.kind}, then ${outcome.kind}`);
     }
+    if (truth.lost !== undefined) this.#checkAgain(truth, truth.lost, outcome);
     truth.outcome = outcome;
     truth.outcomeTerm = this.terms;
     this.open.delete(truth);
@@ -246,26 +276,71 @@ export class Oracle {
     }
   }
 
-  /** Power loss. */
-  doubt(gone: readonly Pick<Stored<unknown>, "key">[], isOutcome: boolean): void {
-    for (const { key } of gone) {
-      const truth = this.tasks.get(key);
-      if (truth === undefined) continue;
-      truth.isDoubtful = true;
-      if (isOutcome && truth.outcome !== undefined) {
-        truth.outcome = undefined;
-        if (truth.isAcked) this.open.add(truth);
-        this.ended -= 1;
-      }
+  /** What the broker had not on its disk. With manifests it must all be back in the end. */
+  losePower({ queue, outcomes, jobs, controls, policies }: PowerLoss): void {
+    if (policies.gone.length > 0) this.hasLostPolicies = true;
+    this.#lostAt = this.kernel.now;
+    for (const fence of this.#fences.keys()) {
+      if (fence > this.#fencesBefore) this.#fencesBefore = fence;
     }
+    for (const message of firstsOf(queue)) {
+      for (const { key } of entriesOf(message)) this.#doubt(key);
+    }
+    for (const { key } of firstsOf(outcomes)) {
+      const truth = this.#doubt(key);
+      if (truth?.outcome === undefined) continue;
+      // Of a job that was not accepted nobody was told anything.
+      truth.lost = truth.isAcked ? truth.outcome : undefined;
+      truth.outcome = undefined;
+      if (truth.isAcked) this.open.add(truth);
+      this.ended -= 1;
+    }
+    for (const { stored } of jobs.gone) this.revived.add(stored.value.job);
+    for (const { key } of [...firstsOf(jobs), ...firstsOf(controls)]) {
+      for (const task of this.tasks.keys()) if (task.startsWith(`${key}.`)) this.#doubt(task);
+    }
+    if (this.options.durability === "manifest") return;
+    // Whoever asks for such a job again gets a new one.
+    const gone = new Set(firstsOf(jobs).map(({ value }) => value.job));
+    for (const [request, { job }] of this.requests)
+      if (gone.has(job)) this.requests.delete(request);
   }
 
-  #checkPicture({ key, isCanceled }: TaskTruth, { image, fence }: Outcome): void {
-    if (isCanceled) this.violate("I9", `${key} became visible after its cancel was confirmed`);
+  #doubt(key: string): TaskTruth | undefined {
+    const truth = this.tasks.get(key);
+    if (truth !== undefined) truth.isDoubtful = true;
+    return truth;
+  }
+
+  /** There was time enough to restore everything: from here on nothing is excused. */
+  endDoubts(): void {
+    if (this.options.durability !== "manifest") return;
+    for (const truth of this.tasks.values()) truth.isDoubtful = false;
+  }
+
+  /** In a farm with manifests nobody does again what was told to be done. */
+  #checkAgain(truth: TaskTruth, lost: Outcome, outcome: Outcome): void {
+    if (outcome.fence === lost.fence && outcome.kind === lost.kind) this.mark("outcome-told-again");
+    else if (this.options.durability !== "manifest") this.mark("outcome-told-anew");
+    // Who was at it before the loss, or ends it without a render, may be faster than the copy.
+    else if (outcome.fence <= this.#fencesBefore) this.mark("outcome-overtaken");
+    // A leader whose store does not answer leads on without copies.
+    else if (this.copiesMissedAt >= this.#lostAt) this.mark("outcome-without-store");
+    else this.violate("I3", `${truth.key} was done, lost, and is done anew`);
+  }
+
+  #checkPicture({ key, isCanceled, lost }: TaskTruth, { image, fence }: Outcome): void {
+    if (isCanceled && lost === undefined)
+      this.violate("I9", `${key} became visible after its cancel was confirmed`);
     if (this.#fences.get(fence) !== key) this.violate("I3", `${key} ended under a foreign fence`);
     if (image === undefined || this.objects.get(image.key) !== key) {
       this.violate("I7", `the outcome of ${key} points to no picture of it`);
     }
     if (!image.key.endsWith(`/${fence}.png`)) this.violate("I3", `${key} has another's picture`);
   }
+}
+
+/** What was new under its key, and not another version of it. */
+function firstsOf<V>({ gone }: Loss<V>) {
+  return gone.flatMap(({ stored, isFirst }) => (isFirst ? [stored] : []));
 }

@@ -63,7 +63,8 @@ function play(world: World, farm: Farm): void {
   while (kernel.now < giveUpAt) {
     farm.liftHolds();
     runUntil(world, kernel.now + 1_000);
-    if (broker.queue.size === 0 && oracle.submitting === 0) break;
+    const isKept = world.manifests === undefined || oracle.open.size === 0;
+    if (broker.queue.size === 0 && oracle.submitting === 0 && isKept) break;
   }
   runUntil(world, kernel.now + settleMs);
   auditEnd(world, farm);

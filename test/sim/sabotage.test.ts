@@ -11,14 +11,14 @@ import { runCase } from "./run-case.ts";
 const hunt = join(repositoryRoot, "test/sim/hunt.ts");
 
 describe.concurrent("a mutant is caught", () => {
-  test.each(mutants)("$name", { timeout: 180_000 }, async ({ name }) => {
+  test.each(mutants)("$name", { timeout: 180_000 }, async ({ name, powerLoss = false }) => {
     const { stdout } = await promisify(execFile)(process.execPath, [hunt, name]);
     const caught = JSON.parse(stdout) as { seed: number; invariant: string } | null;
 
     expect(caught).not.toBeNull();
     process.stderr.write(`seed ${caught?.seed} (${caught?.invariant}): ${name}\n`);
     // The seed itself is innocent.
-    const plain = runCase(drawCase(caught?.seed ?? 0, { events: huntEvents }));
+    const plain = runCase(drawCase(caught?.seed ?? 0, { events: huntEvents, powerLoss }));
     expect(plain.violation).toBeUndefined();
   });
 });

@@ -80,7 +80,10 @@ export class SchedulerModel {
         Object.assign(seen, { revision: held, at: proc.mono(kernel.now) });
       }
       const isFree = held === 0n;
-      const put = isFree ? yield* broker.call(proc, () => broker.putLease(holder, 0n)) : undefined;
+      const first = firstEpoch(kernel.now + proc.wallOffsetMs);
+      const put = isFree
+        ? yield* broker.call(proc, () => broker.takeLease(holder, first))
+        : undefined;
       if (put !== undefined && put !== "conflict") {
         this.#renewedAt = sentAt;
         const now = proc.mono(kernel.now);
@@ -139,4 +142,9 @@ export class SchedulerModel {
       yield* kernel.sleep(this.proc, leftMs);
     }
   }
+}
+
+/** Mirrors firstEpoch of packages/broker/src/leadership.ts, counted from the start of the run. */
+function firstEpoch(wallMs: number): bigint {
+  return BigInt(Math.max(1, Math.floor(wallMs / limits.leaderRenewMs)));
 }

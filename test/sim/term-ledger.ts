@@ -170,7 +170,8 @@ export class TermLedger {
   /** No worker is told that a task has ended that has not. */
   #checkStop({ leased, reason }: EffectOf<"control-cancel">): void {
     const truth = this.#oracle.tasks.get(taskKey(taskIdOf(leased)));
-    if (reason === "task-ended" && truth?.outcome === undefined) {
+    // What a power loss took may have been known to have ended, or not be known to live.
+    if (reason === "task-ended" && truth?.outcome === undefined && truth?.isDoubtful !== true) {
       this.#fail("I4", "a healthy render is stopped: its task's message is still on its way");
     }
   }

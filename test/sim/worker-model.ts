@@ -303,11 +303,14 @@ export class WorkerModel {
     }
     yield* kernel.sleep(this.proc, 2 + this.proc.rand.below(8));
     objects.set(picture, held.key);
+    const { manifests } = this.#world;
+    manifests?.copy(held.key, outcome);
     for (let attempt = 1; this.held.get(held.key) === held; attempt += 1) {
       const put = yield* broker.call(this.proc, () => oracle.publish(broker, held.key, outcome));
       if (put !== undefined) {
         if (put === "conflict" && !oracle.isOutcome(broker, held.key, fence)) {
           oracle.mark("picture-lost-race");
+          manifests?.dropCopy(held.key, fence);
           objects.delete(picture);
         }
         break;
