@@ -3,6 +3,7 @@ import {
   defaultPool,
   defaultProject,
   FarmError,
+  type JobRecord,
   type JobRef,
   jobIdOfRequest,
   OutcomeKind,
@@ -97,6 +98,20 @@ describe("admitJob", () => {
     expect(await runnableTasks(broker)).toEqual({});
     const again = await admitJob(admitNeeds(broker), admission(8));
     expect(await runnableTasks(broker)).toEqual({ [again.job]: 8 });
+  });
+
+  test("where the broker lost the record, nothing is undone and a retry is asked for", async () => {
+    const broker = createMemoryFarm(oneEach).connect();
+    const jobs: Broker["jobs"] = Object.create(broker.jobs, {
+      create: { value: (record: JobRecord) => broker.jobs.create(record) },
+      find: { value: async () => undefined },
+      update: { value: async () => "conflict" },
+    });
+
+    const trying = admitJob(admitNeeds({ ...broker, jobs }), admission(3));
+
+    await expect(trying).rejects.toThrow("retry it with the same request_id");
+    expect(Object.values(await runnableTasks(broker))).toEqual([3]);
   });
 
   test("whatever fails and however often, an accepted job has each task exactly once", async () => {

@@ -265,9 +265,11 @@ async function markAdmitted(needs: AdmitNeeds, attempt: Attempt): Promise<JobRec
     await removeEnded(needs, attempt);
     return current.record;
   }
+  // The broker came back without it: nobody knows what else it lost, so nothing is undone.
+  if (current === undefined) throw unknownOutcome(recordLost());
   await cancelRefused(needs, record);
   await removeEnded(needs, attempt);
-  if (current !== undefined && isVoid(current.record)) throw queueFull();
+  if (isVoid(current.record)) throw queueFull();
   throw new FarmError("CONFLICT", "the job's record changed while its tasks were stored");
 }
 
@@ -350,6 +352,10 @@ function unknownOutcome(error: FarmError): FarmError {
     cause: error,
     ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
   });
+}
+
+function recordLost(): FarmError {
+  return new FarmError("BROKER_UNAVAILABLE", "the broker lost the job's record");
 }
 
 function queueFull(cause?: FarmError): FarmError {
