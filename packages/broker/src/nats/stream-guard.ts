@@ -75,7 +75,17 @@ export class StreamGuard {
     if (followed === undefined || !compared.has(name)) return;
     const { revision, timeMs } = followed;
     const stored = await this.#manager.streams.getMessage(name, { seq: Number(revision) });
-    if (stored === null || stored.time.getTime() === timeMs) return;
-    throw new FarmError("STATE_LOST", `stream ${name} has another message at revision ${revision}`);
+    if (stored === null || isSameTime(stored.time.getTime(), timeMs)) return;
+    const what = `has another message at revision ${revision}, of ${stored.timestamp}`;
+    throw new FarmError("STATE_LOST", `stream ${name} ${what}`);
   }
+}
+
+/**
+ * Whether two readings in milliseconds can be of one time. The client reads a delivery's
+ * nanoseconds as a number, which may round up into the next millisecond, and a stored message's as
+ * text.
+ */
+export function isSameTime(oneMs: number, otherMs: number): boolean {
+  return Math.abs(oneMs - otherMs) <= 1;
 }
