@@ -134,8 +134,8 @@ describe.skipIf(!(await hasNatsServer()))("a farm that keeps traces", () => {
 
     const spans = await spansOf(traceId);
     const [attempt, ...others] = spans.filter(({ name }) => name === "attempt");
+    // Whoever has it now: the new leader knows of no crash, and the worker may be up again by then.
     expect(others).toEqual([]);
-    expect(attempt?.facts.get("zfarm.worker")).not.toBe(worker);
     const grants = spans.filter(({ name }) => name === "grant");
     expect(grants.map(({ spanId }) => spanId)).toContain(attempt?.parentId);
   });
