@@ -158,7 +158,7 @@ describe.runIf(hasServer)("a gateway whose broker", () => {
   }, 30_000);
 
   test("falls silent in the middle of a create says what to do", async () => {
-    await open();
+    await open({ bounds: { ...bounds, bundleTasksMax: 1 } });
     await create(request(1, "before"));
     const sent = create(request(1_000, "r1"));
     const follow = new FollowReader(broker.queue.follow(never));

@@ -114,6 +114,39 @@ describe("admitJob", () => {
     expect(Object.values(await runnableTasks(broker))).toEqual([3]);
   });
 
+  const silentAtMark = (broker: Broker): Broker["jobs"] =>
+    Object.create(broker.jobs, {
+      create: { value: (record: JobRecord) => broker.jobs.create(record) },
+      find: { value: (job: JobRef) => broker.jobs.find(job) },
+      update: {
+        value: async (record: JobRecord, revision: bigint) => {
+          if (!record.admitted) return await broker.jobs.update(record, revision);
+          throw new FarmError("BROKER_UNAVAILABLE", "as scripted");
+        },
+      },
+    });
+
+  test("where the broker falls silent at the last write, a retry completes the job", async () => {
+    const broker = createMemoryFarm(oneEach).connect();
+
+    const trying = admitJob(admitNeeds({ ...broker, jobs: silentAtMark(broker) }), admission(3));
+
+    await expect(trying).rejects.toThrow("retry it with the same request_id");
+    const again = await admitJob(admitNeeds(broker), admission(3));
+    expect(again.admitted).toBe(true);
+    expect(await runnableTasks(broker)).toEqual({ [again.job]: 3 });
+  });
+
+  test("and without a request id nothing of it runs", async () => {
+    const broker = createMemoryFarm(oneEach).connect();
+    const silent = admitNeeds({ ...broker, jobs: silentAtMark(broker) });
+
+    const trying = admitJob(silent, admission(3, { requestId: "" }));
+
+    await expect(trying).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
+    expect(await runnableTasks(broker)).toEqual({});
+  });
+
   test("whatever fails and however often, an accepted job has each task exactly once", async () => {
     const tries = fc.array(fc.nat(12), { minLength: 1, maxLength: 4 });
     const property = fc.asyncProperty(

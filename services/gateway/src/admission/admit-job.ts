@@ -100,16 +100,16 @@ async function storeJob(
   await admission.beforePublish?.(refOf(record));
   if (record.admitted) return record;
   const attempt = { stored, created, added: [] };
+  const repeatable = admission.submission.requestId !== "";
   try {
     const drawn = specsOf(admission, record);
     const specs = (await needs.manifests?.keep(record, drawn)) ?? drawn;
     await holdJob(needs, record);
     await addTasks(needs, { specs, storing, added: attempt.added });
   } catch (thrown) {
-    const repeatable = admission.submission.requestId !== "";
     return await giveUp(needs, { ...attempt, repeatable, error: FarmError.from(thrown) });
   }
-  const admitted = await markAdmitted(needs, attempt);
+  const admitted = await markAdmitted(needs, { ...attempt, repeatable });
   reportAdmitted(needs, admission, { record: admitted, added: countTasks(attempt.added) });
   return admitted;
 }
@@ -248,13 +248,20 @@ function specsOf({ submission, ...admission }: Admission, record: JobRecord): Ta
 interface Attempt {
   readonly stored: StoredJob;
   readonly created: boolean;
+  /** With a request id: a retry can complete it. */
+  readonly repeatable: boolean;
   readonly added: readonly AddedMessage[];
 }
 
 async function markAdmitted(needs: AdmitNeeds, attempt: Attempt): Promise<JobRecord> {
   const { stored, created } = attempt;
   const record: JobRecord = { ...stored.record, admitted: true };
-  const updated = await needs.broker.jobs.update(record, stored.revision);
+  let updated: Revision | "conflict";
+  try {
+    updated = await needs.broker.jobs.update(record, stored.revision);
+  } catch (thrown) {
+    return await giveUp(needs, { ...attempt, error: FarmError.from(thrown) });
+  }
   if (updated !== "conflict") {
     if (!created) await removeEnded(needs, attempt);
     needs.feed.admitted(record);
@@ -294,7 +301,7 @@ async function removeEnded({ broker }: AdmitNeeds, { added }: Attempt): Promise<
  */
 async function giveUp(
   needs: AdmitNeeds,
-  attempt: Attempt & { readonly repeatable: boolean; readonly error: FarmError },
+  attempt: Attempt & { readonly error: FarmError },
 ): Promise<JobRecord> {
   const { stored, added, repeatable, error } = attempt;
   const full = error.code === "QUEUE_FULL";
