@@ -2,6 +2,7 @@ import { TaskState, WaitReason } from "@zfarm/contract";
 import { describe, expect, test } from "vitest";
 import { describeExplanations, describeTaskWait } from "./job-text.ts";
 
+const job = `projects/lab/jobs/${"a".repeat(26)}`;
 const nowMs = Date.UTC(2030, 0, 1);
 const counts = {
   total: 9,
@@ -24,17 +25,17 @@ const paused = {
   reason: WaitReason.JOB_PAUSED,
   tasks: 1,
   detail: "the job is paused",
-  release: "zfarm job resume",
+  release: "ResumeJob",
   earliestStartTime: undefined,
   missesDeadline: false,
 };
 
 describe("explanations", () => {
   test("say for each reason how many wait, why, until when and what helps", () => {
-    const lines = describeExplanations({ explanations: [busy, paused], counts }, nowMs);
+    const lines = describeExplanations(job, { explanations: [busy, paused], counts }, nowMs);
 
     expect(lines[0]).toContain("pending 7, running 1");
-    expect(lines.slice(1).map((line) => line.split(/ {2,}/))).toEqual([
+    expect(lines.slice(1, 4).map((line) => line.split(/ {2,}/))).toEqual([
       ["REASON", "TASKS", "STARTS", "WHY", "RELEASED BY"],
       [
         "capacity",
@@ -43,12 +44,18 @@ describe("explanations", () => {
         "3 of 3 workers are busy; the deadline cannot be met",
         "the end of 2 tasks before it",
       ],
-      ["job_paused", "1", "not by itself", "the job is paused", "zfarm job resume"],
+      ["job_paused", "1", "not by itself", "the job is paused", "ResumeJob"],
+    ]);
+    expect(lines.slice(4)).toEqual([
+      `capacity: try zfarm queue, then zfarm job update ${job} --priority N`,
+      `job_paused: try zfarm job resume ${job}`,
     ]);
   });
 
   test("of a job that waits for nothing say so", () => {
-    expect(describeExplanations({ explanations: [], counts }, nowMs).at(-1)).toBe("nothing waits");
+    expect(describeExplanations(job, { explanations: [], counts }, nowMs).at(-1)).toBe(
+      "nothing waits",
+    );
   });
 
   test.each([
@@ -59,12 +66,23 @@ describe("explanations", () => {
   ])("give a start in %i ms as %s", (aheadMs, text) => {
     const explanation = { ...busy, earliestStartTime: new Date(nowMs + aheadMs) };
 
-    const lines = describeTaskWait(TaskState.PENDING, explanation, nowMs);
+    const lines = describeTaskWait(job, { state: TaskState.PENDING, explanation }, nowMs);
 
     expect(lines).toContain(`starts: ${text}`);
   });
 
   test("of a task that runs are its state alone", () => {
-    expect(describeTaskWait(TaskState.RUNNING, undefined, nowMs)).toEqual(["running"]);
+    const running = { state: TaskState.RUNNING, explanation: undefined };
+
+    expect(describeTaskWait(job, running, nowMs)).toEqual(["running"]);
+  });
+
+  test("name the project's own share where it is the bound", () => {
+    const limited = { ...busy, reason: WaitReason.PROJECT_LIMIT };
+    const told = { state: TaskState.PENDING, explanation: limited };
+
+    expect(describeTaskWait(job, told, nowMs).at(-1)).toBe(
+      "project_limit: try zfarm project set lab --burst N",
+    );
   });
 });

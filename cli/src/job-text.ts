@@ -1,6 +1,7 @@
 /** Jobs, tasks and explanations as lines that a person reads. */
 import {
   type ExplainJobResponse,
+  type ExplainTaskResponse,
   type Explanation,
   type Job,
   JobState,
@@ -11,6 +12,7 @@ import {
   type WatchJobResponse,
 } from "@zfarm/contract";
 import { formatTable } from "./terminal.ts";
+import { remedyOf } from "./wait-remedies.ts";
 
 export function describeJob(job: Job): string {
   const from = job.retryOf === "" ? "" : `, retry of ${job.retryOf}`;
@@ -35,6 +37,7 @@ export function describeEvent({ event }: WatchJobResponse): string | undefined {
 
 /** Which tasks wait for what, and what an operator can do about it. */
 export function describeExplanations(
+  job: string,
   { explanations, counts }: ExplainJobResponse,
   nowMs: number,
 ): string[] {
@@ -42,19 +45,31 @@ export function describeExplanations(
   if (explanations.length === 0) return [...lines, "nothing waits"];
   const header = ["REASON", "TASKS", "STARTS", "WHY", "RELEASED BY"];
   const rows = explanations.map((each) => toRow(each, nowMs));
-  return [...lines, ...formatTable([header, ...rows])];
+  const remedies = explanations.flatMap(({ reason }) => describeRemedy(reason, job));
+  return [...lines, ...formatTable([header, ...rows]), ...remedies];
 }
 
 /** What one task does, and if it waits, why. */
 export function describeTaskWait(
-  state: TaskState,
-  explanation: Explanation | undefined,
+  job: string,
+  { state, explanation }: Pick<ExplainTaskResponse, "state" | "explanation">,
   nowMs: number,
 ): string[] {
   const said = nameOf(TaskState, state);
   if (explanation === undefined) return [said];
   const [reason = "", , starts = "", why = "", release = ""] = toRow(explanation, nowMs);
-  return [`${said}: ${reason}`, `why: ${why}`, `released by: ${release}`, `starts: ${starts}`];
+  return [
+    `${said}: ${reason}`,
+    `why: ${why}`,
+    `released by: ${release}`,
+    `starts: ${starts}`,
+    ...describeRemedy(explanation.reason, job),
+  ];
+}
+
+function describeRemedy(reason: WaitReason, job: string): string[] {
+  const remedy = remedyOf(reason, job);
+  return remedy === undefined ? [] : [`${nameOf(WaitReason, reason)}: try ${remedy}`];
 }
 
 function toRow(explanation: Explanation, nowMs: number): string[] {

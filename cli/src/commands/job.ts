@@ -114,12 +114,7 @@ async function explainJob({ client, name, values, terminal }: JobCall): Promise<
   const index = parseWhole("--task", values.task, [0, limits.tasksPerJobMax - 1]);
   const lines =
     index === undefined
-      ? describeExplanations(await client.explainJob(name), Date.now())
-      : await explainTask(client, `${name}/tasks/${index}`);
+      ? describeExplanations(name, await client.explainJob(name), Date.now())
+      : describeTaskWait(name, await client.explainTask(`${name}/tasks/${index}`), Date.now());
   for (const line of lines) terminal.print(line);
-}
-
-async function explainTask(client: FarmClient, name: string): Promise<string[]> {
-  const { state, explanation } = await client.explainTask(name);
-  return describeTaskWait(state, explanation, Date.now());
 }

@@ -122,12 +122,18 @@ export function mayTake(state: FarmState, lot: Lot, worker: WorkerEntry): boolea
 
 /** Whether the worker can take the lot's tasks once it is idle. */
 function suits(state: FarmState, lot: Lot, worker: WorkerEntry): boolean {
-  if (lot.adapters.length > 0 && worker.shelf === undefined) return false;
-  if (rankOf(lot) > worker.rankBudget) return false;
+  if (!fits(lot, worker)) return false;
   const crashes = lot.kind === "suspected" ? lot.first?.trial?.crashes : undefined;
   if (crashes === undefined) return true;
   // Where every worker that serves has crashed under it, it goes back to one of them.
   return !crashes.avoids(worker.id, servingWorkers(state, lot.job.pool.workers));
+}
+
+/** Whether the worker has room for the lot's adapters when it has nothing else. */
+export function fits(lot: Lot, worker: WorkerEntry): boolean {
+  return (
+    lot.adapters.length === 0 || (worker.shelf !== undefined && rankOf(lot) <= worker.rankBudget)
+  );
 }
 
 export function rankOf(lot: Lot): number {

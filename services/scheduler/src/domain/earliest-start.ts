@@ -1,5 +1,6 @@
 /** Estimates when a waiting task may start, from what stands before it and who works. */
 import { limits, WaitReason } from "@zfarm/contract";
+import { fits } from "./choose-grant.ts";
 import type { FarmState } from "./farm-state.ts";
 import type { JobEntry } from "./job-entry.ts";
 import type { PoolEntry } from "./pool-entry.ts";
@@ -25,7 +26,9 @@ export function earliestStart(
   const { pool } = entry.job;
   if (reason === WaitReason.BACK_OFF) return entry.trial?.turnTimer.at;
   const from = Math.max(state.now, Number.isFinite(state.grantsFrom) ? state.grantsFrom : 0);
-  const workers = [...pool.workers].filter((worker) => !isHeldBack(worker));
+  const workers = [...pool.workers].filter(
+    (worker) => !isHeldBack(worker) && fits(entry.lot, worker),
+  );
   if (workers.length === 0) return undefined;
   let freeAt = Number.POSITIVE_INFINITY;
   for (const worker of workers) {
@@ -57,6 +60,7 @@ function workBeforeMs(state: FarmState, pool: PoolEntry, entry: TaskEntry): numb
     if (lot === entry.lot) break;
     ownTasks += lot.size;
   }
+  ownTasks += placeIn(entry);
   const line = pool.line.lineOf(entry.job.project);
   const rates = line.lanes().reduce((sum, each) => sum + each.turn.rate, 0);
   const projectTasks = Math.min((ownTasks * rates) / lane.turn.rate, line.waiting);
@@ -68,4 +72,11 @@ function workBeforeMs(state: FarmState, pool: PoolEntry, entry: TaskEntry): numb
     tasks += Math.min(other.waiting, share + lead * other.project.weight);
   }
   return tasks * taskMs;
+}
+
+/** Tasks of its own lot that come before it. */
+function placeIn({ previous }: TaskEntry): number {
+  let place = 0;
+  for (let before = previous; before !== undefined; before = before.previous) place += 1;
+  return place;
 }

@@ -8,6 +8,7 @@ import {
   buildTasks,
   CoreDriver,
   engineCrash,
+  listed,
   shelfOf,
   taskFault,
 } from "../../testing/drive-core.ts";
@@ -224,14 +225,79 @@ describe("a task that waits", () => {
     expect(core.explain("next")).toMatchObject([{ reason: WaitReason.NEXT }]);
   });
 
-  test("while no asking worker can take it says what it needs, not that it is next", () => {
+  test("for adapters that no worker has room for says how much the largest takes", () => {
     const core = CoreDriver.leading();
     core.store(buildTask(0, { adapters: [adapter("a", { rank: 64 })] }));
     core.ask("w1", { shelf: shelfOf([], 4, 32) });
 
     expect(core.explain()).toMatchObject([
-      { reason: WaitReason.CAPACITY, detail: expect.stringContaining("1 adapters of rank 64") },
+      {
+        reason: WaitReason.CAPACITY,
+        detail: "no worker of pool default takes 1 adapters of rank 64: the most is 32",
+        release: "a worker with more ranks",
+        earliestStartTime: undefined,
+      },
     ]);
+  });
+
+  test("while another has to run alone says that who has room runs it", () => {
+    const core = CoreDriver.leading();
+    for (const worker of ["w1", "w2"]) core.beat(worker, []);
+    core.store(buildTask(0, { job: "suspect" }));
+    core.report("w1", core.takeOne("w1"), engineCrash);
+    const alone = core.takeOne("w2");
+    core.store(buildTask(0));
+    core.ask("w2", { slots: 7, running: [listed(alone)] });
+
+    expect(core.explain()).toMatchObject([
+      {
+        reason: WaitReason.CAPACITY,
+        detail: "1 workers have room, and run a task that must be alone",
+      },
+    ]);
+  });
+
+  test("for workers that drain and are locked names them", () => {
+    const core = CoreDriver.leading();
+    for (const worker of ["w1", "w2"]) core.beat(worker, []);
+    core.workerPolicy("w1", { draining: true });
+    core.workerPolicy("w2", { lock: { reason: "profiling" } });
+    core.store(buildTask(0));
+
+    expect(core.explain()).toMatchObject([
+      { detail: "pool default: 1 drain (w1), 1 are locked (w2)" },
+    ]);
+  });
+
+  test("for a quarantine by hand says what the operator said, and who else is away", () => {
+    const core = CoreDriver.leading();
+    for (const worker of ["w1", "w2"]) core.beat(worker, []);
+    core.workerPolicy("w1", { quarantine: { reason: "stripes", endTime: undefined } });
+    core.workerPolicy("w2", { draining: true });
+    core.store(buildTask(0));
+
+    expect(core.explain()).toMatchObject([
+      {
+        detail: [
+          "1 of 2 workers of pool default are in quarantine",
+          "w1 by an operator: stripes; 1 drain (w2)",
+        ].join(", "),
+        release: "ForgiveWorker",
+      },
+    ]);
+  });
+
+  test("starts later the more of its own job comes before it", () => {
+    const core = CoreDriver.leading();
+    core.store(...buildTasks(1, { job: "teacher" }));
+    core.finish("w1", core.takeOne("w1"), 1_000);
+    core.store(...buildTasks(1, { job: "before" }), ...buildTasks(8));
+    core.takeOne("w1");
+
+    const startsIn = (index: number) =>
+      Math.round((core.explain("j", index)[0]?.earliestStartTime?.getTime() ?? 0) - core.now);
+
+    expect(startsIn(7) - startsIn(0)).toBe(7_000);
   });
 });
 

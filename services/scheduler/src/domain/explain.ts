@@ -1,10 +1,10 @@
 /** Says why tasks wait in words that an operator can act on, and when the first may start. */
 import { type Explanation, type JobRef, limits, WaitReason } from "@zfarm/contract";
-import { makesDeadline, rankOf } from "./choose-grant.ts";
+import { makesDeadline } from "./choose-grant.ts";
 import { earliestStart } from "./earliest-start.ts";
 import { type FarmState, jobKey } from "./farm-state.ts";
 import type { PoolEntry } from "./pool-entry.ts";
-import { asideUntil, drains, isLocked } from "./serving.ts";
+import { describeCapacity, describeDrain, describeQuarantine, type Words } from "./pool-words.ts";
 import type { TaskEntry } from "./task-entry.ts";
 import { reasonOfTask } from "./wait-reason.ts";
 
@@ -43,8 +43,6 @@ function describeGroup(
   };
 }
 
-type Words = Pick<Explanation, "detail" | "release">;
-
 /** Numbers first: what is so, then what would change it. */
 function wordsFor(state: FarmState, reason: WaitReason, entry: TaskEntry): Words {
   const { pool, project } = entry.job;
@@ -66,7 +64,7 @@ function wordsFor(state: FarmState, reason: WaitReason, entry: TaskEntry): Words
         release: "one of them ends, or a larger burst_tasks of the project",
       };
     case WaitReason.CAPACITY:
-      return describeCapacity(state, pool, entry);
+      return describeCapacity(state, pool, entry.lot);
     default:
       return wordsForJob(state, reason, entry);
   }
@@ -139,48 +137,6 @@ function describeSuspicion({ job, trial }: TaskEntry): Words {
   return {
     detail: `project ${job.project.id} had more than ${max} crashes within an hour`,
     release: "its one running task ends; the crashes grow old",
-  };
-}
-
-function describeCapacity(state: FarmState, pool: PoolEntry, { lot }: TaskEntry): Words {
-  if (pool.asks.size > 0) {
-    const needs = `${lot.adapters.length} adapters of rank ${rankOf(lot)}`;
-    return {
-      detail: `${pool.asks.size} workers ask and none can take it beside what it runs: ${needs}`,
-      release: "a worker with more ranks, or one that is idle",
-    };
-  }
-  const running = [...pool.workers].filter((worker) => worker.leases.size > 0).length;
-  const seconds = Math.ceil((pool.line.size * state.costs.typical(pool.id)) / 1_000);
-  const work = `${pool.line.size} tasks, about ${seconds} GPU-seconds, wait in pool ${pool.id}`;
-  return {
-    detail: `${running} of ${pool.workers.size} workers are busy; ${work}`,
-    release: "tasks before it end, a higher priority, or more workers",
-  };
-}
-
-function describeDrain(pool: PoolEntry): Words {
-  if (pool.policy?.draining === true) {
-    return { detail: `pool ${pool.id} is draining`, release: `Resume of pools/${pool.id}` };
-  }
-  const drained = [...pool.workers].filter(drains).length;
-  const locked = [...pool.workers].filter(isLocked).length;
-  const draining = `${drained} of ${pool.workers.size} workers of pool ${pool.id} drain`;
-  return {
-    detail: locked === 0 ? draining : `${draining}, ${locked} are locked`,
-    release: "Resume or UnlockWorker of one of them, or a new worker",
-  };
-}
-
-function describeQuarantine(state: FarmState, pool: PoolEntry): Words {
-  const found = [...pool.workers].find((each) => asideUntil(state, each) !== undefined);
-  const cause = found && state.health.quarantineOf(found.id, state.now)?.cause;
-  const until = (found && asideUntil(state, found)) ?? state.now;
-  const end = Number.isFinite(until) ? `, or ${Math.ceil((until - state.now) / 1_000)} s` : "";
-  const why = cause === undefined ? "by an operator" : `for ${cause}`;
-  return {
-    detail: `the workers of pool ${pool.id} are in quarantine, ${found?.id} ${why}`,
-    release: `ForgiveWorker${end}`,
   };
 }
 
