@@ -5,12 +5,14 @@ import { formatTable } from "./terminal.ts";
 /** What the gate found, as the farm tells it. */
 export function describeReport(sha256: string, report: LoraReport | undefined): string[] {
   if (report === undefined) return [`sha256  ${sha256}`];
-  const { dialect, modulesMatched, modulesOfModel, ranksTaken, triggerWords, warnings } = report;
+  const { dialect, modulesMatched, modulesPresent, modulesOfModel } = report;
+  const { ranksTaken, triggerWords, warnings } = report;
+  const present = `${modulesPresent} in the file, ${modulesOfModel} in the model`;
   const alpha = `${rangeOf(report.alphaMin, report.alphaMax)}, from ${report.alphaFrom}`;
   return formatTable([
     ["sha256", sha256],
     ["dialect", dialect],
-    ["modules", `${modulesMatched} of the model's ${modulesOfModel}`],
+    ["modules", `${modulesMatched} of ${present}`],
     ["ranks", `${rangeOf(report.rankMin, report.rankMax)}; takes ${ranksTaken} of a run`],
     ["alpha", alpha],
     ["file", megabytes(report.fileBytes)],

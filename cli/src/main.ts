@@ -47,11 +47,14 @@ export async function runCommand(argv: readonly string[], env: Env): Promise<0 |
     processTerminal.note(usage);
     return name === "--help" || name === "help" ? 0 : 2;
   }
+  const stop = stopOnSignal();
   try {
-    await command({ args, env, terminal: processTerminal, stop: stopOnSignal() });
+    await command({ args, env, terminal: processTerminal, stop });
     return 0;
   } catch (error) {
-    return explain(error);
+    if (!stop.aborted || error !== stop.reason) return explain(error);
+    processTerminal.note("zfarm: stopped");
+    return 1;
   }
 }
 

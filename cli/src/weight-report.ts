@@ -1,6 +1,12 @@
 /** Says in words how weights would be held on this machine, from the table of the model library. */
 import { loraMemoryBytesOf, loraRamBytesOf } from "@zfarm/contract";
-import type { ModelDirectory, ParameterCounts, WeightChoice, WeightRow } from "@zfarm/zimage";
+import type {
+  ModelDirectory,
+  ParameterCounts,
+  WeightChoice,
+  WeightMode,
+  WeightRow,
+} from "@zfarm/zimage";
 import {
   chooseWeights,
   countParameters,
@@ -33,19 +39,29 @@ export function chooseForCpu(model: ModelDirectory, memoryBytes: number): Weight
   });
 }
 
+type NamedModel = { readonly directory: string } & Pick<ModelDirectory, "prepared">;
+
 /** One sentence: how the directory runs here, and what would be better. */
 export function explainChoice(
   { chosen, better }: WeightChoice,
   memoryBytes: number,
-  { directory, prepared }: { readonly directory: string } & Pick<ModelDirectory, "prepared">,
+  model: NamedModel,
 ): string {
   const room = `of ${gibibytes(memoryBytes)}`;
+  const wayThere = better && `better: ${wayTo(better.mode, model)} (${needOf(better)} ${room})`;
+  const now = chosen === undefined ? "none" : `${chosen.mode}, ${needOf(chosen)} ${room}`;
+  if (wayThere !== undefined) return `${now}; ${wayThere}`;
+  return chosen === undefined ? `nothing fits into ${gibibytes(memoryBytes)}` : now;
+}
+
+/** What to do for a mode that the directory does not run as. */
+function wayTo(mode: WeightMode, { directory, prepared }: NamedModel): string {
   // What is prepared already cannot be prepared again.
   const source = prepared === undefined ? directory : `what ${directory} was made from`;
-  const prepare = better && `zfarm model prepare ${source} --weights ${better.mode}`;
-  const best = better === undefined ? "" : `; better: ${prepare} (${needOf(better)} ${room})`;
-  if (chosen !== undefined) return `${chosen.mode}, ${needOf(chosen)} ${room}${best}`;
-  return better === undefined ? `nothing fits into ${gibibytes(memoryBytes)}` : `none${best}`;
+  // Every model that was not prepared runs in float32.
+  return mode === "fp32"
+    ? `${source} as it is, in fp32`
+    : `zfarm model prepare ${source} --weights ${mode}`;
 }
 
 function needOf({ fits, togetherBytes, inTurnBytes }: WeightRow): string {
@@ -66,4 +82,19 @@ export function describeRows({ rows }: WeightChoice): string[][] {
     fits === "no" ? "does not fit" : `fits ${fits}`,
     isStored ? "as it is" : "to be prepared",
   ]);
+}
+
+/** What cards of the usual sizes hold: how much is free on one is only known where it is. */
+const cardsGib = [8, 12, 16, 24] as const;
+
+/** One line: the preferred weights of each size of card. */
+export function describeCards(parameters: ParameterCounts): string {
+  return cardsGib
+    .map((gib) => {
+      const memoryBytes = gib * 2 ** 30;
+      const { rows } = chooseWeights({ device: "cuda", memoryBytes, parameters, stored: [] });
+      const best = rows.find(({ fits }) => fits !== "no");
+      return `${gib} GiB ${best === undefined ? "too small" : best.mode}`;
+    })
+    .join(", ");
 }

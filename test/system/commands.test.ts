@@ -108,6 +108,15 @@ describe("zfarm", () => {
     }
   });
 
+  test("doctor says how the released model would be held, here and on cards", () => {
+    const { lines } = zfarm(["doctor"]);
+
+    for (const mode of ["fp32", "int8", "int4", "bf16"]) {
+      expect(lines.some((line) => line.startsWith(`${mode} `))).toBe(true);
+    }
+    expect(lines).toContain("on cuda: 8 GiB int8, 12 GiB int8, 16 GiB bf16, 24 GiB bf16");
+  });
+
   test("doctor says which library keeps a worker from using a graphics card", () => {
     const devices = zfarm(["doctor"]).lines.filter((line) => line.startsWith("device"));
 

@@ -43,6 +43,24 @@ describe.skipIf(!(await hasNatsServer()))("Ctrl-C", () => {
     return note.processes;
   }
 
+  test("in a command ends what it asked for, and says no more than that", async () => {
+    const note = JSON.parse(await readFile(join(dataDir, "farm.json"), "utf8"));
+    const args = [cliEntry, "render", slow.prompt, "--size", "512x512", "--steps", "50"];
+    const command = spawn(process.execPath, [...args, "--address", note.address]);
+    let notes = "";
+    command.stderr.on("data", (text: Buffer) => {
+      notes += text;
+      if (notes.includes("step 1 of 50")) command.kill("SIGINT");
+    });
+
+    const [code] = await once(command, "close");
+
+    expect(notes.trimEnd().split("\n").at(-1)).toBe("zfarm: stopped");
+    expect(code).toBe(1);
+    const workers = async () => (await client.listWorkers({})).map((worker) => worker.running);
+    await expect.poll(workers, { timeout: 20_000 }).toEqual([0]);
+  });
+
   test("lets the worker finish the picture that it draws", async () => {
     await beginPicture();
 

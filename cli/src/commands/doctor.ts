@@ -14,6 +14,7 @@ import { shippedModelDir } from "../farm/local-farm.ts";
 import { formatTable } from "../terminal.ts";
 import {
   chooseForCpu,
+  describeCards,
   describeRows,
   explainChoice,
   weightHeadings,
@@ -39,6 +40,7 @@ export async function runDoctor(context: CommandContext): Promise<void> {
   // What it is stored as depends on where it was got; `zfarm model check` says so of a directory.
   const rows = [weightHeadings, ...describeRows(chooseForReleased())].map((row) => row.slice(0, 4));
   for (const line of formatTable(rows)) context.terminal.print(line);
+  context.terminal.print(`on cuda: ${describeCards(releasedParameters)}`);
 }
 
 /** How the released models would be held here, if they were prepared in every way. */

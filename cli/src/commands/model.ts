@@ -5,12 +5,10 @@ import { isBlobKey, openBlobStore, readBlobsConfig } from "@zfarm/blobs";
 import { EnvReader, systemClock } from "@zfarm/runtime";
 import type { ComponentCount, ModelDirectory, PreparedMode } from "@zfarm/zimage";
 import {
-  chooseWeights,
   countParameters,
   describeModel,
   examineWeights,
   memberOfShift,
-  modesOf,
   openModelDirectory,
   preparedModes,
   prepareModel,
@@ -22,6 +20,7 @@ import { formatTable } from "../terminal.ts";
 import { UsageError } from "../usage-error.ts";
 import {
   chooseForCpu,
+  describeCards,
   describeRows,
   explainChoice,
   parametersOf,
@@ -79,7 +78,7 @@ async function checkModel(context: CommandContext, { directory, deep }: CheckCal
   terminal.print("\non cpu:");
   for (const line of formatTable([weightHeadings, ...describeRows(choice)])) terminal.print(line);
   terminal.print(`runs as ${explainChoice(choice, memoryBytes, { ...model, directory })}`);
-  terminal.print(`on cuda: ${describeCards(model)}`);
+  terminal.print(`on cuda: ${describeCards(parametersOf(model))}`);
 }
 
 function describe(model: ModelDirectory): string[][] {
@@ -107,21 +106,6 @@ function describe(model: ModelDirectory): string[][] {
 
 function size({ tensors, parameters }: ComponentCount): string {
   return `${tensors} tensors, ${parameters.toLocaleString("en")} parameters`;
-}
-
-/** The usual sizes of cards: how much is free on one is only known where it is. */
-function describeCards(model: ModelDirectory): string {
-  const modes = [8, 12, 16, 24].map((memory) => {
-    const { rows } = chooseWeights({
-      device: "cuda",
-      memoryBytes: memory * 2 ** 30,
-      parameters: parametersOf(model),
-      stored: modesOf(model.stored),
-    });
-    const best = rows.find(({ fits }) => fits !== "no");
-    return `${memory} GiB ${best === undefined ? "too small" : best.mode}`;
-  });
-  return modes.join(", ");
 }
 
 function share({ doneBytes, totalBytes }: { doneBytes: number; totalBytes: number }): string {

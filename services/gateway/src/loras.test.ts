@@ -235,15 +235,20 @@ describe("an adapter", () => {
     await loras.update(name, { aliases: { stable: "1" } });
 
     const needed = loras.delete(`${name}/versions/1`);
-    await expect(needed).rejects.toMatchObject({ code: "LORA_VERSION_NEEDED" });
+    await expect(needed).rejects.toMatchObject({
+      code: "LORA_VERSION_NEEDED",
+      message: "1 has the alias stable; set it to another version first",
+    });
     await loras.delete(`${name}/versions/2`);
     await expect(loras.delete(`${name}/versions/2`)).rejects.toMatchObject({
       code: "LORA_NOT_FOUND",
     });
 
     expect((await loras.get(name)).versions.map(({ version }) => version)).toEqual(["1"]);
+    await loras.update(name, { aliases: {} });
     await expect(loras.delete(`${name}/versions/1`)).rejects.toMatchObject({
       code: "LORA_VERSION_NEEDED",
+      message: "1 is the last version; delete the adapter as a whole",
     });
     // What a version meant is never given to another file.
     const third = await upload(loraFile(testArchitecture, { value: 2 }));

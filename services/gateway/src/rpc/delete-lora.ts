@@ -3,6 +3,7 @@ import {
   DeleteLoraRequest,
   type DeleteLoraResponse,
   FarmError,
+  type LoraRecord,
   limits,
   nameRule,
   parseLoraVersionName,
@@ -34,9 +35,15 @@ export const deleteLora: UnaryMethod<DeleteLoraRequest, DeleteLoraResponse> = {
       const left = deleteVersion(record, version, now);
       if (left === undefined) throw notFound(named, version);
       if (left !== "needed") return left;
-      const told = `an alias names ${version}, or it is the last version`;
-      throw new FarmError("LORA_VERSION_NEEDED", told);
+      throw new FarmError("LORA_VERSION_NEEDED", neededBy(record, version));
     });
     return {};
   },
 };
+
+/** Why a version cannot go, and what to do. */
+function neededBy({ aliases }: LoraRecord, version: string): string {
+  const named = [...aliases].filter(([, of]) => of === version).map(([alias]) => alias);
+  if (named.length === 0) return `${version} is the last version; delete the adapter as a whole`;
+  return `${version} has the alias ${named.join(", ")}; set it to another version first`;
+}
