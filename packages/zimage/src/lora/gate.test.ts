@@ -121,6 +121,16 @@ const refusals: readonly Refusal[] = [
     "lora_B.weight holds NaN or infinity",
   ],
   ["elements beyond float16", replaced(pair(), 5, -1e6), "holds 1000000; at most 65504 either way"],
+  [
+    "elements whose products are beyond any weight",
+    pair(module, { rank: 4, value: 16 }),
+    "layers.0.attention.to_q changes a weight by 1.02e+3; at most 1000",
+  ],
+  [
+    "an alpha that makes them so",
+    [...pair(module, { value: 0.75 }), filled(`${module}.alpha`, [], 4000)],
+    "layers.0.attention.to_q changes a weight by 2.25e+3; at most 1000",
+  ],
   ["zeros alone", pair(module, { value: 0 }), "has no effect: all 1 modules have only zeros"],
   [
     "a Kronecker product of another size",

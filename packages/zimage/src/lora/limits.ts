@@ -32,6 +32,12 @@ export const alphaMax = 4_096;
 /** What float16 can hold: no trainer stores more, and products of more overflow. */
 export const elementMax = 65_504;
 
+/**
+ * What an update at weight 1 may add to a weight. Trainers move weights by far less than one: a
+ * file beyond this is broken, and its pictures would be noise.
+ */
+export const changeMax = 1_000;
+
 /** An update of more ranks than its module has rows or columns would only waste them. */
 export function rankBoundOf(
   module: { readonly in: number; readonly out: number },

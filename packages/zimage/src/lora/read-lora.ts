@@ -10,6 +10,7 @@ import type { ByteSource } from "../weights/byte-source.ts";
 import { readHeaderFrom, type SafetensorsHeader } from "../weights/safetensors-header.ts";
 import { readAdapterMetadata } from "./adapter-metadata.ts";
 import type { LoraArchitecture } from "./architecture.ts";
+import { checkChange } from "./check-change.ts";
 import { convertModule } from "./convert-module.ts";
 import { groupKeys } from "./group-keys.ts";
 import { type LoraLimits, loraLimits } from "./limits.ts";
@@ -119,6 +120,7 @@ async function examineTensors(
       report.add(update);
       if (update.rank === 0) continue;
       checkRank(update.target, update.rank, limits);
+      checkChange(update);
       const { rank, down, up, scale } = update;
       keep(update.target.name, { rank, down, up, scale: scale.value });
     }
