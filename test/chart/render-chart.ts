@@ -43,6 +43,7 @@ export async function renderChart(variant: string, ...options: string[]): Promis
 export interface PodSpec {
   readonly automountServiceAccountToken?: boolean;
   readonly terminationGracePeriodSeconds?: number;
+  readonly shareProcessNamespace?: boolean;
   readonly serviceAccountName?: string;
   readonly securityContext: Record<string, unknown>;
   readonly initContainers?: readonly Container[];

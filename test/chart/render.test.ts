@@ -84,6 +84,15 @@ describe.skipIf(helmAtHand === undefined)("the chart", () => {
     expect((await renderChart("fixed")).filter(({ kind }) => kind === "Role")).toEqual([]);
   });
 
+  it("makes no service process 1: a signal that comes early would be lost to it", async () => {
+    const pods = podsOf(await renderChart("full")).filter(
+      ({ terminationGracePeriodSeconds }) => terminationGracePeriodSeconds !== undefined,
+    );
+    const names = new Set(pods.map(({ containers }) => containers[0]?.name));
+    expect(names).toEqual(new Set(["gateway", "scheduler", "worker"]));
+    for (const { shareProcessNamespace } of pods) expect(shareProcessNamespace).toBe(true);
+  });
+
   it("asks for as many devices as a pool says, under the pool's name for them", async () => {
     const name = "pools.default.gpu.resourceName=nvidia.com/mig-3g.40gb";
     const [gpu, cpu] = await workersOf(

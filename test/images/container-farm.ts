@@ -30,6 +30,13 @@ export class ContainerFarm {
     return runOnce(this.#image, await this.#container(component, this.#place(component)));
   }
 
+  /** The same with another program for Node: what it does in the place of the pod's own. */
+  async runInPod(component: string, script: string): Promise<string> {
+    const container = await this.#container(component, this.#place(component));
+    const options = container.slice(0, container.indexOf(image));
+    return runOnce(this.#image, [...options, image, "--eval", script]);
+  }
+
   /** Starts the pod of a service; resolves when it is ready. */
   async startPod(component: string): Promise<ManagedProcess> {
     const place = this.#place(component);
@@ -50,6 +57,7 @@ export class ContainerFarm {
   async stop(): Promise<void> {
     this.client.close();
     await Promise.all(this.#services.map((service) => service.stop()));
+    await this.#parts.pause.stop();
     await this.#parts.nats.stop();
     await this.#parts.store.stop();
     await rm(this.#parts.folder, { recursive: true, force: true });
@@ -57,12 +65,13 @@ export class ContainerFarm {
 
   #place(component: string): Place {
     this.#places += 1;
-    const { store, folder } = this.#parts;
+    const { store, folder, pause } = this.#parts;
     return {
       name: `zfarm-test-${process.pid}-${component}-${this.#places}`,
       address: component === "gateway" ? gateway : `127.3.1.${this.#places}`,
       gateway,
       folder,
+      pause: pause.name,
       secret: { "access-key": store.accessKey, "secret-key": store.secretKey },
     };
   }
@@ -77,6 +86,29 @@ interface ContainerFarmParts {
   readonly nats: NatsServer;
   readonly store: S3Server;
   readonly folder: string;
+  readonly pause: ManagedProcess;
+}
+
+/** What a kubelet starts in each pod before its containers: process 1, and nothing else. */
+async function startPause({ run }: FarmImage, folder: string): Promise<ManagedProcess> {
+  const name = `zfarm-test-${process.pid}-pause`;
+  const script = `
+    process.on("SIGTERM", () => process.exit(0));
+    setInterval(() => {}, 60_000);
+    console.log(JSON.stringify({ isPause: true }));
+  `;
+  let isUp = false;
+  const pause = new ManagedProcess({
+    name,
+    command: [...run, `--name=${name}`, image, "--eval", script],
+    env: process.env,
+    logFile: join(folder, `${name}.log`),
+    isReady: () => Promise.resolve(isUp),
+    onLine: () => (isUp = true),
+  });
+  pause.start();
+  await pause.ready();
+  return pause;
 }
 
 /** The farm with no container yet. */
@@ -96,5 +128,6 @@ export async function openContainerFarm(farmImage: FarmImage): Promise<Container
   const set = Object.entries(values).flatMap(([name, value]) => ["--set", `${name}=${value}`]);
   const objects = await renderChart("minimal", ...set);
   await mkdir(folder, { recursive: true });
-  return new ContainerFarm(farmImage, { objects, nats, store, folder });
+  const pause = await startPause(farmImage, folder);
+  return new ContainerFarm(farmImage, { objects, nats, store, folder, pause });
 }

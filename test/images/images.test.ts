@@ -1,7 +1,8 @@
 /**
  * Builds the image and runs a farm of it, every container as strict as the chart's pods are: a
- * user without a name and without rights, a root that is read only, Node as process 1.
+ * user without a name and without rights, a root that is read only.
  */
+import { constants } from "node:os";
 import { join } from "node:path";
 import { findServerForTests, hasMinioForTests } from "@zfarm/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -109,6 +110,14 @@ describe.runIf(engine)("the image", () => {
           expect((await fetch(`http://${opsAddress}${path}`)).status).toBe(200);
         }
       }
+    });
+
+    test("ends at a signal that comes before anything has asked for it", async () => {
+      const script = `process.kill(process.pid, "SIGTERM"); setTimeout(() => {}, 2_000);`;
+      const killed = { code: 128 + constants.signals.SIGTERM };
+      await expect(farm.runInPod("scheduler", script)).rejects.toMatchObject(killed);
+      // As process 1 it hears nothing of it.
+      await runOnce(farmImage, [image, "--eval", script]);
     });
 
     test("passes the chart's own test: a picture through the gateway's service", async () => {

@@ -41,6 +41,8 @@ export interface Place {
   readonly gateway: string;
   /** Where files of config maps may lie. */
   readonly folder: string;
+  /** Of a container that runs: the pause of the pods that share their processes. */
+  readonly pause: string;
   /** Keys of the object store, by their names in its secret. */
   readonly secret: Readonly<Record<string, string>>;
 }
@@ -62,6 +64,7 @@ export async function containerOf(
   return [
     `--name=${place.name}`,
     `--add-host=farm-zfarm-gateway:${place.gateway}`,
+    ...(pod.shareProcessNamespace === true ? [`--pid=container:${place.pause}`] : []),
     ...securityOf(pod.securityContext, container),
     ...environmentOf(container, place),
     ...(await mountsOf(container, pod.volumes as readonly Volume[], { objects, place })),

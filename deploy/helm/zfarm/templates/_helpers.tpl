@@ -58,6 +58,11 @@ readOnlyRootFilesystem: true
 capabilities: { drop: [ALL] }
 {{- end -}}
 
+{{- define "zfarm.processes" -}}
+# Else Node is process 1, to which a SIGTERM is lost that comes before it has asked for any.
+shareProcessNamespace: true
+{{- end -}}
+
 {{- define "zfarm.natsUrl" -}}
 {{- if .Values.nats.url -}}
 {{- .Values.nats.url -}}
