@@ -10,20 +10,23 @@ export function rateBy(labels: string, metric: string, selector: string = here):
   return `sum${by} (rate(${metric}{${selector}}[$__rate_interval]))`;
 }
 
-/** A quantile of a histogram, over the interval that Grafana shows. */
+/**
+ * A quantile of a histogram, over the interval that Grafana shows. Where nothing happened it is no
+ * number, which no comparison lets through.
+ */
 export function quantileBy(
   quantile: number,
   histogram: string,
   { labels = "", selector = here }: { readonly labels?: string; readonly selector?: string } = {},
 ): string {
   const by = labels === "" ? "le" : `le, ${labels}`;
-  return `histogram_quantile(${quantile}, ${rateBy(by, `${histogram}_bucket`, selector)})`;
+  return `histogram_quantile(${quantile}, ${rateBy(by, `${histogram}_bucket`, selector)}) >= 0`;
 }
 
-/** A mean of a histogram. */
+/** A mean of a histogram, where anything happened. */
 export function meanBy(labels: string, histogram: string, selector: string = here): string {
   const [sum, count] = ["sum", "count"].map((part) =>
     rateBy(labels, `${histogram}_${part}`, selector),
   );
-  return `${sum} / ${count}`;
+  return `${sum} / (${count} > 0)`;
 }

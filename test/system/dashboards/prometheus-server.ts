@@ -80,7 +80,7 @@ export class PrometheusServer {
 
   /**
    * What is wrong with the answer to an expression over all of the time since the start: an error,
-   * a warning or a remark, no series, or nothing but NaN. Empty where all is well.
+   * a warning or a remark, no series, or one that is no number by now. Empty where all is well.
    */
   async problemOf(expr: string): Promise<string> {
     const end = Date.now() / 1_000;
@@ -91,8 +91,8 @@ export class PrometheusServer {
     const said = [error ?? [], warnings ?? [], infos ?? []].flat();
     if (said.length > 0) return said.join("; ");
     if (data.result.length === 0) return "no series";
-    const values = data.result.flatMap((series) => series.values.map(([, value]) => value));
-    return values.every((value) => value === "NaN") ? "nothing but NaN" : "";
+    const isLost = data.result.some(({ values }) => values.at(-1)?.[1] === "NaN");
+    return isLost ? "a series that is no number" : "";
   }
 
   async labelValues(label: string, metric: string): Promise<string[]> {
