@@ -6,7 +6,7 @@ import { startEngineChild } from "./engine-child.ts";
 test.runIf(process.platform === "linux")("an engine asks for large pages", async () => {
   const settings = { modelDir: stubEngine.modelDir, device: "cpu", threads: 1, batchMax: 1 };
   const { promise: ready, resolve: onEvent } = Promise.withResolvers<unknown>();
-  const { promise: ended, resolve: onExit } = Promise.withResolvers<string>();
+  const { promise: ended, resolve: onExit } = Promise.withResolvers<unknown>();
   const child = startEngineChild({ entry: stubEngine.entry, settings, onEvent, onExit });
 
   await ready;

@@ -9,8 +9,15 @@ export interface EngineChildOptions {
   readonly entry?: URL;
   readonly settings: EngineSettings;
   readonly onEvent: (event: EngineEvent) => void;
-  /** Called once, after the last event; `how` says how it ended, in words. */
-  readonly onExit: (how: string) => void;
+  /** Called once, after the last event. */
+  readonly onExit: (exit: EngineExit) => void;
+}
+
+export interface EngineExit {
+  /** In words. */
+  readonly how: string;
+  /** Somebody ended it by SIGKILL, against which a process can do nothing. */
+  readonly isKilled: boolean;
 }
 
 export interface EngineChild {
@@ -46,17 +53,18 @@ export function startEngineChild(options: EngineChildOptions): EngineChild {
 }
 
 /** "close" follows the last message; "error" alone means that the process never began. */
-function onceEnded(child: ChildProcess, onExit: (how: string) => void): void {
+function onceEnded(child: ChildProcess, onExit: (exit: EngineExit) => void): void {
   let ended = false;
-  const end = (how: string): void => {
+  const end = (how: string, isKilled = false): void => {
     if (ended) return;
     ended = true;
-    onExit(how);
+    onExit({ how, isKilled });
   };
   child.once("error", (error) => {
     if (child.pid === undefined) end(`could not be started: ${error.message}`);
   });
   child.once("close", (code, signal) => {
-    end(signal === null ? `exited with code ${code ?? "unknown"}` : `was ended by ${signal}`);
+    if (signal !== null) end(`was ended by ${signal}`, signal === "SIGKILL");
+    else end(`exited with code ${code ?? "unknown"}`);
   });
 }

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
 import {
@@ -37,6 +38,55 @@ describe("EngineProcess", () => {
 
     expect(ends.get("a")).toMatchObject({ failure: { reason: "ENGINE_CRASHED" } });
     expect(JSON.stringify(ends.get("a"))).toContain("1000 ms without a sign of life");
+  });
+
+  describe("that the system kills for lack of memory", () => {
+    let kills = 0;
+    const counting = { countMemoryKills: () => kills };
+    const crash = (task: string) => createTask(task, { prompt: "crash" });
+
+    test("fails the one task that it had begun, as what it is", async () => {
+      const engine = await startStub(counting);
+      kills += 1;
+
+      const ends = await render(engine, [crash("a")]).ends;
+
+      expect(ends.get("a")).toMatchObject({ failure: { reason: "OUT_OF_MEMORY" } });
+      expect(JSON.stringify(ends.get("a"))).toContain("the system had no memory left");
+    });
+
+    test("blames none of several, which are tried alone", async () => {
+      const engine = await startStub(counting);
+      const first = render(engine, [createTask("a", { prompt: "slow", steps: 50 })]);
+      await first.stepped;
+      kills += 1;
+
+      const second = render(engine, [crash("b")]);
+
+      for (const end of [(await first.ends).get("a"), (await second.ends).get("b")]) {
+        expect(end).toMatchObject({ failure: { reason: "ENGINE_CRASHED" } });
+      }
+    });
+
+    test.runIf(process.platform === "linux")("teaches the next one", async () => {
+      const engine = await startStub(counting);
+      const lessons = () => readFileSync(`/proc/${engine.pid}/cmdline`, "utf8");
+      expect(lessons()).toContain('"memoryLessons":0');
+      kills += 1;
+      await render(engine, [crash("a")]).ends;
+
+      await engine.start(stopping.signal);
+
+      expect(lessons()).toContain('"memoryLessons":1');
+    });
+
+    test("is not mistaken for one that somebody else kills", async () => {
+      const engine = await startStub(counting);
+
+      const ends = await render(engine, [crash("a")]).ends;
+
+      expect(ends.get("a")).toMatchObject({ failure: { reason: "ENGINE_CRASHED" } });
+    });
   });
 
   test("refuses tasks while there is no engine", async () => {

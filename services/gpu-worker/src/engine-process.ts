@@ -18,7 +18,8 @@ import type {
   TaskPreview,
   TaskStep,
 } from "./engine/protocol.ts";
-import { type EngineChild, startEngineChild } from "./engine-child.ts";
+import { type EngineChild, type EngineExit, startEngineChild } from "./engine-child.ts";
+import { countMemoryKills } from "./memory-kills.ts";
 
 /** How a task left the engine; "refused" is unharmed: the engine never began with it. */
 export type EngineEnd = RenderEnd | { readonly kind: "refused" };
@@ -44,6 +45,8 @@ export interface EngineOptions {
   readonly stepMs?: number;
   /** A child that has not loaded its model after this long is killed. */
   readonly startMs?: number;
+  /** How often the system has killed for lack of memory; undefined where nobody counts. */
+  readonly countMemoryKills?: () => number | undefined;
   /** The program of the child; absent: the engine over @zfarm/zimage. */
   readonly entry?: URL;
 }
@@ -80,6 +83,10 @@ export class EngineProcess {
   #killedBecause: string | undefined;
   /** Ends of the child without one finished picture between them. */
   #crashes = 0;
+  /** Children that the system killed for lack of memory: the next one plans with more. */
+  #memoryLessons = 0;
+  /** What the system had counted when the child began. */
+  #memoryKills: number | undefined;
   /** Set where the model itself is unusable: starting again cannot help. */
   #modelFailure: string | undefined;
   #closing = false;
@@ -186,18 +193,19 @@ export class EngineProcess {
   }
 
   #spawn(): void {
-    const { settings, entry, clock } = this.#options;
+    const { settings, entry, clock, countMemoryKills: count = countMemoryKills } = this.#options;
     const gone = new AbortController();
     this.#killedBecause = undefined;
     this.#lastSignMs = clock.monotonic();
+    this.#memoryKills = count();
     this.#state = "starting";
     this.#child = startEngineChild({
-      settings,
+      settings: { ...settings, memoryLessons: this.#memoryLessons },
       ...(entry === undefined ? {} : { entry }),
       onEvent: (event) => this.#onEvent(event),
-      onExit: (how) => {
+      onExit: (exit) => {
         gone.abort();
-        this.#onExit(how);
+        this.#onExit(exit);
       },
     });
     void this.#watch(this.#child, gone.signal);
@@ -297,20 +305,33 @@ export class EngineProcess {
     for (const step of event.steps) this.#flights.get(step.task)?.handlers.onStep(step, run);
   }
 
-  #onExit(how: string): void {
-    const why = this.#killedBecause ?? how;
+  #onExit(exit: EngineExit): void {
+    const isStarved = this.#isStarved(exit);
+    const starved = `${exit.how}: the system had no memory left`;
+    const why = isStarved ? starved : (this.#killedBecause ?? exit.how);
     this.#crashes += 1;
+    this.#memoryLessons += isStarved ? 1 : 0;
     if (!this.#closing) {
       const fields = { why, crashes: this.#crashes, tasks: this.#flights.size };
       this.#options.log.warn(fields, "engine ended");
     }
-    const failure = describeFailure("ENGINE_CRASHED", `the engine process ${why}`);
+    const begun = [...this.#flights.values()].filter(({ started }) => started);
+    // Of several that were under way, nobody can say whose memory it was.
+    const reason = isStarved && begun.length === 1 ? "OUT_OF_MEMORY" : "ENGINE_CRASHED";
+    const failure = describeFailure(reason, `the engine process ${why}`);
     this.#enter("gone");
     for (const digest of this.#loads.keys()) this.#endLoad(digest, { kind: "crashed", failure });
     for (const [task, flight] of this.#flights) {
       // What the engine had not begun with cannot have brought it down.
       this.#endFlight(task, flight.started ? { kind: "failed", failure } : { kind: "refused" });
     }
+  }
+
+  /** Whether the system killed it, as it does without a word where memory runs out. */
+  #isStarved({ isKilled }: EngineExit): boolean {
+    if (!isKilled || this.#killedBecause !== undefined || this.#closing) return false;
+    const kills = (this.#options.countMemoryKills ?? countMemoryKills)();
+    return (kills ?? 0) > (this.#memoryKills ?? Number.POSITIVE_INFINITY);
   }
 
   #endLoad(digest: string, load: LoraLoad): void {

@@ -23,7 +23,9 @@ export const nanoEngine: EngineUnderTest = {
   modelDir: fileURLToPath(new URL("../../../models/z-image-nano", import.meta.url)),
 };
 
-type Overrides = Partial<Pick<EngineOptions, "stepMs" | "onRun" | "onRestart">>;
+type Overrides = Partial<
+  Pick<EngineOptions, "stepMs" | "onRun" | "onRestart" | "countMemoryKills">
+>;
 
 export function createEngine(under: EngineUnderTest, overrides: Overrides = {}): EngineProcess {
   return new EngineProcess({

@@ -24,8 +24,9 @@ afterAll(() => rm(folder, { recursive: true }));
 
 const gibibyte = 2 ** 30;
 
-function keeper(bytes: number): MemoryKeeper {
-  return new MemoryKeeper(model, { bytes, networks: networkBytes(model, "fp32"), open: ["all"] });
+function keeper(bytes: number, lessons = 0): MemoryKeeper {
+  const budget = { bytes, networks: networkBytes(model, "fp32"), open: ["all"] } as const;
+  return new MemoryKeeper(model, budget, lessons);
 }
 
 test("a picture that cannot fit is refused with what it needs and what is there", () => {
@@ -51,6 +52,17 @@ test("running out of memory fails that run alone and makes later plans ask for m
   expect(after).toBeGreaterThan(before);
   for (let times = 0; times < 20; times += 1) await memory.watch(fail).catch(() => undefined);
   expect(memory.plan(ask).needBytes).toBeLessThan(2 * before);
+});
+
+test("what killed the processes before is known from the start", async () => {
+  const ask = { width: 64, height: 64, tokens: 20 };
+  const memory = keeper(gibibyte);
+  const fail = (): Promise<void> => Promise.reject(new ModelError("MEMORY_EXCEEDED", "no memory"));
+
+  for (const lessons of [0, 1, 2, 3, 4]) {
+    expect(keeper(gibibyte, lessons).plan(ask)).toEqual(memory.plan(ask));
+    await memory.watch(fail).catch(() => undefined);
+  }
 });
 
 test("a run that pictures share is planned with all of its rows", () => {

@@ -3,6 +3,7 @@ import { ModelError } from "../errors.ts";
 import type { ModelDirectory } from "../model/open-model-directory.ts";
 import {
   learn,
+  learnedAfter,
   type MemoryBudget,
   type MemoryPlan,
   type PictureSize,
@@ -19,9 +20,10 @@ export class MemoryKeeper {
   readonly #model: ModelDirectory;
   #budget: MemoryBudget;
 
-  constructor(model: ModelDirectory, budget: Omit<MemoryBudget, "learned">) {
+  /** @param lessons pictures that ran out of memory before. */
+  constructor(model: ModelDirectory, budget: Omit<MemoryBudget, "learned">, lessons = 0) {
     this.#model = model;
-    this.#budget = { ...budget, learned: 1 };
+    this.#budget = { ...budget, learned: learnedAfter(lessons) };
   }
 
   /** Throws MEMORY_EXCEEDED with the numbers when there is no way to draw the picture. */

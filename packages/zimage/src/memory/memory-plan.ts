@@ -93,3 +93,10 @@ export function learn(learned: number): number | undefined {
   const next = learned * learnedStep;
   return next <= learnedMax ? next : undefined;
 }
+
+/** The factor after so many pictures that ran out of memory. */
+export function learnedAfter(lessons: number): number {
+  let learned = 1;
+  for (let at = 0; at < lessons; at += 1) learned = learn(learned) ?? learned;
+  return learned;
+}

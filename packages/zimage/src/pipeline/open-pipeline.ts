@@ -28,6 +28,7 @@ export async function openPipeline(
 ): Promise<Pipeline> {
   const model = await openModelDirectory(modelDirectory);
   const { weights, device: deviceName, sideThreads, threads, loraJoinBytes } = options;
+  const { memoryLessons } = options;
   const device = parseDevice(deviceName);
   const memoryBytes = memoryOf(device, options);
   await probeDevice(device);
@@ -36,8 +37,9 @@ export async function openPipeline(
   const budget = { bytes: memoryBytes, networks: networkBytes(model, mode, device), open };
   const info = boundByMemory(describeModel(model), new MemoryKeeper(model, budget), memoryBytes);
   const rowsMax = rowsMaxOf(model, info);
-  const allOpen = new MemoryKeeper(model, { ...budget, open: ["all"] });
-  const worksBeside = sideThreads !== undefined && haveRoomFor(info, allOpen);
+  const allOpen = { ...budget, open: ["all"] } as const;
+  const worksBeside =
+    sideThreads !== undefined && haveRoomFor(info, new MemoryKeeper(model, allOpen));
   const promptEncoder = await openPromptEncoder(model.tokenizerFolder, info.tokensMax);
   const holding = {
     ...(threads === undefined ? {} : { threads }),
@@ -50,7 +52,8 @@ export async function openPipeline(
   const networks = worksBeside
     ? await openBesideNetworks(model, { ...holding, modelDirectory, sideThreads })
     : await openNetworks(model, holding);
-  const memory = worksBeside ? allOpen : new MemoryKeeper(model, budget);
+  // What was learned refuses pictures one by one; what is announced stays as it was.
+  const memory = new MemoryKeeper(model, worksBeside ? allOpen : budget, memoryLessons);
   const parts = { model, info, weights: mode, promptEncoder, networks, memory };
   return new ModelPipeline({ ...parts, rowsMax, worksBeside });
 }

@@ -51,6 +51,11 @@ export interface PipelineOptions {
   readonly memoryBytes?: number;
   /** What of the machine's memory this process needs for other things, such as adapters; 0. */
   readonly reservedBytes?: number;
+  /**
+   * Processes before this one that the system ended because memory ran out under this model: the
+   * plan takes runs for as much larger as if they had failed here. 0 by default.
+   */
+  readonly memoryLessons?: number;
   /** Threads of one run; the runtime's own choice by default, which is one per core. */
   readonly threads?: number;
   /**

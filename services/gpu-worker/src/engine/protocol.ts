@@ -23,6 +23,8 @@ export interface EngineSettings {
   readonly memoryBytes?: number;
   /** What of the machine's memory is not for the model but for adapters. */
   readonly reservedBytes?: number;
+  /** Engines before this one that the system killed for lack of memory; absent: none. */
+  readonly memoryLessons?: number;
   /** Tasks that may be between their prompt and their last denoise step at once. */
   readonly batchMax: number;
   /** Bytes that adapters laid side by side for a batch may take beside the adapters themselves. */

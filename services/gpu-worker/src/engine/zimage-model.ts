@@ -25,8 +25,10 @@ export async function openZImageModel(
   settings: EngineSettings,
 ): Promise<Model<TaskCaptions, ActiveRender>> {
   const { threads, sideThreads, loraJoinBytes, weights, memoryBytes, reservedBytes } = settings;
+  const { memoryLessons = 0 } = settings;
   const pipeline = await openPipeline(settings.modelDir, {
     device: settings.device,
+    memoryLessons,
     ...(threads === undefined ? {} : { threads }),
     ...(sideThreads === undefined ? {} : { sideThreads }),
     ...(weights === undefined ? {} : { weights }),
