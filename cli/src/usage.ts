@@ -43,7 +43,8 @@ export const usage = `usage: zfarm COMMAND [options]
   model fetch PREFIX DIR
       bring a model from the object store; reads S3_ENDPOINT and its like
   bootstrap
-      make the streams of a farm whose services may not; reads NATS_URL and its like
+      make the streams of a farm whose services may not, and its bucket; reads NATS_URL, S3_ENDPOINT
+      and their like
   nats-users [--out DIR] [--pool NAME]... [--shards N]
       make keys for the services, and their rights for the configuration of a NATS server
   doctor

@@ -2,11 +2,19 @@ import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { openBroker, readBrokerConfig } from "@zfarm/broker";
 import { EnvReader, silentLog } from "@zfarm/runtime";
-import { codeOf, findServerForTests, type NatsServer, startNatsServer } from "@zfarm/testing";
+import {
+  codeOf,
+  findServerForTests,
+  hasMinioForTests,
+  type NatsServer,
+  startMinio,
+  startNatsServer,
+} from "@zfarm/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { runBootstrap } from "./bootstrap.ts";
 
 const server = await findServerForTests();
+const hasMinio = await hasMinioForTests();
 
 describe.runIf(server !== undefined)("zfarm bootstrap", () => {
   let nats: NatsServer;
@@ -46,10 +54,47 @@ describe.runIf(server !== undefined)("zfarm bootstrap", () => {
   });
 
   it("names every setting that is wrong", async () => {
-    const wrong = { NATS_URL: "http://nowhere", NATS_REPLICAS: "9" };
+    const wrong = { NATS_URL: "http://nowhere", NATS_REPLICAS: "9", S3_ENDPOINT: "s3.example" };
+    const named = ["NATS_URL", "NATS_REPLICAS", "S3_ENDPOINT", "S3_ACCESS_KEY", "S3_SECRET_KEY"];
     await expect(run(wrong)).rejects.toMatchObject({
-      problems: [expect.stringContaining("NATS_URL"), expect.stringContaining("NATS_REPLICAS")],
+      problems: named.map((name) => expect.stringContaining(name)),
     });
+  });
+
+  it("ends with the store's failure where the object store is away, and has made the streams", async () => {
+    const away = {
+      S3_ENDPOINT: "http://127.0.0.1:1",
+      S3_ACCESS_KEY: "key",
+      S3_SECRET_KEY: "secret",
+    };
+
+    expect(await codeOf(run({ NATS_URL: nats.url, ...away }))).toBe("STORE_UNAVAILABLE");
+
+    const reader = new EnvReader({ NATS_URL: nats.url, NATS_STREAMS: "require" });
+    const broker = await openBroker(readBrokerConfig(reader), { name: "test", log: silentLog });
+    expect(broker.problem()).toBeUndefined();
+    await broker.drain();
+  });
+
+  it.runIf(hasMinio)("makes the object store's bucket, also when repeated", async () => {
+    const s3 = await startMinio();
+    const store = {
+      S3_ENDPOINT: s3.endpoint,
+      S3_BUCKET: "pictures",
+      S3_ACCESS_KEY: s3.accessKey,
+      S3_SECRET_KEY: s3.secretKey,
+    };
+    try {
+      const first = await run({ NATS_URL: nats.url, ...store });
+      const again = await run({ NATS_URL: nats.url, ...store });
+
+      expect(first).toContain("the object store answers, and has its bucket");
+      expect(again).toBe(first);
+      const wrong = run({ NATS_URL: nats.url, ...store, S3_SECRET_KEY: "wrong" });
+      expect(await codeOf(wrong)).toBe("STORE_UNAVAILABLE");
+    } finally {
+      await s3.stop();
+    }
   });
 });
 

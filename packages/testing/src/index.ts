@@ -16,6 +16,7 @@ export {
 } from "./contracts/broker-farm.ts";
 export * from "./contracts/broker-messages.ts";
 export { type ClockUnderTest, defineClockContract } from "./contracts/clock-contract.ts";
+export { defineS3StoreContract, openS3UnderTest } from "./contracts/s3-store-contract.ts";
 export { createManualClock, type ManualClock } from "./manual-clock.ts";
 export { openScriptMachine, type ScriptMachine } from "./script-machine.ts";
 export { findToolForTests } from "./servers/built-tool.ts";
