@@ -61,7 +61,7 @@ describe.runIf(server !== undefined)("zfarm bootstrap", () => {
     });
   });
 
-  it("ends with the store's failure where the object store is away, and has made the streams", async () => {
+  it("ends with a failure where the object store is away, and has made the streams", async () => {
     const away = {
       S3_ENDPOINT: "http://127.0.0.1:1",
       S3_ACCESS_KEY: "key",
