@@ -58,6 +58,14 @@ describe("explanations", () => {
     );
   });
 
+  test("of a job with failed tasks and nothing that waits say where the reasons are", () => {
+    const told = { explanations: [], counts: { ...counts, failed: 2 } };
+
+    expect(describeExplanations(job, told, nowMs).at(-1)).toBe(
+      `failed: zfarm job watch ${job} says why`,
+    );
+  });
+
   test.each([
     [0, "now"],
     [119_000, "in 119 s"],

@@ -42,7 +42,10 @@ export function describeExplanations(
   nowMs: number,
 ): string[] {
   const lines = [describeCounts(counts)];
-  if (explanations.length === 0) return [...lines, "nothing waits"];
+  if (explanations.length === 0) {
+    const why = (counts?.failed ?? 0) > 0 ? [`failed: zfarm job watch ${job} says why`] : [];
+    return [...lines, "nothing waits", ...why];
+  }
   const header = ["REASON", "TASKS", "STARTS", "WHY", "RELEASED BY"];
   const rows = explanations.map((each) => toRow(each, nowMs));
   const remedies = explanations.flatMap(({ reason }) => describeRemedy(reason, job));

@@ -142,7 +142,8 @@ async function measureFree(feeder: Broker, leases: LeaseBook): Promise<PathFigur
   };
 }
 
-function buildTask(count: number): QueuedTask {
+/** A task of a job of its own, of one of many projects. */
+export function buildTask(count: number): QueuedTask {
   return {
     spec: {
       project: `project-${count % projects}`,

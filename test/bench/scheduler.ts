@@ -5,10 +5,12 @@
 import { parseArgs } from "node:util";
 import { benchCore } from "./scheduler-core.ts";
 import { benchPath } from "./scheduler-path.ts";
+import { benchTakeover } from "./scheduler-takeover.ts";
 
 const parts: Readonly<Record<string, () => Promise<object>>> = {
   core: benchCore,
   path: benchPath,
+  takeover: benchTakeover,
 };
 
 async function main(): Promise<void> {

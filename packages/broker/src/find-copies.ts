@@ -6,6 +6,8 @@ import {
   OutcomeKind,
   parseAttemptKey,
   type TaskId,
+  type TaskKey,
+  taskKey,
 } from "@zfarm/contract";
 import { readOutcomeCopy } from "./copy-outcomes.ts";
 
@@ -16,43 +18,47 @@ export interface CopyReader {
 }
 
 /** The copied outcome of each task of the job that is open and has one. STORE_UNAVAILABLE. */
-export function findCopies(
+export async function findCopies(
   blobs: CopyReader,
   job: JobRef,
   isOpen: (index: number) => boolean,
 ): Promise<ReadonlyMap<number, Outcome>> {
-  return readCopies(blobs, jobPrefix(job), isOpen);
+  const copies = await findCopiesUnder(blobs, jobPrefix(job), ({ index }) => isOpen(index));
+  return new Map(copies.map((copy) => [copy.spec?.index ?? -1, copy]));
 }
 
 /** The same for one task. */
 export async function findCopy(blobs: CopyReader, id: TaskId): Promise<Outcome | undefined> {
-  const copies = await readCopies(blobs, `${jobPrefix(id)}${id.index}/`, () => true);
-  return copies.get(id.index);
+  const [copy] = await findCopiesUnder(blobs, `${jobPrefix(id)}${id.index}/`, () => true);
+  return copy;
 }
 
 /**
- * Where several stand, attempts crossed and a loser's copy was not removed: the one that ended
- * first is the likely winner.
+ * The same for all tasks whose objects begin so, one for each. Where several stand, attempts
+ * crossed and a loser's copy was not removed: the one that ended first is the likely winner.
  */
-async function readCopies(
+export async function findCopiesUnder(
   blobs: CopyReader,
   prefix: string,
-  isOpen: (index: number) => boolean,
-): Promise<ReadonlyMap<number, Outcome>> {
+  isOpen: (id: TaskId) => boolean,
+): Promise<Outcome[]> {
   const sizes = new Map<string, number>();
-  const copies = new Map<number, Outcome>();
-  for await (const { key, sizeBytes } of blobs.list(prefix)) sizes.set(key, sizeBytes);
-  for (const key of sizes.keys()) {
+  const found: { readonly key: string; readonly task: TaskKey }[] = [];
+  for await (const { key, sizeBytes } of blobs.list(prefix)) {
     const object = parseAttemptKey(key);
-    if (object?.kind !== "outcome-copy" || !isOpen(object.task.index)) continue;
+    if (object === undefined || !isOpen(object.task)) continue;
+    sizes.set(key, sizeBytes);
+    if (object.kind === "outcome-copy") found.push({ key, task: taskKey(object.task) });
+  }
+  const copies = new Map<TaskKey, Outcome>();
+  for (const { key, task } of found) {
     const bytes = await blobs.get(key);
     const outcome = bytes === undefined ? undefined : readOutcomeCopy(bytes);
     if (outcome === undefined || !hasPicture(outcome, sizes)) continue;
-    const index = outcome.spec?.index ?? -1;
-    const other = copies.get(index);
-    if (other === undefined || endOf(outcome) < endOf(other)) copies.set(index, outcome);
+    const other = copies.get(task);
+    if (other === undefined || endOf(outcome) < endOf(other)) copies.set(task, outcome);
   }
-  return copies;
+  return [...copies.values()];
 }
 
 /** A success is worth nothing without its picture, whole. */

@@ -95,7 +95,8 @@ export function taskIdOf(message: { project: string; job: string; index: number 
   };
 }
 
-const base32Alphabet = "abcdefghijklmnopqrstuvwxyz234567";
+/** What ids of jobs consist of, drawn evenly. */
+export const base32Alphabet = "abcdefghijklmnopqrstuvwxyz234567";
 
 /** The first 26 base32 digits of the bytes, lower case. */
 function encodeBase32(bytes: Uint8Array): JobId {

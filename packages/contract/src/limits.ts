@@ -320,6 +320,10 @@ export const limits = {
   reconcileEveryMs: 10 * 60_000,
   /** A leader whose store did not answer leads on without copies of outcomes for so long. */
   copiesAskAgainMs: 10_000,
+  /** A store that says nothing for this long is away: workers wait behind that look. */
+  copiesStallMs: 2_000,
+  /** Objects of a project, for each job to be looked for, up to which listing all costs less. */
+  copiesListFactor: 6,
   /** Manifests that are compared at one time. */
   reconcileParallel: 16,
   /** Manifests of ended jobs that a leader need not look at again. */

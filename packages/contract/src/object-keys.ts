@@ -3,6 +3,7 @@
  * names of projects begin with a letter, so what begins with `_` is the farm's own.
  */
 import {
+  base32Alphabet,
   type JobId,
   type LoraDigest,
   type ProjectId,
@@ -33,6 +34,18 @@ export function latentsKey(id: TaskId, fence: bigint): string {
 export function jobPrefix({ project, job }: JobRef): string {
   return `${project}/${job}/`;
 }
+
+/** Everything that attempts of a project's jobs have put, in parts of about one size. */
+export function projectParts(project: ProjectId): string[] {
+  return Array.from(base32Alphabet, (digit) => `${project}/${digit}`);
+}
+
+/** About one of `projectSampleOf` objects of them: those of jobs whose ids begin as this one's. */
+export function projectSample({ project, job }: JobRef): string {
+  return `${project}/${job.slice(0, 2)}`;
+}
+
+export const projectSampleOf = base32Alphabet.length ** 2;
 
 export const manifestPrefix = "_manifests/";
 

@@ -11,6 +11,7 @@ import { Scheduler } from "./domain/scheduler.ts";
 import type { SchedulerEffect } from "./domain/scheduler-effect.ts";
 import type { SchedulerEvent } from "./domain/scheduler-event.ts";
 import type { StoreKeeper } from "./keep-store.ts";
+import type { LostOutcomes } from "./lost-outcomes.ts";
 import { type SchedulerMetrics, showFarm } from "./metrics.ts";
 import { recordEffect } from "./record-effect.ts";
 import { TaskTraces } from "./task-traces.ts";
@@ -23,6 +24,8 @@ export interface TermNeeds {
   readonly metrics: SchedulerMetrics;
   readonly tracing: Tracing;
   readonly ears: BeatEars;
+  /** Undefined where outcomes have no copies. */
+  readonly lost?: Pick<LostOutcomes, "standing" | "restoreAll">;
   /** Undefined where this process has no object store. */
   readonly store?: Pick<StoreKeeper, "run">;
   /** Undefined where no leader sees the whole farm. */

@@ -74,6 +74,34 @@ describe("a leader whose broker lost outcomes", () => {
     expect(await sought.listProject()).toBeUndefined();
   });
 
+  test("puts back those of many tasks, and looks at no others", async () => {
+    const stored = await sought.restoreAll([0, 2, 7].map(idOf), new AbortController().signal);
+
+    expect(stored.map(({ outcome }) => outcome)).toEqual([failed(0), failed(2)]);
+    expect(await plain.list(ref)).toHaveLength(2);
+  });
+
+  test("looks at nothing more once its term has ended", async () => {
+    expect(await sought.restoreAll([idOf(0)], AbortSignal.abort())).toEqual([]);
+    expect(await plain.list(ref)).toEqual([]);
+  });
+
+  test("waits no longer than it must for a store that hangs", async () => {
+    const never = new Promise<never>(() => undefined);
+    lookIn({
+      get: () => never,
+      list: async function* () {
+        yield await never;
+      },
+    });
+
+    const looking = sought.restoreAll([idOf(0)], new AbortController().signal);
+    await clock.advance(2 * limits.copiesStallMs);
+
+    expect(await looking).toEqual([]);
+    expect(await sought.find(idOf(0))).toBeUndefined();
+  });
+
   test("leads on while the store is away, waits for it once, and looks again later", async () => {
     let asked = 0;
     let isAway = true;

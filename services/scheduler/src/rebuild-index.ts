@@ -63,6 +63,13 @@ async function findOutcomes(
     }
   };
   await Promise.all(Array.from({ length: limits.rebuildChecksMax }, work));
+  const { lost } = decider.needs;
+  if (lost === undefined || decider.ended.aborted) return found;
+  const open = idsOf(stored).filter((id) => !found.has(taskKey(id)));
+  for (const { outcome } of await lost.restoreAll(open, decider.ended)) {
+    const id = taskOf(outcome);
+    if (id !== undefined) found.set(taskKey(id), outcome);
+  }
   return found;
 }
 
@@ -75,14 +82,17 @@ async function planRequests(
   { needs }: WishesNeeds,
   wishes: Pick<Wishes, "isBudgeted">,
 ): Promise<Request[]> {
-  const { outcomes } = needs.broker;
+  const outcomes = needs.lost?.standing ?? needs.broker.outcomes;
   const requests: Request[] = [];
   const singles: TaskId[] = [];
   for (const ids of groupByJob(stored)) {
     const [first] = ids;
     if (first === undefined) continue;
-    if (ids.length >= limits.rebuildListMin || wishes.isBudgeted(first)) {
-      requests.push(async () => outcomesIn(await outcomes.list(first)));
+    const isBudgeted = wishes.isBudgeted(first);
+    if (ids.length >= limits.rebuildListMin || isBudgeted) {
+      // What counts against a budget may have been lost, too, and waits no more.
+      const asked = isBudgeted ? needs.broker.outcomes : outcomes;
+      requests.push(async () => outcomesIn(await asked.list(first)));
     } else singles.push(...ids);
   }
   for (const [project, ids] of Map.groupBy(singles, (id) => id.project)) {
@@ -102,6 +112,9 @@ function outcomesIn(found: readonly (StoredOutcome | undefined)[]): Outcome[] {
 }
 
 function groupByJob(stored: readonly StoredTask[]): TaskId[][] {
-  const ids = stored.flatMap(({ task }) => (task.spec === undefined ? [] : [taskIdOf(task.spec)]));
-  return [...Map.groupBy(ids, (id) => `${id.project}.${id.job}`).values()];
+  return [...Map.groupBy(idsOf(stored), (id) => `${id.project}.${id.job}`).values()];
+}
+
+function idsOf(stored: readonly StoredTask[]): TaskId[] {
+  return stored.flatMap(({ task }) => (task.spec === undefined ? [] : [taskIdOf(task.spec)]));
 }

@@ -42,13 +42,14 @@ export async function wireScheduler(
       blobs && new StoreKeeper({ blobs, metrics: storeMetrics, isOwn, outcomes: outcomes.copied });
     const ears = new BeatEars({ link: seen.link, clock, log });
     const needs = {
-      broker: { ...seen, outcomes: outcomes.sought },
+      broker: { ...seen, outcomes: outcomes.lost ?? outcomes.copied },
       ears,
       clock,
       tracing,
       log: shards === 1 ? log : log.child({ shard }),
       metrics: shards === 1 ? metrics : shareGauges(metrics),
       ...(store === undefined ? {} : { store }),
+      ...(outcomes.lost === undefined ? {} : { lost: outcomes.lost }),
       ...(autoscaler === undefined ? {} : { autoscaler }),
     };
     app.ready(() => store?.problem());
@@ -80,9 +81,9 @@ interface OutcomeParts extends Pick<App, "clock" | "log"> {
 function outcomesOf(
   { durability }: SchedulerConfig,
   { broker: { outcomes }, blobs, ...rest }: OutcomeParts,
-): { readonly copied: OutcomeLog; readonly sought: OutcomeLog } {
-  if (durability === "stream") return { copied: outcomes, sought: outcomes };
+): { readonly copied: OutcomeLog; readonly lost?: LostOutcomes } {
+  if (durability === "stream") return { copied: outcomes };
   invariant(blobs !== undefined, "a scheduler of a farm with manifests has an object store");
   const copied = copyOutcomes(outcomes, blobs);
-  return { copied, sought: new LostOutcomes(copied, { blobs, ...rest }) };
+  return { copied, lost: new LostOutcomes(copied, { blobs, ...rest }) };
 }
