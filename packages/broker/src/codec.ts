@@ -5,17 +5,30 @@ import type { LogMessage } from "./ports.ts";
 
 /** What ts-proto generates for a message, as far as it is used here. */
 export interface Codec<Message> {
-  encode(message: Message): { finish(): Uint8Array };
+  encode(message: Message, writer?: Writer): Writer;
   decode(bytes: Uint8Array): Message;
+}
+
+interface Writer {
+  /** A copy of what was written; the writer begins anew, in the room that it has. */
+  finish(): Uint8Array;
 }
 
 /** Headers count against the broker's payload limit; ours are a few short numbers. */
 const headerBytesMax = 1_024;
 const bodyBytesMax = limits.messageBytesMax - headerBytesMax;
 
+/** The last one's: growing a new one step by step takes as long as writing the message. */
+let spare: Writer | undefined;
+
 /** TOO_LARGE where the message does not fit the broker's payload. */
 export function encode<Message>(codec: Codec<Message>, message: Message): Uint8Array {
-  const bytes = codec.encode(message).finish();
+  const writer = spare;
+  // One that failed half-way is not used again.
+  spare = undefined;
+  const written = codec.encode(message, writer);
+  const bytes = written.finish();
+  spare = written;
   if (bytes.length <= bodyBytesMax) return bytes;
   throw new FarmError(
     "TOO_LARGE",
