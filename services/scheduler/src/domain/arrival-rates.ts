@@ -5,12 +5,19 @@ import { ArrivalRate, type BatchRoom } from "./arrival-rate.ts";
 export class ArrivalRates {
   /** The shape seen longest ago first. */
   readonly #rates = new Map<string, ArrivalRate>();
+  /** Tasks of one job come in a row, and mostly look the same. */
+  #seenLast: string | undefined;
 
   note(shape: string, now: number): void {
     const rate = this.#rates.get(shape) ?? new ArrivalRate();
+    rate.note(now);
+    if (shape !== this.#seenLast) this.#renew(shape, rate);
+  }
+
+  #renew(shape: string, rate: ArrivalRate): void {
+    this.#seenLast = shape;
     this.#rates.delete(shape);
     this.#rates.set(shape, rate);
-    rate.note(now);
     for (const oldest of this.#rates.keys()) {
       if (this.#rates.size <= limits.costShapesMax) return;
       this.#rates.delete(oldest);

@@ -72,7 +72,7 @@ export function countUnlisted(
 ): void {
   if (worker.leases.size === 0) return;
   const listed = new Set(running.map((leased) => leased.fence));
-  for (const entry of worker.leases.values()) {
+  for (const entry of worker.leases) {
     const lease = leaseAt(entry, worker);
     if (lease === undefined || listed.has(lease.fence)) continue;
     lease.unlistedBeats += 1;
@@ -156,7 +156,7 @@ function makeLease(
     unlistedBeats: 0,
     step: 0,
   };
-  worker.leases.set(entry.key, entry);
+  worker.leases.add(entry);
   if (entry.lot.runsAlone) worker.alone = entry;
   return lease;
 }

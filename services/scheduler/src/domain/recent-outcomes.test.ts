@@ -3,25 +3,33 @@ import { expect, test } from "vitest";
 import { RecentOutcomes } from "./recent-outcomes.ts";
 
 const key = (index: number) => `p.j.${index}` as TaskKey;
+const known = (recent: RecentOutcomes, indexes: readonly number[]) =>
+  indexes.filter((index) => recent.has(key(index)));
 
-test("remembers the newest keys up to its capacity and forgets the oldest", () => {
+test("remembers as many of the newest keys as it has room for, whenever it is asked", () => {
   const recent = new RecentOutcomes(3);
 
-  for (let index = 0; index < 5; index += 1) recent.add(key(index));
-
-  expect([0, 1, 2, 3, 4].map((index) => recent.has(key(index)))).toEqual([
-    false,
-    false,
-    true,
-    true,
-    true,
-  ]);
+  for (let index = 0; index < 20; index += 1) {
+    expect(recent.add(key(index))).toBe(true);
+    const newest = [index - 2, index - 1, index].filter((each) => each >= 0);
+    expect(known(recent, newest)).toEqual(newest);
+  }
 });
 
-test("a repeated key takes no second place", () => {
+test("forgets the oldest, so that it never holds more than twice its room", () => {
+  const recent = new RecentOutcomes(3);
+  const all = Array.from({ length: 20 }, (_, index) => index);
+
+  for (const index of all) {
+    recent.add(key(index));
+    expect(known(recent, all).length).toBeLessThanOrEqual(6);
+  }
+  expect(recent.has(key(0))).toBe(false);
+});
+
+test("a repeated key is not new and takes no second place", () => {
   const recent = new RecentOutcomes(2);
 
-  for (const index of [0, 1, 1, 1]) recent.add(key(index));
-
+  expect([0, 1, 1, 1].map((index) => recent.add(key(index)))).toEqual([true, true, false, false]);
   expect(recent.has(key(0))).toBe(true);
 });

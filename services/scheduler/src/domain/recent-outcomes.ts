@@ -4,28 +4,29 @@
  */
 import type { TaskKey } from "@zfarm/contract";
 
+/** Forgets many at a time: a set that loses one for each that comes is built anew all the time. */
 export class RecentOutcomes {
-  readonly #keys = new Set<TaskKey>();
-  readonly #ring: TaskKey[] = [];
   readonly #capacity: number;
-  #next = 0;
+  #newest = new Set<TaskKey>();
+  #older: ReadonlySet<TaskKey> = new Set();
 
+  /** @param capacity So many are remembered at least, and at most twice as many. */
   constructor(capacity: number) {
     this.#capacity = capacity;
   }
 
   has(key: TaskKey): boolean {
-    return this.#keys.has(key);
+    return this.#newest.has(key) || this.#older.has(key);
   }
 
-  /** Remembers the key, and says whether it is new; beyond the capacity the oldest one goes. */
+  /** Remembers the key, and says whether it is new. */
   add(key: TaskKey): boolean {
-    if (this.#keys.has(key)) return false;
-    const oldest = this.#ring[this.#next];
-    if (oldest !== undefined) this.#keys.delete(oldest);
-    this.#ring[this.#next] = key;
-    this.#next = (this.#next + 1) % this.#capacity;
-    this.#keys.add(key);
+    if (this.has(key)) return false;
+    if (this.#newest.size >= this.#capacity) {
+      this.#older = this.#newest;
+      this.#newest = new Set();
+    }
+    this.#newest.add(key);
     return true;
   }
 }

@@ -19,7 +19,7 @@ export function countStop(state: FarmState, entry: TaskEntry): void {
 export function freeWorker(state: FarmState, entry: TaskEntry, lease: LeaseEntry): void {
   const worker = state.workers.get(lease.worker);
   if (worker === undefined) return;
-  worker.leases.delete(entry.key);
+  worker.leases.delete(entry);
   if (worker.alone === entry) worker.alone = undefined;
   if (worker.ask?.node.list !== undefined) state.touched.add(worker.pool);
 }

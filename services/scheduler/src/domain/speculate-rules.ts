@@ -19,7 +19,7 @@ export function speculate(state: FarmState, pool: PoolEntry): void {
     if (pool.asks.size === 0) return;
     pool.workers.delete(worker);
     pool.workers.add(worker);
-    for (const entry of worker.leases.values()) {
+    for (const entry of worker.leases) {
       if (isStraggling(state, entry, factor)) grantRival(state, pool, entry);
     }
   }

@@ -48,7 +48,8 @@ export function storeTask(state: FarmState, event: EventOf<"task-stored">): void
   takeNewer(entry, task);
   const isFresh = entry.trial === undefined;
   if (state.isRebuilt) entry.job.pool.arrivals.note(entry.lot.shape, state.now);
-  queueTask(state, entry);
+  if (isFresh) placeTask(state, entry);
+  else queueTask(state, entry);
   if (!state.isRebuilt) return;
   noteInflow(state, entry);
   if (isFresh) state.arrived.push(entry);
@@ -82,11 +83,16 @@ export function settleTask(state: FarmState, event: EventOf<"outcome-seen">): vo
   checkFailureBudget(state, entry.job);
 }
 
-/** Puts a queued task in line behind those that wait for the same, unless its time is over. */
+/** Puts a queued task in line behind those that wait for the same. */
 export function queueTask(state: FarmState, entry: TaskEntry): void {
   const { trial } = entry;
   const kind = trial === undefined ? "fresh" : trial.crashes.crashes > 0 ? "suspected" : "retried";
   rehome(entry, kind);
+  placeTask(state, entry);
+}
+
+/** Puts a task that is queued in its lot in line, unless its time is over. */
+function placeTask(state: FarmState, entry: TaskEntry): void {
   if (entry.lot.expiresAt <= state.now) {
     expireTask(state, entry);
     return;
@@ -250,11 +256,10 @@ function createEntry(
   spec: TaskSpec,
   { revision, isBundled }: EventOf<"task-stored">,
 ): TaskEntry {
-  const { image, index, ...rest } = spec;
+  const { image, index } = spec;
   const job = state.openJob(spec);
-  const template: TaskSpec = { ...rest, index: 0 };
   const shape = image === undefined ? "" : shapeOf(image);
-  const lot = openLot(job, { kind: "fresh", index, template, shape });
+  const lot = openLot(job, { kind: "fresh", index, spec, shape });
   const entry = new TaskEntry(lot, { index, image, revision: Number(revision), isBundled });
   job.tasks[index] = entry;
   job.live += 1;

@@ -8,21 +8,24 @@ import type { TaskEntry } from "./task-entry.ts";
 export interface LotWish {
   readonly kind: LotKind;
   readonly index: number;
-  readonly template: TaskSpec;
+  /** What any of its tasks is, or a lot's template. */
+  readonly spec: TaskSpec;
   readonly shape: string;
 }
 
 /** The lot that a task of the job would wait in; the job knows a lot while tasks wait in it. */
 export function openLot(job: JobEntry, wish: LotWish, spare?: Lot): Lot {
-  const { kind, index, template, shape } = wish;
+  const { kind, index, spec, shape } = wish;
   const isSample = index < (job.scheduling?.sampleTasks ?? 0);
-  const stack = template.stack?.adapters.map(({ digest, weight }) => `${digest}*${weight}`) ?? [];
+  const stack = spec.stack?.adapters.map(({ digest, weight }) => `${digest}*${weight}`) ?? [];
   // A suspected task is alone with what it is suspected of.
   const whose = kind === "suspected" ? String(index) : String(isSample);
-  const expiresAt = template.expireTime?.getTime() ?? "";
+  const expiresAt = spec.expireTime?.getTime() ?? "";
   const key = [kind, whose, shape, expiresAt, ...stack].join(" ");
   const known = job.lots.get(key) ?? (spare?.key === key ? spare : undefined);
-  return known ?? new Lot(job, { key, kind, template, shape, isSample });
+  if (known !== undefined) return known;
+  const template = { ...spec, index: 0, image: undefined };
+  return new Lot(job, { key, kind, template, shape, isSample });
 }
 
 /** A task joins its lot at the back. */
@@ -81,7 +84,7 @@ export function relane(state: FarmState, lot: Lot): void {
 /** Finds the lot for a task that waits nowhere: it was tried, or the sample has become known. */
 export function rehome(entry: TaskEntry, kind: LotKind): void {
   const { template, shape } = entry.lot;
-  entry.lot = openLot(entry.job, { kind, index: entry.index, template, shape }, entry.lot);
+  entry.lot = openLot(entry.job, { kind, index: entry.index, spec: template, shape }, entry.lot);
 }
 
 function gateOf({ job, isSample, template }: Lot): WaitReason {

@@ -1,5 +1,5 @@
 /** A worker as the leader knows it: what it said last, what it holds, what it asks for. */
-import type { LeasedTask, TaskKey, Worker, WorkerId, WorkerPolicy } from "@zfarm/contract";
+import type { LeasedTask, Worker, WorkerId, WorkerPolicy } from "@zfarm/contract";
 import { ListNode } from "./linked-list.ts";
 import type { PoolEntry } from "./pool-entry.ts";
 import { Shelf } from "./shelf.ts";
@@ -12,7 +12,7 @@ type Acquaintance = "unknown" | "announced" | "met";
 
 export class WorkerEntry {
   readonly id: WorkerId;
-  readonly leases = new Map<TaskKey, TaskEntry>();
+  readonly leases = new Set<TaskEntry>();
   readonly timer: Timer<Wake>;
   pool: PoolEntry;
   /** Its own words, from the last heartbeat; undefined before the first. */

@@ -71,7 +71,7 @@ function bytesAtMost({ host, lock, quarantine, ...worker }: Worker): number {
 export function lookAtWorker(state: FarmState, id: WorkerId): WorkerReply {
   const worker = state.workers.get(id);
   if (worker?.info === undefined) return { tasks: [], adapters: [] };
-  const tasks = [...worker.leases.values()].flatMap((entry) => describeTask(entry, worker));
+  const tasks = [...worker.leases].flatMap((entry) => describeTask(entry, worker));
   return {
     worker: describeWorker(state, worker, worker.info),
     tasks: tasks.toSorted(
