@@ -116,7 +116,7 @@ export class Decider {
       for (const effect of effects) this.writer.apply(effect);
       this.#checkEpoch(effects);
       this.#wakeInTime();
-      queueMicrotask(() => this.#record(effects));
+      setImmediate(() => this.#record(effects));
     } catch (error) {
       // The index is wrong or a message cannot be sent: this term cannot go on.
       this.fail(error);
@@ -133,8 +133,8 @@ export class Decider {
   }
 
   /**
-   * Behind the broker's client, which sends in a microtask too: somebody waits for a grant, and
-   * writing its log line can take longer than the way to the worker.
+   * Behind what is sent in this turn of the event loop: somebody waits for a grant, and writing its
+   * log line can take longer than the way to the worker.
    */
   #record(effects: readonly SchedulerEffect[]): void {
     for (const effect of effects) recordEffect(effect, this.needs);

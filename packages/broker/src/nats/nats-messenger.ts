@@ -35,7 +35,7 @@ export class NatsMessenger implements Messenger {
         const reply = (bytes: Uint8Array): void => {
           if (answered || message.reply === undefined || !this.#link.isUp) return;
           answered = true;
-          this.#link.desk.send({ subject: message.reply, bytes });
+          this.#link.desk.sendAhead({ subject: message.reply, bytes });
         };
         runHandler(() => handle({ bytes: message.data, reply }));
       },

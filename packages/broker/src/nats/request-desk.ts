@@ -46,6 +46,7 @@ export class RequestDesk {
   #outbox: (Outgoing & { readonly reply?: string })[] = [];
   #requests = 0;
   #isLooking = false;
+  #isInHaste = false;
 
   constructor(needs: RequestDeskNeeds) {
     this.#needs = needs;
@@ -55,6 +56,15 @@ export class RequestDesk {
         if (error === null) this.#take(message);
       },
     });
+  }
+
+  /** Ahead of what else is to be done in this turn of the event loop: somebody waits for it. */
+  sendAhead(message: Outgoing): void {
+    if (!this.#isInHaste) {
+      this.#isInHaste = true;
+      queueMicrotask(() => this.flush());
+    }
+    this.#outbox.push(message);
   }
 
   /** In this turn of the event loop, behind what was sent before. */
@@ -76,6 +86,7 @@ export class RequestDesk {
 
   /** Hands what is to be sent to the client. */
   flush(): void {
+    this.#isInHaste = false;
     const messages = this.#outbox;
     this.#outbox = [];
     for (const { subject, bytes, ...options } of messages) {
