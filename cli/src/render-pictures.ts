@@ -2,7 +2,7 @@
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { FarmClient } from "@zfarm/client";
-import { FarmError, type RenderedImage, type StreamRenderResponse } from "@zfarm/contract";
+import { FarmError, limits, type RenderedImage, type StreamRenderResponse } from "@zfarm/contract";
 import { outputFile, type RenderOptions } from "./render-options.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -63,6 +63,8 @@ async function renderOne(
     },
     {
       signal: stop,
+      // Somebody waits and sees how far it is; a large picture on a processor takes its time.
+      timeoutMs: limits.callMsMax,
       includeData: true,
       previews: options.preview !== undefined,
       ...(options.scheduling === undefined ? {} : { scheduling: options.scheduling }),

@@ -292,7 +292,10 @@ export const limits = {
   clientAttemptsMax: 10,
   clientBackoffMsFirst: 100,
   clientBackoffMsMax: 5_000,
-  /** A denoise step that takes longer than this is stuck and its engine is killed. */
+  /**
+   * A denoise step that takes longer than this, and than the model says that one may take, is
+   * stuck and its engine is killed.
+   */
   engineStepMs: 120_000,
   /** Session creation reads the whole model. */
   engineStartMs: 600_000,

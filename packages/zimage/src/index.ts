@@ -76,6 +76,7 @@ export type { Caption } from "./pipeline/caption-cache.ts";
 export type { ModelInfo } from "./pipeline/model-info.ts";
 export { describeModel } from "./pipeline/model-info.ts";
 export { openPipeline } from "./pipeline/open-pipeline.ts";
+export type { Patience } from "./pipeline/patience.ts";
 export type {
   ActiveRender,
   LeftRender,

@@ -40,6 +40,19 @@ describe("EngineProcess", () => {
     expect(JSON.stringify(ends.get("a"))).toContain("1000 ms without a sign of life");
   });
 
+  test("gives a step of a large model the time that its picture may take", async () => {
+    const [patient, other] = [stubWith("patient"), stubEngine].map((stub) =>
+      createEngine(stub, { stepMs: 200 }),
+    );
+    for (const engine of [patient, other]) open.push(engine ?? expect.fail("no engine"));
+    await Promise.all(open.map((engine) => engine.start(stopping.signal)));
+    const slow = () => createTask("a", { prompt: "slow", steps: 2 });
+
+    const ends = await Promise.all(open.map((engine) => render(engine, [slow()]).ends));
+
+    expect(ends.map((end) => end.get("a")?.kind)).toEqual(["finished", "failed"]);
+  });
+
   describe("that the system kills for lack of memory", () => {
     let kills = 0;
     const counting = { countMemoryKills: () => kills };

@@ -41,7 +41,7 @@ export interface EngineOptions {
   readonly onRestart?: () => void;
   /** Called once per denoise run, whatever the number of tasks in it. */
   readonly onRun?: (run: DenoiseRun) => void;
-  /** A child that says nothing for this long while it has work is killed. */
+  /** A child is killed that says nothing for this long, and as long as its work may take. */
   readonly stepMs?: number;
   /** A child that has not loaded its model after this long is killed. */
   readonly startMs?: number;
@@ -60,6 +60,8 @@ export type LoraLoad =
 
 interface Flight {
   readonly handlers: RenderHandlers;
+  /** Pixels that a step draws of it: a guided picture is drawn twice. */
+  readonly pixels: number;
   started: boolean;
   /** Asked for a preview whose answer has not come: the next one waits for it. */
   isPreviewing: boolean;
@@ -142,8 +144,11 @@ export class EngineProcess {
     }
     // An idle child owes no sign of life; its silence counts from here.
     if (this.#isIdle) this.#lastSignMs = this.#options.clock.monotonic();
-    const fresh = { handlers, started: false, isPreviewing: false };
-    for (const { task } of tasks) this.#flights.set(task, { ...fresh });
+    for (const task of tasks) {
+      const pixels = task.width * task.height * (task.guidance === undefined ? 1 : 2);
+      const flight = { handlers, pixels, started: false, isPreviewing: false };
+      this.#flights.set(task.task, flight);
+    }
     this.#child?.send({ kind: "render", tasks });
   }
 
@@ -228,12 +233,11 @@ export class EngineProcess {
   /** Kills a child that is silent for too long while it loads its model or has tasks. */
   async #watch(child: EngineChild, gone: AbortSignal): Promise<void> {
     const { clock, log } = this.#options;
-    const stepMs = this.#options.stepMs ?? limits.engineStepMs;
-    const startMs = this.#options.startMs ?? limits.engineStartMs;
+    const { stepMs = limits.engineStepMs, startMs = limits.engineStartMs } = this.#options;
     while (!gone.aborted) {
       await clock.sleep(Math.min(watchEveryMs, stepMs / 4, startMs / 4), gone);
       const isStarting = this.#state === "starting";
-      const limitMs = isStarting ? startMs : stepMs;
+      const limitMs = isStarting ? startMs : stepMs + this.#patienceMs();
       if ((!isStarting && this.#isIdle) || clock.monotonic() - this.#lastSignMs <= limitMs)
         continue;
       this.#killedBecause = `was killed after ${limitMs} ms without a sign of life`;
@@ -241,6 +245,13 @@ export class EngineProcess {
       child.kill();
       return;
     }
+  }
+
+  /** What the work of the child may take before it must be stuck: a run says nothing. */
+  #patienceMs(): number {
+    const { baseMs = 0, pixelMs = 0 } = this.#info?.patience ?? {};
+    const pixels = [...this.#flights.values()].reduce((sum, flight) => sum + flight.pixels, 0);
+    return baseMs + Math.ceil(pixels * pixelMs);
   }
 
   #onEvent(event: EngineEvent): void {

@@ -43,8 +43,10 @@ async function openStubModel(settings: EngineSettings): Promise<Model<string, St
     throw Object.assign(new Error("the file is truncated"), { file: "vae/broken.safetensors" });
   }
   const loras = new Map<string, StubLora>();
+  // Far more than a step of "slow" takes, on a busy machine too.
+  const patience = { baseMs: 5_000, pixelMs: 1 };
   return {
-    info,
+    info: settings.modelDir === "patient" ? { ...info, patience } : info,
     worksBeside: settings.modelDir === "beside",
     loadLora: async (digest, path) => {
       const lora = await readStubLora(digest, path);

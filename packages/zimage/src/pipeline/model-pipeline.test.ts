@@ -72,6 +72,7 @@ async function pipelineOver(networks: Networks, open: OpenAtOnce): Promise<Model
     memory: new MemoryKeeper(model, budget),
     rowsMax: 4096,
     worksBeside: false,
+    patience: { baseMs: 0, pixelMs: 0 },
   });
 }
 

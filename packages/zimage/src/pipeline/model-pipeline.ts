@@ -25,6 +25,7 @@ import type { Caption } from "./caption-cache.ts";
 import { CaptionCache } from "./caption-cache.ts";
 import { checkStack } from "./check-stack.ts";
 import type { ModelInfo } from "./model-info.ts";
+import type { Patience } from "./patience.ts";
 import type { ActiveRender, Pipeline, RenderOptions, StartOptions } from "./pipeline.ts";
 import type { RenderSpec } from "./render-spec.ts";
 import { activeGuidance, checkPrompt, checkSpec, negativeField, promptsOf } from "./render-spec.ts";
@@ -43,6 +44,7 @@ export interface PipelineParts {
   /** Rows of all samples that may share one run of the transformer. */
   readonly rowsMax: number;
   readonly worksBeside: boolean;
+  readonly patience: Patience;
 }
 
 /** See `Pipeline` for what each member promises. */
@@ -50,6 +52,7 @@ export class ModelPipeline implements Pipeline {
   readonly info: ModelInfo;
   readonly weights: WeightMode;
   readonly worksBeside: boolean;
+  readonly patience: Patience;
   readonly #parts: PipelineParts;
   readonly #captions = new CaptionCache(captionBytesMax);
   #colours: Promise<ColourMap> | undefined;
@@ -58,6 +61,7 @@ export class ModelPipeline implements Pipeline {
     this.info = parts.info;
     this.weights = parts.weights;
     this.worksBeside = parts.worksBeside;
+    this.patience = parts.patience;
     this.#parts = parts;
   }
 

@@ -5,6 +5,7 @@ import { holdWeights } from "../memory/hold-weights.ts";
 import { machineMemoryBytes } from "../memory/machine-memory.ts";
 import { MemoryKeeper } from "../memory/memory-keeper.ts";
 import { networkBytes, rowsOf } from "../memory/network-bytes.ts";
+import { countParameters } from "../model/count-parameters.ts";
 import { type ModelDirectory, openModelDirectory } from "../model/open-model-directory.ts";
 import type { WeightMode } from "../model/weight-choice.ts";
 import { openBesideNetworks } from "../networks/beside-networks.ts";
@@ -14,6 +15,7 @@ import { probeDevice } from "../networks/probe-device.ts";
 import { openPromptEncoder } from "../prompt/prompt-encoder.ts";
 import { describeModel, type ModelInfo } from "./model-info.ts";
 import { ModelPipeline } from "./model-pipeline.ts";
+import { patienceOf } from "./patience.ts";
 import type { Pipeline, PipelineOptions } from "./pipeline.ts";
 
 /**
@@ -54,7 +56,13 @@ export async function openPipeline(
     : await openNetworks(model, holding);
   // What was learned refuses pictures one by one; what is announced stays as it was.
   const memory = new MemoryKeeper(model, worksBeside ? allOpen : budget, memoryLessons);
-  const parts = { model, info, weights: mode, promptEncoder, networks, memory };
+  const patience = patienceOf({
+    device: device.kind,
+    parameters: countParameters(model).transformer.used,
+    fileBytes: model.weightFiles.reduce((sum, { bytes }) => sum + bytes, 0),
+    rowPixels: info.sizeMultiple,
+  });
+  const parts = { model, info, weights: mode, promptEncoder, networks, memory, patience };
   return new ModelPipeline({ ...parts, rowsMax, worksBeside });
 }
 

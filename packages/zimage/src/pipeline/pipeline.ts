@@ -6,6 +6,7 @@ import type { LoraStack } from "../networks/lora-batch.ts";
 import type { Denoising } from "../sampler/denoise.ts";
 import type { Caption } from "./caption-cache.ts";
 import type { ModelInfo } from "./model-info.ts";
+import type { Patience } from "./patience.ts";
 import type { RenderSpec } from "./render-spec.ts";
 
 /** A picture between its noise and its pixels; `step` changes it in place. */
@@ -81,6 +82,8 @@ export interface Pipeline {
   readonly weights: WeightMode;
   /** Whether prompts are encoded and pictures decoded while `step` runs. */
   readonly worksBeside: boolean;
+  /** When whoever watches from outside may take it for stuck. */
+  readonly patience: Patience;
   /**
    * Throws INPUT_INVALID with field, value and bound unless the model can draw this, and
    * MEMORY_EXCEEDED with the numbers when there is no room for it.

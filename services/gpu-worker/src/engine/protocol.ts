@@ -3,7 +3,7 @@
  * the structured clone of Node's "advanced" serialization: bigint and bytes travel as they are.
  */
 import type { Guidance, LoraArchitecture, TaskFailure } from "@zfarm/contract";
-import type { WeightMode } from "@zfarm/zimage";
+import type { Patience, WeightMode } from "@zfarm/zimage";
 
 /** What the engine opens; passed as its only argument, as JSON. */
 export interface EngineSettings {
@@ -78,6 +78,8 @@ export interface EngineInfo {
   readonly guidanceDefault: number | undefined;
   readonly widthDefault: number;
   readonly heightDefault: number;
+  /** How long its runs may take beside `limits.engineStepMs`; absent: no longer than that. */
+  readonly patience?: Patience;
   /** What adapters are checked against; absent: the model says nothing of it. */
   readonly loraArchitecture?: LoraArchitecture;
 }

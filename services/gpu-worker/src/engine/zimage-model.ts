@@ -40,7 +40,7 @@ export async function openZImageModel(
   const reader = new LoraReader(pipeline.info.loraArchitecture, systemClock);
   const { name: model, digest: modelDigest } = pipeline.info;
   return {
-    info: { ...pipeline.info, weights: pipeline.weights },
+    info: { ...pipeline.info, weights: pipeline.weights, patience: pipeline.patience },
     worksBeside: pipeline.worksBeside,
     check: (task) => pipeline.check(task),
     loadLora: async (digest, path) => {
