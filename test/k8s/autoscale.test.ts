@@ -64,6 +64,14 @@ describe.runIf(canRun)("an autoscaled release", () => {
     expect(goodbyes.filter(({ how }) => how !== "exit code 0")).toEqual([]);
   });
 
+  test("tells where the time of a start went", async () => {
+    const { opsAddress } = await release.leader();
+    const text = await (await fetch(`http://${opsAddress}/metrics`)).text();
+    const shown = text.matchAll(/^zfarm_autoscale_start_phase_seconds\{.*phase="(\w+)"\} \d/gm);
+
+    expect([...shown].map(([, phase]) => phase)).toEqual(["node", "image", "weights", "worker"]);
+  });
+
   test("goes on scaling when its leader is killed in the middle of it", async () => {
     await areNone();
     const leader = await release.leader();

@@ -28,7 +28,7 @@ const makers: Readonly<Record<string, (registry: Registry) => unknown>> = {
     createWorkerMetrics(registry),
     createFailureMetrics(registry),
     createShelfMetrics(registry),
-    measureStart({ clock: systemClock, registry }).loaded(() => process.pid),
+    measureStart({ registry }).loaded({ phases: undefined, pid: process.pid }),
   ],
 };
 

@@ -24,7 +24,9 @@ const labelValues: Readonly<Record<string, string>> = {
   operation:
     "of the store: put, create, put_file, get, get_range, stat, remove; of logs: put, last, remove",
   outcome: "succeeded, failed, canceled, expired; of attempts also lost, handed_back, unknown",
-  phase: "process, model",
+  phase:
+    "inside the worker process, engine, weights, session, warm_up; in a cluster node, image, " +
+    "weights, worker",
   pool: "pools, which operators name",
   project: "the first 50 projects that a process has seen, and other",
   reason: "the farm's error codes, failures, waiting reasons or rules: closed sets of the code",

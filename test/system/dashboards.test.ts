@@ -32,8 +32,8 @@ const patience = { timeout: 15_000, interval: 500 };
 /** Of exporters that no farm brings along: its own processes are all that is scraped here. */
 const isOfOthers = (text: string) => /\b(gnatsd|DCGM|kube)_/.test(text);
 
-/** What hands on one machine never show: nobody else scales there, or takes others. */
-const needsCluster = /zfarm_autoscale_(hindered|victims_missed_total)/;
+/** What hands on one machine never show: nobody else scales or takes there, and no pod tells. */
+const needsCluster = /zfarm_autoscale_(hindered|victims_missed_total|start_phase_seconds)/;
 
 const atHand = await findToolForTests(prometheus, "prometheus.mjs");
 const rules = await readRules();

@@ -7,6 +7,7 @@ import {
   createEngine,
   createTask,
   type EngineUnderTest,
+  nanoEngine,
   render,
   stubEngine,
 } from "../testing/engine-harness.ts";
@@ -100,6 +101,15 @@ describe("EngineProcess", () => {
 
       expect(ends.get("a")).toMatchObject({ failure: { reason: "ENGINE_CRASHED" } });
     });
+  });
+
+  test("tells what each phase of a start took, a first picture for nobody among them", async () => {
+    const engine = createEngine(nanoEngine);
+    open.push(engine);
+    await engine.start(stopping.signal);
+
+    const { processMs, weightsMs, sessionMs, warmUpMs } = engine.phases ?? {};
+    for (const ms of [processMs, weightsMs, sessionMs, warmUpMs]) expect(ms).toBeGreaterThan(0);
   });
 
   test("refuses tasks while there is no engine", async () => {

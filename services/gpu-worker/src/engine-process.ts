@@ -11,6 +11,7 @@ import type {
   EngineEvent,
   EngineInfo,
   EngineSettings,
+  EngineStart,
   LoraFailure,
   RenderEnd,
   RenderTask,
@@ -79,6 +80,7 @@ export class EngineProcess {
   #child: EngineChild | undefined;
   #state: "starting" | "ready" | "gone" = "gone";
   #info: EngineInfo | undefined;
+  #start: EngineStart | undefined;
   /** When the child last said anything, or was given work while idle. */
   #lastSignMs = 0;
   /** Why the watchdog killed the child, for the failure's message. */
@@ -129,6 +131,11 @@ export class EngineProcess {
   /** Undefined while it takes tasks, else what it waits for. */
   problem(): string | undefined {
     return this.#state === "ready" ? undefined : `the engine is ${this.#state}`;
+  }
+
+  /** What its newest start took, where the model tells; undefined before. */
+  get phases(): EngineStart | undefined {
+    return this.#start;
   }
 
   /** The process that holds the model now. */
@@ -259,6 +266,7 @@ export class EngineProcess {
     switch (event.kind) {
       case "ready":
         this.#info = event.info;
+        this.#start = event.start;
         this.#enter("ready");
         return;
       case "failed":

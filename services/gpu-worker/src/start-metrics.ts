@@ -2,38 +2,48 @@
 import { readFile } from "node:fs/promises";
 import type { App } from "@zfarm/runtime";
 import { Gauge } from "@zfarm/runtime";
+import type { EngineStart } from "./engine/protocol.ts";
+
+/** As much of the engine as is shown. */
+interface StartedEngine {
+  readonly phases: EngineStart | undefined;
+  readonly pid: number | undefined;
+}
 
 interface Start {
   /** The model is there; the engine's process is asked for anew with each scrape. */
-  loaded(engine: () => number | undefined): void;
+  loaded(engine: StartedEngine): void;
 }
 
 /** From here on the engine starts: what the process did before that is its first phase. */
-export function measureStart({ clock, registry }: Pick<App, "clock" | "registry">): Start {
+export function measureStart({ registry }: Pick<App, "registry">): Start {
   const seconds = new Gauge({
     name: "zfarm_worker_cold_start_seconds",
-    help: "What this worker's start took, by phase: its process, then the model in the engine.",
+    help: "What this worker's start took, by phase: its process, the engine's, then the model.",
     labelNames: ["phase"],
     registers: [registry],
   });
-  const begunMs = clock.monotonic();
   seconds.set({ phase: "process" }, process.uptime());
   return {
     loaded: (engine) => {
-      seconds.set({ phase: "model" }, (clock.monotonic() - begunMs) / 1_000);
-      showMemory({ registry, engine });
+      const { processMs, weightsMs, sessionMs, warmUpMs } = engine.phases ?? {};
+      const phases = { engine: processMs, weights: weightsMs, session: sessionMs };
+      for (const [phase, ms] of Object.entries({ ...phases, warm_up: warmUpMs })) {
+        if (ms !== undefined) seconds.set({ phase }, ms / 1_000);
+      }
+      showMemory(registry, engine);
     },
   };
 }
 
-function showMemory(needs: Pick<App, "registry"> & { engine(): number | undefined }): void {
+function showMemory(registry: App["registry"], engine: StartedEngine): void {
   new Gauge({
     name: "zfarm_engine_resident_bytes",
     help: "Memory of the engine's process that is in RAM; absent where /proc does not say.",
-    registers: [needs.registry],
+    registers: [registry],
     async collect() {
       this.reset();
-      const bytes = await residentBytes(needs.engine());
+      const bytes = await residentBytes(engine.pid);
       if (bytes === undefined) this.remove();
       else this.set(bytes);
     },

@@ -49,7 +49,7 @@ export async function wireGpuWorker(
   const shelf = await openShelf({ app, config: config.loras, blobs, engine, log });
   const starting = measureStart(app);
   const info = await app.open("engine", engine.start(app.stop), () => engine.close());
-  starting.loaded(() => engine.pid);
+  starting.loaded(engine);
   log.info({ model: info.name, model_digest: info.digest }, "model is loaded");
   await announcePool({ app, config, broker, info });
 

@@ -5,7 +5,7 @@ import { buildTask, outcomeOf } from "../testing/drive-core.ts";
 import { createPictureMetrics } from "./picture-metrics.ts";
 
 function endedAfter(seconds: number, kind: OutcomeKind): Outcome {
-  const size = { width: 64, height: 128 };
+  const size = { width: 64, height: 128, steps: 5 };
   const { spec } = buildTask(0, { priorityClass: PriorityClass.BATCH, ...size });
   const acceptedMs = spec?.createTime?.getTime() ?? 0;
   return {
@@ -15,7 +15,7 @@ function endedAfter(seconds: number, kind: OutcomeKind): Outcome {
 }
 
 describe("metrics of pictures", () => {
-  it("tell how large finished pictures are and how long they took", async () => {
+  it("tell how large finished pictures are, their steps, and how long they took", async () => {
     const registry = new Registry();
     const metrics = createPictureMetrics(registry);
     metrics.observe(endedAfter(15, OutcomeKind.SUCCEEDED));
@@ -23,6 +23,7 @@ describe("metrics of pictures", () => {
 
     const text = await registry.metrics();
     expect(text).toContain("zfarm_image_pixels_sum 8192\n");
+    expect(text).toContain("zfarm_inference_steps_sum 5\n");
     expect(text).toContain('zfarm_task_e2e_seconds_sum{class="batch"} 15\n');
     expect(text).toContain('zfarm_task_e2e_seconds_count{class="batch"} 1\n');
   });

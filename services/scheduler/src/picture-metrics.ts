@@ -1,5 +1,5 @@
-/** What pictures were made: how large, and how long after their tasks were accepted. */
-import { type Outcome, OutcomeKind } from "@zfarm/contract";
+/** What pictures were made: how large, in how many steps, how long after they were accepted. */
+import { limits, type Outcome, OutcomeKind } from "@zfarm/contract";
 import { Histogram, type Registry } from "@zfarm/runtime";
 import { className } from "./slo-metrics.ts";
 
@@ -10,6 +10,8 @@ export interface PictureMetrics {
 
 /** Pixels of squares from the smallest side to the largest. */
 const pixelBuckets = [64, 128, 256, 512, 768, 1_024, 1_536, 2_048].map((side) => side ** 2);
+/** From distilled models to the most that anybody may ask for. */
+const stepBuckets = [1, 2, 4, 8, 12, 20, 30, limits.stepsMax];
 /** Seconds: from one small picture to the end of a night's batch. */
 const secondsBuckets = [1, 2, 5, 10, 20, 30, 60, 120, 300, 900, 3_600, 14_400, 43_200];
 
@@ -19,6 +21,12 @@ export function createPictureMetrics(registry: Registry): PictureMetrics {
     name: "zfarm_image_pixels",
     help: "Width times height of finished pictures.",
     buckets: pixelBuckets,
+    registers,
+  });
+  const steps = new Histogram({
+    name: "zfarm_inference_steps",
+    help: "Denoise steps that finished pictures were asked for with.",
+    buckets: stepBuckets,
     registers,
   });
   const seconds = new Histogram({
@@ -32,7 +40,10 @@ export function createPictureMetrics(registry: Registry): PictureMetrics {
     observe: ({ kind, spec, endTime }) => {
       if (kind !== OutcomeKind.SUCCEEDED || spec === undefined) return;
       const { image, createTime, priority } = spec;
-      if (image !== undefined) pixels.observe(image.width * image.height);
+      if (image !== undefined) {
+        pixels.observe(image.width * image.height);
+        steps.observe(image.steps);
+      }
       if (createTime === undefined || endTime === undefined) return;
       const ms = endTime.getTime() - createTime.getTime();
       seconds.observe({ class: className(priority?.priorityClass) }, Math.max(0, ms) / 1_000);

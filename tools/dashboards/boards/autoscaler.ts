@@ -105,8 +105,21 @@ export const autoscaler: BoardSpec = {
           ],
         },
         {
+          title: "Phases in the cluster",
+          description:
+            "Node, image, weights brought by a container, worker. Empty where no cluster tells.",
+          unit: "s",
+          isStacked: true,
+          queries: [
+            {
+              expr: `max by (phase) (zfarm_autoscale_start_phase_seconds{${inPool}})`,
+              legend: "{{phase}}",
+            },
+          ],
+        },
+        {
           title: "Phases inside the worker",
-          description: "Its process, then the model in the engine: the rest is node and image.",
+          description: "Its process, the engine's; checks of weights, sessions, a first picture.",
           unit: "s",
           isStacked: true,
           queries: [

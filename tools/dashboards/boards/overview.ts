@@ -166,6 +166,12 @@ export const overview: BoardSpec = {
           queries: [{ expr: `${meanBy("", "zfarm_image_pixels")} / 1e6`, legend: "megapixels" }],
         },
         {
+          title: "Steps of a picture",
+          description: "Mean of finished pictures: each costs device time.",
+          unit: "short",
+          queries: [{ expr: meanBy("", "zfarm_inference_steps"), legend: "steps" }],
+        },
+        {
           title: "Pictures a minute and device",
           description: "Finished pictures over the device time they took.",
           unit: "short",

@@ -73,6 +73,7 @@ async function pipelineOver(networks: Networks, open: OpenAtOnce): Promise<Model
     rowsMax: 4096,
     worksBeside: false,
     patience: { baseMs: 0, pixelMs: 0 },
+    holdsAll: true,
   });
 }
 

@@ -45,6 +45,7 @@ export interface PipelineParts {
   readonly rowsMax: number;
   readonly worksBeside: boolean;
   readonly patience: Patience;
+  readonly holdsAll: boolean;
 }
 
 /** See `Pipeline` for what each member promises. */
@@ -53,6 +54,7 @@ export class ModelPipeline implements Pipeline {
   readonly weights: WeightMode;
   readonly worksBeside: boolean;
   readonly patience: Patience;
+  readonly holdsAll: boolean;
   readonly #parts: PipelineParts;
   readonly #captions = new CaptionCache(captionBytesMax);
   #colours: Promise<ColourMap> | undefined;
@@ -62,6 +64,7 @@ export class ModelPipeline implements Pipeline {
     this.weights = parts.weights;
     this.worksBeside = parts.worksBeside;
     this.patience = parts.patience;
+    this.holdsAll = parts.holdsAll;
     this.#parts = parts;
   }
 

@@ -29,6 +29,7 @@ export async function openPipeline(
   options: PipelineOptions = {},
 ): Promise<Pipeline> {
   const model = await openModelDirectory(modelDirectory);
+  options.onChecked?.();
   const { weights, device: deviceName, sideThreads, threads, loraJoinBytes } = options;
   const { memoryLessons } = options;
   const device = parseDevice(deviceName);
@@ -63,7 +64,7 @@ export async function openPipeline(
     rowPixels: info.sizeMultiple,
   });
   const parts = { model, info, weights: mode, promptEncoder, networks, memory, patience };
-  return new ModelPipeline({ ...parts, rowsMax, worksBeside });
+  return new ModelPipeline({ ...parts, rowsMax, worksBeside, holdsAll: open[0] === "all" });
 }
 
 /** Nothing here can ask a graphics card how much memory it has. */

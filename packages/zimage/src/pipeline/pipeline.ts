@@ -57,6 +57,8 @@ export interface PipelineOptions {
    * plan takes runs for as much larger as if they had failed here. 0 by default.
    */
   readonly memoryLessons?: number;
+  /** Told once the model's files are found and checked; opening its sessions follows. */
+  readonly onChecked?: () => void;
   /** Threads of one run; the runtime's own choice by default, which is one per core. */
   readonly threads?: number;
   /**
@@ -80,6 +82,8 @@ export interface Pipeline {
   readonly info: ModelInfo;
   /** How weights are held: models of one digest draw other bits where this differs. */
   readonly weights: WeightMode;
+  /** Whether all networks are open at once; else each use of one may have to open it first. */
+  readonly holdsAll: boolean;
   /** Whether prompts are encoded and pictures decoded while `step` runs. */
   readonly worksBeside: boolean;
   /** When whoever watches from outside may take it for stuck. */

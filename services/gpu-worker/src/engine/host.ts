@@ -21,6 +21,7 @@ export async function hostEngine<Caption, Render>(
   // Without its parent nobody would take the pictures.
   process.on("disconnect", () => process.exit(0));
 
+  const processMs = process.uptime() * 1_000;
   const model = await openOrExit(open, settings);
   const batchMax = settings.batchMax;
   const loop = new RenderLoop({ model, clock, batchMax, send });
@@ -43,7 +44,9 @@ export async function hostEngine<Caption, Render>(
         return stop();
     }
   });
-  await send({ kind: "ready", info: model.info });
+  const { info, opening } = model;
+  const start = opening === undefined ? {} : { start: { processMs, ...opening } };
+  await send({ kind: "ready", info, ...start });
   await loop.run(stopping.signal);
   await model.close();
   process.exit(0);

@@ -2,7 +2,7 @@
  * The model as the engine drives it: @zfarm/zimage behind a few verbs. An interface of its own so
  * that the engine's tests can drive a model that misbehaves on request.
  */
-import type { EngineInfo, RenderTask } from "./protocol.ts";
+import type { EngineInfo, EngineStart, RenderTask } from "./protocol.ts";
 
 /** A decoded picture: row-major RGB, three bytes a pixel. */
 export interface Picture {
@@ -17,6 +17,8 @@ export interface Picture {
  */
 export interface Model<Caption, Render> {
   readonly info: EngineInfo;
+  /** What opening it took, where somebody measured that. */
+  readonly opening?: Omit<EngineStart, "processMs">;
   /** Whether prompts are encoded and pictures decoded while steps run, not between them. */
   readonly worksBeside: boolean;
   /** Throws where the model cannot draw the task. */

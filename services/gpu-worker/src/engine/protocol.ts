@@ -84,6 +84,18 @@ export interface EngineInfo {
   readonly loraArchitecture?: LoraArchitecture;
 }
 
+/** Milliseconds of an engine's start, one phase after the other. */
+export interface EngineStart {
+  /** Its process, until it looks for the model. */
+  readonly processMs: number;
+  /** Finding and checking the files of the model. */
+  readonly weightsMs: number;
+  /** Opening sessions, which read or map weights. */
+  readonly sessionMs: number;
+  /** A first picture for nobody; 0 where networks take turns and it would help little. */
+  readonly warmUpMs: number;
+}
+
 /** Milliseconds that one picture spent in each stage; work done for a batch counts for each. */
 export interface RenderTimings {
   /**
@@ -122,7 +134,7 @@ export type RenderEnd =
   | { readonly kind: "released"; readonly done: Resume | undefined };
 
 export type EngineEvent =
-  | { readonly kind: "ready"; readonly info: EngineInfo }
+  | { readonly kind: "ready"; readonly info: EngineInfo; readonly start?: EngineStart }
   /** The model could not be opened; the process exits with code 1. */
   | { readonly kind: "failed"; readonly file: string | undefined; readonly message: string }
   /** The engine began with the task: from here on a crash may be the task's doing. */

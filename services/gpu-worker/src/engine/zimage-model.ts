@@ -19,6 +19,7 @@ import {
 import { LoraReader } from "./lora-reader.ts";
 import type { Model } from "./model.ts";
 import type { EngineSettings, RenderTask } from "./protocol.ts";
+import { StopWatch } from "./stop-watch.ts";
 
 /** Opens the model directory; the pipeline's ModelError names the file at fault. */
 export async function openZImageModel(
@@ -26,9 +27,12 @@ export async function openZImageModel(
 ): Promise<Model<TaskCaptions, ActiveRender>> {
   const { threads, sideThreads, loraJoinBytes, weights, memoryBytes, reservedBytes } = settings;
   const { memoryLessons = 0 } = settings;
+  const watch = new StopWatch(systemClock);
+  let weightsMs = 0;
   const pipeline = await openPipeline(settings.modelDir, {
     device: settings.device,
     memoryLessons,
+    onChecked: () => (weightsMs = watch.lap()),
     ...(threads === undefined ? {} : { threads }),
     ...(sideThreads === undefined ? {} : { sideThreads }),
     ...(weights === undefined ? {} : { weights }),
@@ -36,11 +40,15 @@ export async function openZImageModel(
     ...(reservedBytes === undefined ? {} : { reservedBytes }),
     ...(loraJoinBytes === undefined ? {} : { loraJoinBytes }),
   });
+  const sessionMs = watch.lap();
+  await warmUp(pipeline);
+  const opening = { weightsMs, sessionMs, warmUpMs: watch.lap() };
   const loras = new Map<string, LoraAdapter>();
   const reader = new LoraReader(pipeline.info.loraArchitecture, systemClock);
   const { name: model, digest: modelDigest } = pipeline.info;
   return {
     info: { ...pipeline.info, weights: pipeline.weights, patience: pipeline.patience },
+    opening,
     worksBeside: pipeline.worksBeside,
     check: (task) => pipeline.check(task),
     loadLora: async (digest, path) => {
@@ -74,6 +82,18 @@ export async function openZImageModel(
       return pipeline.close();
     },
   };
+}
+
+/**
+ * The smallest picture, in one step and for nobody: whatever a first run reads, makes and asks
+ * memory for is there before the worker says that it is ready.
+ */
+async function warmUp(pipeline: Pipeline): Promise<void> {
+  if (!pipeline.holdsAll) return;
+  const { sizeMultiple: side } = pipeline.info;
+  const spec = { prompt: "warm-up", width: side, height: side, steps: 1, seed: 0n };
+  // What fails here fails for the first picture too, and there it is somebody's to tell.
+  await pipeline.render(spec).catch(() => undefined);
 }
 
 /** The adapters of a task; INTERNAL where one is not loaded, which the worker sees to. */

@@ -52,6 +52,12 @@ function createDecisionMetrics(registry: Registry) {
       labelNames: ["pool", "kind"],
       registers,
     }),
+    startPhase: new Gauge({
+      name: "zfarm_autoscale_start_phase_seconds",
+      help: "What of a worker's start goes where, as 8 of 10 do, where a cluster tells.",
+      labelNames: ["pool", "phase"],
+      registers,
+    }),
     applied: new Counter({
       name: "zfarm_autoscale_apply_total",
       help: "What became of decisions: unchanged, applied, conflict or failed.",
@@ -80,4 +86,5 @@ export function hideScaling(metrics: AutoscaleMetrics): void {
   }
   metrics.predictedArrival.reset();
   metrics.coldStart.reset();
+  metrics.startPhase.reset();
 }

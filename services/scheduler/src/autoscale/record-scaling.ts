@@ -3,6 +3,7 @@ import type { ScalingDecision } from "@zfarm/contract";
 import type { Log } from "@zfarm/runtime";
 import { type ColdStarts, startKinds } from "../domain/autoscale/cold-starts.ts";
 import type { PoolDecision } from "../domain/autoscale/decision.ts";
+import { startPhases } from "../domain/autoscale/fleet.ts";
 import type { ScalingResult } from "./actuator.ts";
 import type { AutoscaleMetrics } from "./autoscale-metrics.ts";
 
@@ -49,6 +50,10 @@ export function showColdStarts(metrics: AutoscaleMetrics, pool: string, starts: 
   for (const kind of startKinds) {
     const ms = starts.measured(kind);
     if (ms !== undefined) metrics.coldStart.set({ pool, kind }, ms / 1_000);
+  }
+  for (const phase of startPhases) {
+    const ms = starts.measuredPhase(phase);
+    if (ms !== undefined) metrics.startPhase.set({ pool, phase }, ms / 1_000);
   }
 }
 

@@ -19,7 +19,11 @@ export interface PodCondition {
 
 export interface ContainerStatus {
   readonly restartCount?: number;
-  readonly state?: { readonly waiting?: { readonly reason?: string } };
+  readonly state?: {
+    readonly waiting?: { readonly reason?: string };
+    readonly running?: { readonly startedAt?: string };
+    readonly terminated?: { readonly startedAt?: string };
+  };
 }
 
 export interface Pod {

@@ -37,6 +37,7 @@ describe("the worker in a pod", () => {
       createdAt,
       readyAt: createdAt + 90_000,
       isOnNewNode: false,
+      phases: { node: 1_000 },
     });
   });
 

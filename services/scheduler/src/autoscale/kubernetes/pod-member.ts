@@ -2,6 +2,7 @@
 import { limits, parseWorkerId } from "@zfarm/contract";
 import type { FleetMember, MemberPhase } from "../actuator.ts";
 import type { ContainerStatus, Pod, PodCondition } from "./kubernetes-objects.ts";
+import { phasesOf } from "./start-phases.ts";
 
 /** Reasons for which a container waits that no patience helps against. */
 const hopeless: ReadonlySet<string> = new Set([
@@ -39,6 +40,9 @@ export function toMember(pod: Pod, now: number): FleetMember | undefined {
     ...(scheduledAt === undefined
       ? {}
       : { isOnNewNode: scheduledAt - createdAt > limits.kubernetesNewNodeMs }),
+    ...(scheduledAt === undefined || readyAt === undefined
+      ? {}
+      : { phases: phasesOf(pod, { createdAt, scheduledAt, readyAt }) }),
   };
 }
 

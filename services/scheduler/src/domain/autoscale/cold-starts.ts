@@ -1,9 +1,9 @@
 /**
  * How long workers take from being asked for to being ready, as 8 of 10 do: learnt apart for those
- * that found a machine and those for which one had to be made.
+ * that found a machine and those for which one had to be made, and by phase.
  */
 import { limits, type WorkerId } from "@zfarm/contract";
-import type { FleetMember } from "./fleet.ts";
+import { type FleetMember, type StartPhase, startPhases } from "./fleet.ts";
 
 export const startKinds = ["warm_node", "new_node"] as const;
 
@@ -12,6 +12,7 @@ export type StartKind = (typeof startKinds)[number];
 export class ColdStarts {
   /** Milliseconds, the newest last. */
   readonly #seen: Record<StartKind, number[]> = { warm_node: [], new_node: [] };
+  readonly #phases: Record<StartPhase, number[]> = { node: [], image: [], weights: [], worker: [] };
   /** In which order kinds came: what the last ones were, the next one may well be. */
   readonly #all: number[] = [];
   #counted = new Set<WorkerId>();
@@ -30,25 +31,41 @@ export class ColdStarts {
   /** Milliseconds from asking for a worker to its first picture; of any kind without one. */
   expected(kind?: StartKind): number {
     const known = kind === undefined ? this.#all : this.#seen[kind];
-    const starts = known.length > 0 ? known : this.#all;
-    if (starts.length === 0) return limits.autoscaleColdStartMs;
-    const sorted = starts.toSorted((one, other) => one - other);
-    return sorted[Math.ceil(0.8 * sorted.length) - 1] ?? limits.autoscaleColdStartMs;
+    return mostOf(known) ?? mostOf(this.#all) ?? limits.autoscaleColdStartMs;
   }
 
   /** What was measured of a kind; undefined before the first. */
   measured(kind: StartKind): number | undefined {
-    return this.#seen[kind].length === 0 ? undefined : this.expected(kind);
+    return mostOf(this.#seen[kind]);
   }
 
-  #note({ createdAt, isOnNewNode }: FleetMember, readyAt: number): void {
+  /** What was measured of a phase, whatever the kind; undefined before the first. */
+  measuredPhase(phase: StartPhase): number | undefined {
+    return mostOf(this.#phases[phase]);
+  }
+
+  #note({ createdAt, isOnNewNode, phases = {} }: FleetMember, readyAt: number): void {
     const { autoscaleColdStartMsMin: min, autoscaleColdStartMsMax: max } = limits;
     const tookMs = Math.min(Math.max(readyAt - createdAt, min), max);
     for (const list of [this.#all, this.#seen[isOnNewNode === true ? "new_node" : "warm_node"]]) {
-      list.push(tookMs);
-      if (list.length > limits.autoscaleColdStarts) list.shift();
+      keep(list, tookMs);
+    }
+    for (const phase of startPhases) {
+      const ms = phases[phase];
+      if (ms !== undefined) keep(this.#phases[phase], ms);
     }
   }
+}
+
+function keep(list: number[], ms: number): void {
+  list.push(ms);
+  if (list.length > limits.autoscaleColdStarts) list.shift();
+}
+
+/** Within which 8 of 10 were; undefined of none. */
+function mostOf(times: readonly number[]): number | undefined {
+  const sorted = times.toSorted((one, other) => one - other);
+  return sorted[Math.ceil(0.8 * sorted.length) - 1];
 }
 
 export function startKindOf({ isOnNewNode }: FleetMember): StartKind | undefined {

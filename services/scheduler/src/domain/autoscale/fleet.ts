@@ -12,6 +12,14 @@ export type MemberPhase =
   /** Told to stop, and still there. */
   | "stopping";
 
+/** Where the time of a start goes; the last begins with the worker's own process. */
+export const startPhases = ["node", "image", "weights", "worker"] as const;
+
+export type StartPhase = (typeof startPhases)[number];
+
+/** Milliseconds of a start by phase; what nobody can tell is left out. */
+export type PhaseTimes = Readonly<Partial<Record<StartPhase, number>>>;
+
 /** One worker as those see it that start and stop workers. */
 export interface FleetMember {
   readonly worker: WorkerId;
@@ -22,6 +30,8 @@ export interface FleetMember {
   readonly readyAt?: number;
   /** Whether a machine was made for it: a cold start of the longer kind. Absent: not known. */
   readonly isOnNewNode?: boolean;
+  /** Of one that was ready once. */
+  readonly phases?: PhaseTimes;
 }
 
 /** What there is of a pool now. */
