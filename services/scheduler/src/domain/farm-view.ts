@@ -6,7 +6,6 @@ import {
   type PoolId,
   type PriorityClass,
   type TaskId,
-  taskKey,
   type Victim,
   type WaitReason,
   type WorkerState,
@@ -85,7 +84,7 @@ export type TaskSituation = "unknown" | "waiting" | "delayed" | "leased" | "endi
 
 export function situationOf(state: FarmState, id: TaskId): TaskSituation {
   const entry = state.findTask(id);
-  if (entry === undefined) return state.recent.has(taskKey(id)) ? "ended" : "unknown";
+  if (entry === undefined) return state.recent.has(id) ? "ended" : "unknown";
   if (entry.state === "leased") return "leased";
   return entry.trial?.aside ?? "waiting";
 }

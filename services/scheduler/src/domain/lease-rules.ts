@@ -1,5 +1,5 @@
 /** What happens to leases: granted, confirmed by heartbeats, adopted, reported, lost. */
-import { type LeasedTask, limits, taskIdOf, taskKey } from "@zfarm/contract";
+import { type LeasedTask, limits, taskIdOf } from "@zfarm/contract";
 import { describeLostWorker, judgeAttempt } from "./attempt-verdict.ts";
 import { giveBackCost } from "./cost-rules.ts";
 import type { FarmState } from "./farm-state.ts";
@@ -179,7 +179,7 @@ function confirmLease(state: FarmState, worker: WorkerEntry, leased: LeasedTask)
   }
   // An unknown task may well be alive while the index is incomplete, and for a moment after: the
   // leader before may have granted what was stored last. Later beats list it again.
-  const isUnknown = entry === undefined && !state.recent.has(taskKey(taskIdOf(leased)));
+  const isUnknown = entry === undefined && !state.recent.has(taskIdOf(leased));
   if (isUnknown && state.now < state.knowsAllFrom) return;
   // A worker that reported an attempt lists it until the answer arrives: it needs no telling.
   if (!state.isRebuilt || entry?.trial?.releasedFence === leased.fence) return;

@@ -2,31 +2,48 @@
  * Remembers which tasks ended lately. Tasks and outcomes travel in two logs, so an outcome can
  * overtake its task, and a retried create can store a task again whose outcome exists.
  */
-import type { TaskKey } from "@zfarm/contract";
+import type { TaskId } from "@zfarm/contract";
+
+/** Indexes of ended tasks, by job: those of one job end near each other. */
+type Ended = Map<string, Set<number>>;
 
 /** Forgets many at a time: a set that loses one for each that comes is built anew all the time. */
 export class RecentOutcomes {
   readonly #capacity: number;
-  #newest = new Set<TaskKey>();
-  #older: ReadonlySet<TaskKey> = new Set();
+  #newest: Ended = new Map();
+  #newestSize = 0;
+  #older: Ended = new Map();
 
   /** @param capacity So many are remembered at least, and at most twice as many. */
   constructor(capacity: number) {
     this.#capacity = capacity;
   }
 
-  has(key: TaskKey): boolean {
-    return this.#newest.has(key) || this.#older.has(key);
+  has(id: TaskId): boolean {
+    return this.#isKnown(keyOf(id), id.index);
   }
 
-  /** Remembers the key, and says whether it is new. */
-  add(key: TaskKey): boolean {
-    if (this.has(key)) return false;
-    if (this.#newest.size >= this.#capacity) {
+  /** Remembers the task, and says whether it is new. */
+  add(id: TaskId): boolean {
+    const job = keyOf(id);
+    if (this.#isKnown(job, id.index)) return false;
+    if (this.#newestSize === this.#capacity) {
       this.#older = this.#newest;
-      this.#newest = new Set();
+      this.#newest = new Map();
+      this.#newestSize = 0;
     }
-    this.#newest.add(key);
+    const indexes = this.#newest.get(job);
+    if (indexes === undefined) this.#newest.set(job, new Set([id.index]));
+    else indexes.add(id.index);
+    this.#newestSize += 1;
     return true;
   }
+
+  #isKnown(job: string, index: number): boolean {
+    return this.#newest.get(job)?.has(index) === true || this.#older.get(job)?.has(index) === true;
+  }
+}
+
+function keyOf({ project, job }: TaskId): string {
+  return `${project}.${job}`;
 }

@@ -10,7 +10,6 @@ import {
   type TaskSpec,
   type TerminalTaskState,
   taskIdOf,
-  taskKey,
   WaitReason,
   type WorkerId,
 } from "@zfarm/contract";
@@ -40,7 +39,7 @@ export function storeTask(state: FarmState, event: EventOf<"task-stored">): void
   const known = state.findTask(id);
   if (known !== undefined) return heedMessage(state, known, event);
   // The outcome came first: by the other log, or because a create was retried after the end.
-  if (state.recent.has(taskKey(id))) {
+  if (state.recent.has(id)) {
     state.emit({ kind: "remove-task", reason: "ended-before", id, revision });
     return;
   }
@@ -58,7 +57,7 @@ export function storeTask(state: FarmState, event: EventOf<"task-stored">): void
 /** The outcome is the truth: the task leaves, and whoever still works on it is told to stop. */
 export function settleTask(state: FarmState, event: EventOf<"outcome-seen">): void {
   const { id, outcome } = event;
-  const isNews = state.recent.add(taskKey(id));
+  const isNews = state.recent.add(id);
   if (isNews && outcome.kind === OutcomeKind.FAILED) state.countFailure(id);
   const entry = state.findTask(id);
   if (entry === undefined) {
