@@ -6,7 +6,7 @@ import { formatTable } from "./terminal.ts";
 export function describeReport(sha256: string, report: LoraReport | undefined): string[] {
   if (report === undefined) return [`sha256  ${sha256}`];
   const { dialect, modulesMatched, modulesPresent, modulesOfModel } = report;
-  const { ranksTaken, triggerWords, warnings } = report;
+  const { ranksTaken, products = 0, triggerWords, warnings } = report;
   const present = `${modulesPresent} in the file, ${modulesOfModel} in the model`;
   const alpha = `${rangeOf(report.alphaMin, report.alphaMax)}, from ${report.alphaFrom}`;
   return formatTable([
@@ -14,6 +14,9 @@ export function describeReport(sha256: string, report: LoraReport | undefined): 
     ["dialect", dialect],
     ["modules", `${modulesMatched} of ${present}`],
     ["ranks", `${rangeOf(report.rankMin, report.rankMax)}; takes ${ranksTaken} of a run`],
+    ...(products > 0
+      ? [["products", `${products} modules, as their two factors; shares no run`]]
+      : []),
     ["alpha", alpha],
     ["file", megabytes(report.fileBytes)],
     ["on device", megabytes(report.deviceBytes)],

@@ -16,6 +16,7 @@ import { join } from "node:path";
 import { systemClock } from "@zfarm/runtime";
 import { type LoraAdapter, releasedTransformer } from "@zfarm/zimage";
 import { loraArchitectureOf, loraTargetsOf } from "@zfarm/zimage/lora";
+import { loraSupportOf } from "../../packages/zimage/src/graph/linear.ts";
 import { LoraFeeder } from "../../packages/zimage/src/networks/lora-batch.ts";
 import { LoraReader } from "../../services/gpu-worker/src/engine/lora-reader.ts";
 import { writeLoraFile } from "./lora-files.ts";
@@ -52,7 +53,11 @@ async function measureAccess() {
   reader.close();
   const [first, second] = adapters;
   if (first === undefined || second === undefined) throw new RangeError("nothing was read");
-  const feeder = new LoraFeeder(loraTargetsOf(architecture), 2 ** 30);
+  const inputs = {
+    loraTargets: loraTargetsOf(architecture),
+    loraSupport: loraSupportOf(architecture.dim),
+  };
+  const feeder = new LoraFeeder(inputs, 2 ** 30);
   const feedMs = (...used: readonly LoraAdapter[]): number => {
     const startedMs = performance.now();
     feeder.feeds([used.map((adapter) => ({ adapter, strength: 1 }))]);

@@ -61,10 +61,10 @@ export {
   weightModes,
 } from "./model/weight-choice.ts";
 export type { LoraAdapter, LoraFactors, LoraStack, LoraUse } from "./networks/lora-batch.ts";
-export { ranksOf } from "./networks/lora-batch.ts";
+export type { LoraProduct } from "./networks/lora-kronecker.ts";
 export { layOutAdapter } from "./networks/lora-layout.ts";
 export { findMissingLibrary } from "./networks/probe-device.ts";
-export { runRanksMax } from "./networks/run-plan.ts";
+export { fitOneRun } from "./networks/run-plan.ts";
 export type { EngineOptions } from "./networks/session.ts";
 export type { TextEncoder } from "./networks/text-encoder.ts";
 export { openTextEncoder } from "./networks/text-encoder.ts";

@@ -82,6 +82,22 @@ export function tinyAdapter(
   return { id, modules: new Map(modules.map((name) => [name, factorsOf(name)])) };
 }
 
+/** Products of made-up factors, [4, 4] and what is left, on Linears of sides that 4 divides. */
+export function tinyProducts(
+  id: string,
+  modules: readonly string[],
+  config: TransformerConfig = tinyTransformer,
+): LoraAdapter {
+  const shapes = expectedTransformerTensors(config).required;
+  const products = modules.map((name) => {
+    const [out = 0, width = 0] = shapes.get(`${name}.weight`) ?? [];
+    const second = { rows: out / 4, columns: width / 4 };
+    const factors = fillInput(`${id} ${name}`, 16 + second.rows * second.columns, 0.2);
+    return [name, { scale: 1, first: { rows: 4, columns: 4 }, second, factors }] as const;
+  });
+  return { id, modules: new Map(), products: new Map(products) };
+}
+
 /** The Linears that LoRAs for this family usually hold. */
 export const tinyLoraModules: readonly string[] = [0, 1].flatMap((layer) =>
   [

@@ -1,6 +1,8 @@
 /**
- * What adapters cost at the released width: the same step with none, with rank 16 and 64, and four
- * different stacks in one batch against four equal ones. Rounds are interleaved.
+ * What adapters cost at the released width: the same step with none, with rank 16 and 64, with
+ * Kronecker products of whole matrices, and four different stacks in one batch against four equal
+ * ones; and a step without adapters in a graph that has no inputs for products. Rounds are
+ * interleaved.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -14,7 +16,7 @@ import {
 } from "@zfarm/zimage";
 import type { EngineBench } from "../engine.ts";
 import { median } from "../percentiles.ts";
-import { adapterOf } from "./made-up-adapter.ts";
+import { adapterOf, productsOf } from "./made-up-adapter.ts";
 import { writeMadeUpWeights } from "./made-up-weights.ts";
 import { round, timed } from "./stopwatch.ts";
 import { batchOf } from "./transformer-batch.ts";
@@ -29,8 +31,11 @@ export async function benchLoraCost({ threads }: EngineBench): Promise<object> {
     await writeMadeUpWeights(folder, shapes, "int4");
     const { index } = await openTensorIndex({ folder, stem: "model", prepared: true });
     await using stack = new AsyncDisposableStack();
-    const transformer = await openTransformer(config, index, { threads, conversion: "run" });
+    const options = { threads, conversion: "run" } as const;
+    const transformer = await openTransformer(config, index, options);
     stack.defer(() => transformer.close());
+    const pairsOnly = await openTransformer(config, index, { ...options, loraSupport: "pairs" });
+    stack.defer(() => pairsOnly.close());
     const of = (rank: number, id = `rank ${rank}`) => [
       { adapter: adapterOf(config, id, rank), strength: 1 },
     ];
@@ -43,13 +48,21 @@ export async function benchLoraCost({ threads }: EngineBench): Promise<object> {
       rank64: batchOf(256, [sixtyFour]),
       equalStacks: batchOf(256, equal),
       differentStacks: batchOf(256, different),
+      products: batchOf(256, [[{ adapter: productsOf(config, "near root"), strength: 1 }]]),
+      productsOfEight: batchOf(256, [[{ adapter: productsOf(config, "of 8", 8), strength: 1 }]]),
+      noneInPairsOnly: batchOf(256),
     };
-    const seconds = await coreSecondsOf(cases, (batch) => transformer.predict(batch));
+    const seconds = await coreSecondsOf(cases, (batch) =>
+      (batch === cases.noneInPairsOnly ? pairsOnly : transformer).predict(batch),
+    );
     return {
       coreSecondsOfTwoBlocks: seconds,
       rank16OverNone: round(seconds.rank16 / seconds.none),
       rank64OverNone: round(seconds.rank64 / seconds.none),
       differentOverEqual: round(seconds.differentStacks / seconds.equalStacks),
+      productsOverNone: round(seconds.products / seconds.none),
+      productsOfEightOverNone: round(seconds.productsOfEight / seconds.none),
+      noneOverNoneInPairsOnly: round(seconds.none / seconds.noneInPairsOnly),
     };
   } finally {
     await rm(folder, { recursive: true, force: true });

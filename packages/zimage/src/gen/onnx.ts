@@ -49,6 +49,7 @@ export interface AttributeProto {
   f: number;
   i: number;
   s: Buffer;
+  g: GraphProto | undefined;
   floats: number[];
   ints: number[];
   type: AttributeProto_AttributeType;
@@ -59,6 +60,7 @@ export const AttributeProto_AttributeType = {
   FLOAT: 1,
   INT: 2,
   STRING: 3,
+  GRAPH: 5,
   FLOATS: 6,
   INTS: 7,
   UNRECOGNIZED: -1,
@@ -72,6 +74,7 @@ export namespace AttributeProto_AttributeType {
   export type FLOAT = typeof AttributeProto_AttributeType.FLOAT;
   export type INT = typeof AttributeProto_AttributeType.INT;
   export type STRING = typeof AttributeProto_AttributeType.STRING;
+  export type GRAPH = typeof AttributeProto_AttributeType.GRAPH;
   export type FLOATS = typeof AttributeProto_AttributeType.FLOATS;
   export type INTS = typeof AttributeProto_AttributeType.INTS;
   export type UNRECOGNIZED = typeof AttributeProto_AttributeType.UNRECOGNIZED;
@@ -530,7 +533,7 @@ export const NodeProto: MessageFns<NodeProto> = {
 };
 
 function createBaseAttributeProto(): AttributeProto {
-  return { name: "", f: 0, i: 0, s: Buffer.alloc(0), floats: [], ints: [], type: 0 };
+  return { name: "", f: 0, i: 0, s: Buffer.alloc(0), g: undefined, floats: [], ints: [], type: 0 };
 }
 
 export const AttributeProto: MessageFns<AttributeProto> = {
@@ -546,6 +549,9 @@ export const AttributeProto: MessageFns<AttributeProto> = {
     }
     if (message.s.length !== 0) {
       writer.uint32(34).bytes(message.s);
+    }
+    if (message.g !== undefined) {
+      GraphProto.encode(message.g, writer.uint32(50).fork()).join();
     }
     if (message.floats.length !== 0) {
       writer.uint32(58).fork();
@@ -610,6 +616,14 @@ export const AttributeProto: MessageFns<AttributeProto> = {
             }
 
             message.s = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.g = GraphProto.decode(reader, reader.uint32());
             continue;
           }
           case 7: {
@@ -677,6 +691,7 @@ export const AttributeProto: MessageFns<AttributeProto> = {
     message.f = object.f ?? 0;
     message.i = object.i ?? 0;
     message.s = object.s ?? Buffer.alloc(0);
+    message.g = (object.g !== undefined && object.g !== null) ? GraphProto.fromPartial(object.g) : undefined;
     message.floats = object.floats?.map((e) => e) || [];
     message.ints = object.ints?.map((e) => e) || [];
     message.type = object.type ?? 0;

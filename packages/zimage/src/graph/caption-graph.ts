@@ -4,7 +4,7 @@
  */
 import type { TransformerConfig } from "../config.ts";
 import type { TensorIndex } from "../weights/tensor-index.ts";
-import { biasedLinear, LoraLinears } from "./linear.ts";
+import { biasedLinear, LoraLinears, loraSupportOf } from "./linear.ts";
 import { Graph, type Value } from "./operators.ts";
 import { type BlockContext, refine } from "./transformer-block.ts";
 import {
@@ -28,7 +28,8 @@ export function buildCaptionGraph(
   options: TransformerGraphOptions = {},
 ): TransformerGraph {
   const graph = new Graph(index, weightsOf(config, options));
-  const linears = new LoraLinears(graph, options.loraTargets !== "none");
+  const loraSupport = options.loraSupport ?? loraSupportOf(config.dim);
+  const linears = new LoraLinears(graph, loraSupport);
   const context: BlockContext = { graph, config, linears };
   const [names, rows] = [captionInputs, "caption rows"];
   const pairs = config.dim / config.heads / 2;
@@ -42,7 +43,7 @@ export function buildCaptionGraph(
   };
   const refined = refine(context, embedded, { stage: "context_refiner", rotation });
   graph.output("rows", graph.toFloat(refined), ["batch", rows, config.dim]);
-  return { model: graph.toBytes("captions"), loraTargets: linears.targets };
+  return { model: graph.toBytes("captions"), loraTargets: linears.targets, loraSupport };
 }
 
 interface Inputs {

@@ -1,4 +1,5 @@
 /** Linear layers, plain and with low-rank updates (LoRA) that arrive as inputs of each run. */
+import { addKronecker, declareKronecker, kroneckerSwitch } from "./kronecker-update.ts";
 import type { Dimension } from "./model-builder.ts";
 import type { Graph, Value } from "./operators.ts";
 import { timesWeight } from "./weight-product.ts";
@@ -19,6 +20,30 @@ type LinearUse = LinearSpec & { readonly after?: Value };
  * beside any other updates.
  */
 export const ranksPerGroup = 16;
+
+/**
+ * Ranks of one run, unless one picture alone has more. Up to here the second product of an update
+ * is one block of the matrix library, summed rank by rank, where another sample's ranks add exact
+ * zeros.
+ */
+export const runRanksMax = 128;
+
+/**
+ * Ranks of one module's low-rank update. Larger ones are full fine-tunes in disguise; the largest
+ * that trainers offer by default is 128.
+ */
+export const moduleRanksMax = 256;
+
+/** Which updates the Linears of a graph take. */
+export type LoraSupport = "none" | "pairs" | "pairs and products";
+
+/**
+ * A model that is no wider than a low-rank update may be needs no inputs for Kronecker products:
+ * every one of its size is a low-rank update too.
+ */
+export function loraSupportOf(dim: number): LoraSupport {
+  return dim > moduleRanksMax ? "pairs and products" : "pairs";
+}
 
 /** x · Wᵀ + b. */
 export function biasedLinear(graph: Graph, rows: Value, spec: LinearSpec): Value {
@@ -42,11 +67,16 @@ export function loraInputNames(module: string): { down: string; scale: string; u
 export class LoraLinears {
   readonly #graph: Graph;
   readonly #enabled: boolean;
+  /** Whether a run has Kronecker products; absent: the graph takes none. */
+  readonly #hasProducts: Value | undefined;
   readonly #targets: LinearSpec[] = [];
 
-  constructor(graph: Graph, enabled: boolean) {
+  constructor(graph: Graph, support: LoraSupport) {
     this.#graph = graph;
-    this.#enabled = enabled;
+    this.#enabled = support !== "none";
+    if (support === "pairs and products") {
+      this.#hasProducts = graph.input(kroneckerSwitch, "bool", [1]);
+    }
   }
 
   /** Every module with inputs so far, in graph order. */
@@ -54,7 +84,10 @@ export class LoraLinears {
     return this.#targets;
   }
 
-  /** x · Wᵀ + Σ over groups of s · x · A · B, with a scale s per sample and group. */
+  /**
+   * x · Wᵀ + Σ over groups of s · x · A · B, with a scale s per sample and group; and the Kronecker
+   * products of the run, which has one sample then.
+   */
   apply(rows: Value, { after = rows, ...spec }: LinearUse): Value {
     const base = timesWeight(this.#graph, rows, { ...spec, after });
     if (!this.#enabled) return base;
@@ -79,6 +112,16 @@ export class LoraLinears {
     // Scaled after the product, where a row has few numbers, not before it.
     const perGroup = graph.multiply(graph.matrixProduct(graph.insertAxis(rows, 1), down), scale);
     const ranks = graph.flatten(graph.transpose(perGroup, [0, 2, 1, 3]), 2);
-    return graph.addProduct(ranks, up, graph.flatten(base, 2));
+    const addPairs = (sum: Value): Value => graph.addProduct(ranks, up, sum);
+    const plain = graph.flatten(base, 2);
+    if (this.#hasProducts === undefined) return addPairs(plain);
+    const inputs = declareKronecker(graph, spec);
+    const flat = { rows: graph.flatten(rows, 2), sum: plain };
+    // Both ways end in the product that every run needs: to pass the sum on would be to copy it.
+    return graph.choose(
+      this.#hasProducts,
+      () => addPairs(addKronecker(graph, inputs, flat)),
+      () => addPairs(plain),
+    );
   }
 }

@@ -8,6 +8,7 @@ import {
   AttributeProto_AttributeType as AttributeType,
   TensorProto_DataLocation as DataLocation,
   TensorProto_DataType as DataType,
+  GraphProto,
   ModelProto,
   NodeProto,
   TensorProto,
@@ -38,7 +39,8 @@ export type Attribute =
   | { readonly float: number }
   | { readonly text: string }
   | { readonly ints: readonly number[] }
-  | { readonly floats: readonly number[] };
+  | { readonly floats: readonly number[] }
+  | { readonly graph: GraphProto };
 
 /** Attributes of a node by name. */
 export type NodeAttributes = Readonly<Record<string, Attribute>>;
@@ -67,7 +69,9 @@ export class ModelBuilder {
   readonly compute: ComputeType;
   readonly #conversion: "load" | "run";
   readonly #index: TensorIndex;
-  readonly #nodes: NodeProto[] = [];
+  /** Of the body that is being written: the model's own, or one within a node. */
+  #nodes: NodeProto[] = [];
+  #nodeCount = 0;
   readonly #initializers = new Map<string, TensorProto>();
   readonly #constants = new Map<string, Value>();
   readonly #weights = new Map<string, Value>();
@@ -176,18 +180,61 @@ export class ModelBuilder {
     return this.#addNode("Split", [value], { attributes, outputs: parts });
   }
 
+  /** Cuts a vector into parts of these sizes. */
+  split(value: Value, sizes: readonly number[]): Value[] {
+    const lengths = this.constant("int64", [sizes.length], sizes);
+    return this.#addNode("Split", [value, lengths], { outputs: sizes.length });
+  }
+
   #addNode(
     opType: string,
     inputs: readonly (Value | undefined)[],
     options: NodeOptions & { readonly outputs: number },
   ): Value[] {
-    const name = `${opType}_${this.#nodes.length}`;
+    const name = `${opType}_${this.#nodeCount}`;
+    this.#nodeCount += 1;
     const output = Array.from({ length: options.outputs }, (_, index) => `${name}:${index}`);
     const attribute = Object.entries(options.attributes ?? {}).map(describeAttribute);
     const input = inputs.map((value) => value?.name ?? "");
     const domain = options.domain ?? "";
     this.#nodes.push(NodeProto.fromPartial({ name, opType, domain, input, output, attribute }));
     return output.map((value) => ({ name: value }));
+  }
+
+  /**
+   * One of two values, of which only the chosen one is computed. Bodies read what is around them,
+   * but not the other way round: a weight that has to be converted is to be read outside.
+   * @param condition a bool of one element.
+   */
+  choose(condition: Value, ifTrue: () => Value, ifFalse: () => Value): Value {
+    const attributes = {
+      then_branch: { graph: this.#body(ifTrue) },
+      else_branch: { graph: this.#body(ifFalse) },
+    };
+    return this.node("If", [condition], { attributes });
+  }
+
+  /** Passes a value through a body `count` (int64) times; the body gets the number of the pass. */
+  repeat(count: Value, initial: Value, body: (pass: Value, value: Value) => Value): Value {
+    const id = this.#nodeCount;
+    const [pass, goesOn, value] = [`pass_${id}`, `goes_on_${id}`, `value_${id}`];
+    const graph = this.#body(() => body({ name: pass }, { name: value }));
+    // The format wants to be told in each pass whether to go on, beside the count.
+    const identity = { opType: "Identity", input: [goesOn], output: [`${goesOn}_too`] };
+    graph.node.push(NodeProto.fromPartial(identity));
+    graph.input = [describeValue(pass, "int64", []), describeValue(goesOn, "bool", [])];
+    graph.input.push(ValueInfoProto.fromPartial({ name: value }));
+    graph.output.unshift(ValueInfoProto.fromPartial({ name: `${goesOn}_too` }));
+    return this.node("Loop", [count, undefined, initial], { attributes: { body: { graph } } });
+  }
+
+  #body(write: () => Value): GraphProto {
+    const around = this.#nodes;
+    this.#nodes = [];
+    const { name } = write();
+    const body = { name: `body_${this.#nodeCount}`, node: this.#nodes, output: [{ name }] };
+    this.#nodes = around;
+    return GraphProto.fromPartial(body);
   }
 
   /** The serialized model; external weights are relative to the index's folder. */
@@ -300,6 +347,9 @@ function describeAttribute([name, attribute]: [string, Attribute]): AttributePro
   if ("text" in attribute) {
     const s = Buffer.from(attribute.text);
     return AttributeProto.fromPartial({ name, type: AttributeType.STRING, s });
+  }
+  if ("graph" in attribute) {
+    return AttributeProto.fromPartial({ name, type: AttributeType.GRAPH, g: attribute.graph });
   }
   if ("ints" in attribute) {
     const ints = [...attribute.ints];

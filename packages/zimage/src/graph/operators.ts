@@ -113,6 +113,21 @@ export class Graph extends ModelBuilder {
     return this.node("Shape", [value], { attributes: { start: { int: start }, ...until } });
   }
 
+  /** How many elements a value has, as an int64. */
+  sizeOf(value: Value): Value {
+    return this.node("Size", [value]);
+  }
+
+  /** What stands at one index (int64) of the first axis. */
+  elementAt(value: Value, index: Value): Value {
+    return this.node("Gather", [value, index]);
+  }
+
+  /** Elements start..end-1 (int64 vectors of one element) of a vector. */
+  sliceOf(value: Value, start: Value, end: Value): Value {
+    return this.node("Slice", [value, start, end]);
+  }
+
   /** The first `count` (an int64 vector of one element) rows of [batch, row, feature]. */
   firstRows(value: Value, count: Value): Value {
     const zero = this.constant("int64", [1], [0]);

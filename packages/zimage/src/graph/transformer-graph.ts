@@ -7,7 +7,13 @@ import type { TransformerConfig } from "../config.ts";
 import { modulationSize } from "../model/expected-tensors.ts";
 import type { TensorIndex } from "../weights/tensor-index.ts";
 import type { Rotation } from "./attention.ts";
-import { biasedLinear, type LinearSpec, LoraLinears } from "./linear.ts";
+import {
+  biasedLinear,
+  type LinearSpec,
+  LoraLinears,
+  type LoraSupport,
+  loraSupportOf,
+} from "./linear.ts";
 import type { WeightOptions } from "./model-builder.ts";
 import { Graph, type Value } from "./operators.ts";
 import { type BlockContext, firstOfPair, refine, transformerBlock } from "./transformer-block.ts";
@@ -30,14 +36,15 @@ export const transformerInputs = {
 } as const;
 
 export interface TransformerGraphOptions extends WeightOptions {
-  /** `none` builds the bare network, to measure what the inputs for LoRA cost. */
-  readonly loraTargets?: "none" | "all";
+  /** `loraSupportOf` the model's width when absent; `none` builds the bare network. */
+  readonly loraSupport?: LoraSupport;
 }
 
 export interface TransformerGraph {
   readonly model: Uint8Array;
   /** Every Linear with LoRA inputs; each run feeds all of them, at rank 0 where it has none. */
   readonly loraTargets: readonly LinearSpec[];
+  readonly loraSupport: LoraSupport;
 }
 
 /**
@@ -59,7 +66,8 @@ export function buildTransformerGraph(
   options: TransformerGraphOptions = {},
 ): TransformerGraph {
   const graph = new Graph(index, weightsOf(config, options));
-  const linears = new LoraLinears(graph, options.loraTargets !== "none");
+  const loraSupport = options.loraSupport ?? loraSupportOf(config.dim);
+  const linears = new LoraLinears(graph, loraSupport);
   const context: BlockContext = { graph, config, linears };
   const inputs = declareInputs(graph, config);
 
@@ -83,7 +91,7 @@ export function buildTransformerGraph(
   const patches = finalLayer(context, imageTokens, time);
   const output = foldPatches(context, patches, cells);
   graph.output("velocity", output, ["batch", config.inChannels, "height", "width"]);
-  return { model: graph.toBytes("transformer"), loraTargets: linears.targets };
+  return { model: graph.toBytes("transformer"), loraTargets: linears.targets, loraSupport };
 }
 
 /** The graph's inputs as values, with the rotations in pairs. */

@@ -41,12 +41,12 @@ async function predict(batch: TransformerBatch, edit?: WeightEdit): Promise<Floa
 async function firstWith(name: "A" | "B", replace: (feeds: Feeds) => Feeds): Promise<number[]> {
   await using checkpoint = await writeTransformer(tinyTransformer);
   const { folder } = checkpoint.index;
-  const options = { loraTargets: "none" } as const;
+  const options = { loraSupport: "none" } as const;
   const { model } = buildTransformerGraph(tinyTransformer, checkpoint.index, options);
   const session = await openSession(model, folder);
   const captionGraph = buildCaptionGraph(tinyTransformer, checkpoint.index, options);
   const captionSession = await openSession(captionGraph.model, folder);
-  const refined = new RefinedCaptions(tinyTransformer, captionSession, []);
+  const refined = new RefinedCaptions(tinyTransformer, captionSession, captionGraph);
   const { latents, captions, times, height, width } = tinyCase(name);
   const [latent, caption, time] = [latents[0], captions[0], times[0]];
   invariant(latent && caption && time !== undefined, "the reference cases have one sample");

@@ -6,7 +6,7 @@ import { frameHeader } from "../../test/safetensors-writer.ts";
 import { tinyAdapter, tinyTransformer } from "../../test/tiny-networks.ts";
 import { memorySource } from "../weights/byte-source.ts";
 import { loraArchitectureOf } from "./architecture.ts";
-import { loraLimits } from "./limits.ts";
+import { type LoraLimits, loraLimits } from "./limits.ts";
 import type { LoraReport } from "./lora-report.ts";
 import { inspectLora } from "./read-lora.ts";
 
@@ -16,6 +16,16 @@ const module = "diffusion_model.layers.0.attention.to_q";
 async function inspect(tensors: readonly FileTensor[], metadata = {}): Promise<LoraReport> {
   const bytes = encodeLoraFile({ tensors, metadata });
   return await inspectLora(memorySource("adapter", bytes), architecture);
+}
+
+/** With so few ranks allowed that a product of more stays one. */
+async function inspectBounded(
+  tensors: readonly FileTensor[],
+  bounds: Partial<LoraLimits> = {},
+): Promise<LoraReport> {
+  const bytes = encodeLoraFile({ tensors });
+  const limits = { ...loraLimits, rankMax: 4, ...bounds };
+  return await inspectLora(memorySource("adapter", bytes), architecture, limits);
 }
 
 function filled(name: string, shape: readonly number[], value = 0.5): FileTensor {
@@ -219,17 +229,46 @@ describe("the gate refuses", () => {
     );
   });
 
-  it("ranks beyond the limit, LoKr with the ranks of both operands", async () => {
-    const limits = { ...loraLimits, rankMax: 16 };
-    const kronecker = [filled(`${module}.lokr_w1`, [4, 4]), filled(`${module}.lokr_w2`, [8, 8])];
-    const source = (tensors: FileTensor[]) => memorySource("a", encodeLoraFile({ tensors }));
-
-    await expect(
-      inspectLora(source(pair(module, { rank: 17 })), architecture, limits),
-    ).rejects.toEqual(refusal("layers.0.attention.to_q takes rank 17; at most 16"));
-    await expect(inspectLora(source(kronecker), architecture, limits)).rejects.toEqual(
-      refusal("layers.0.attention.to_q.lokr takes rank 4 · 8 = 32; at most 16"),
+  it("ranks beyond the limit", async () => {
+    await expect(inspectBounded(pair(module, { rank: 5 }))).rejects.toEqual(
+      refusal("layers.0.attention.to_q takes rank 5; at most 4"),
     );
+  });
+
+  it.each([
+    [
+      "of which a row takes too much memory",
+      [filled(`${module}.lokr_w1`, [2, 8]), filled(`${module}.lokr_w2`, [16, 4])],
+      "layers.0.attention.to_q.lokr takes 128 numbers a row between its factors; at most 96",
+    ],
+    [
+      "of three modules that cannot share its first factor",
+      [
+        filled("diffusion_model.layers.0.attention.qkv.lokr_w1", [8, 4]),
+        filled("diffusion_model.layers.0.attention.qkv.lokr_w2", [12, 8]),
+      ],
+      "layers.0.attention.qkv.lokr has 8 rows in w1, which 3 modules cannot share",
+    ],
+    [
+      "with an element beyond any weight, which may be anywhere",
+      [
+        { name: `${module}.lokr_w1`, shape: [4, 4], values: [...Array(15).fill(0), 60] },
+        { name: `${module}.lokr_w2`, shape: [8, 8], values: [...Array(63).fill(0), -20] },
+      ],
+      "layers.0.attention.to_q changes a weight by 1.20e+3; at most 1000",
+    ],
+    [
+      "whose operands take too long to multiply",
+      [
+        filled(`${module}.lokr_w1`, [4, 4]),
+        filled(`${module}.lokr_w2_a`, [8, 5]),
+        filled(`${module}.lokr_w2_b`, [5, 8]),
+      ],
+      "file takes 320 multiplications; at most 319",
+    ],
+  ])("Kronecker products %s", async (_, tensors, why) => {
+    const bounds = { multiplicationsMax: 319 };
+    await expect(inspectBounded(tensors, bounds)).rejects.toEqual(refusal(why));
   });
 
   it("files and adapters beyond the bounds on bytes, before reading them", async () => {
@@ -299,6 +338,34 @@ describe("metadata of diffusers", () => {
 });
 
 describe("the report", () => {
+  it("tells what stays a Kronecker product, and what its factors take", async () => {
+    const other = "diffusion_model.layers.1.feed_forward.w2";
+    const report = await inspectBounded([
+      ...pair(module, { rank: 2 }),
+      filled(`${other}.lokr_w1`, [4, 5]),
+      filled(`${other}.lokr_w2`, [8, 17]),
+    ]);
+
+    expect(report).toMatchObject({
+      modulesMatched: 2,
+      products: 1,
+      ranks: { min: 2, max: 32 },
+      ranksTaken: 16,
+      deviceBytes: 4 * (16 * (32 + 32) + 4 * 5 + 8 * 17),
+    });
+  });
+
+  it("counts a Kronecker product with a factor of zeros as without effect", async () => {
+    const report = await inspectBounded([
+      ...pair("diffusion_model.layers.1.attention.to_k", { rank: 2 }),
+      filled(`${module}.lokr_w1`, [4, 4]),
+      filled(`${module}.lokr_w2`, [8, 8], 0),
+    ]);
+
+    expect(report).toMatchObject({ modulesMatched: 2, products: 0, deviceBytes: 4096 });
+    expect(report.warnings[0]).toContain("have only zeros in a factor: layers.0.attention.to_q");
+  });
+
   it("tells ranks, alpha and bytes of modules that differ", async () => {
     const other = "diffusion_model.layers.1.feed_forward.w2";
     const report = await inspect([

@@ -6,6 +6,7 @@ export type { ModelErrorCode, ModelErrorDetails } from "../errors.ts";
 export { ModelError } from "../errors.ts";
 export type { LinearSpec } from "../graph/linear.ts";
 export type { LoraAdapter, LoraFactors } from "../networks/lora-batch.ts";
+export type { LoraProduct } from "../networks/lora-kronecker.ts";
 export type { ByteSource } from "../weights/byte-source.ts";
 export { memorySource, withFileSource } from "../weights/byte-source.ts";
 export type { LoraArchitecture } from "./architecture.ts";

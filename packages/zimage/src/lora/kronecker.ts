@@ -1,8 +1,11 @@
 /**
  * LoKr: an update that is a Kronecker product. The product of two low-rank matrices has the product
- * of their ranks, and its factors are the Kronecker products of theirs, so it becomes a low-rank
- * update without any loss; one of more ranks than the bound is refused, never approximated.
+ * of their ranks, and its factors are the Kronecker products of theirs, so one of few ranks becomes
+ * a low-rank update without any loss. One of many, such as that of two whole matrices, stays what
+ * it is. Nothing is approximated.
  */
+import { runRanksMax } from "../graph/linear.ts";
+import { mostBetween, numbersBetween } from "../networks/lora-kronecker.ts";
 import type { HeaderTensor } from "../weights/safetensors-header.ts";
 import type { Factors } from "./factors.ts";
 import { type LoraLimits, rankBoundOf } from "./limits.ts";
@@ -23,6 +26,8 @@ export interface OperandPlan {
 export interface KroneckerPlan {
   readonly kind: "kronecker";
   readonly operands: readonly [OperandPlan, OperandPlan];
+  /** "pair": it becomes one. "product": its operands go into the run as they are. */
+  readonly becomes: "pair" | "product";
 }
 
 export interface PlannedKronecker {
@@ -32,13 +37,19 @@ export interface PlannedKronecker {
   readonly alphaRank: number | undefined;
 }
 
+export interface PlanTerms {
+  readonly limits: LoraLimits;
+  /** Whether the model's graph has inputs for products; see `loraSupportOf`. */
+  readonly takesProducts: boolean;
+}
+
 type Parts = ReadonlyMap<LoraPart, HeaderTensor>;
 
-/** LORA_INVALID when the operands are incomplete, multiply to another size or to too many ranks. */
+/** LORA_INVALID when the operands are incomplete or of another size, or the product too large. */
 export function planKronecker(
   module: FileModule,
   parts: Parts,
-  limits: LoraLimits,
+  terms: PlanTerms,
 ): PlannedKronecker {
   const first = planOperand(module, [parts.get("w1"), parts.get("w1a"), parts.get("w1b")], "w1");
   const second = planOperand(module, [parts.get("w2"), parts.get("w2a"), parts.get("w2b")], "w2");
@@ -47,18 +58,38 @@ export function planKronecker(
     const problem = `multiplies to [${out},${width}], the model has [${module.out},${module.in}]`;
     refuseLora(`${module.name}.lokr`, problem);
   }
-  const rank = first.rank * second.rank;
-  const bound = rankBoundOf(module, limits);
-  if (rank > bound) {
-    const problem = `takes rank ${first.rank} · ${second.rank} = ${rank}; at most ${bound}`;
-    refuseLora(`${module.name}.lokr`, problem);
-  }
   const factored = [second, first].find(({ tensors }) => tensors.length === 2);
   return {
-    factors: { kind: "kronecker", operands: [first, second] },
-    rank,
+    factors: {
+      kind: "kronecker",
+      operands: [first, second],
+      becomes: planForm(module, [first, second], terms),
+    },
+    rank: first.rank * second.rank,
     alphaRank: factored?.tensors[1]?.shape[0],
   };
+}
+
+/** Up to the ranks of a run it may share one with others; beyond them the operands cost less. */
+function planForm(
+  module: FileModule,
+  [first, second]: KroneckerPlan["operands"],
+  { limits, takesProducts }: PlanTerms,
+): "pair" | "product" {
+  const rank = first.rank * second.rank;
+  const isPair = rank <= Math.min(rankBoundOf(module, limits), runRanksMax);
+  if (!takesProducts || isPair) return "pair";
+  const field = `${module.name}.lokr`;
+  const { targets } = module;
+  if (first.rows % targets.length !== 0) {
+    refuseLora(field, `has ${first.rows} rows in w1, which ${targets.length} modules cannot share`);
+  }
+  const between = numbersBetween({ first, second });
+  const most = Math.min(...targets.map(mostBetween));
+  if (between > most) {
+    refuseLora(field, `takes ${between} numbers a row between its factors; at most ${most}`);
+  }
+  return "product";
 }
 
 type Tensors = readonly [
@@ -101,11 +132,21 @@ export function multiplyKronecker(first: Factors, second: Factors): Factors {
 export function operandFactors(plan: OperandPlan, values: readonly Float32Array[]): Factors {
   const { rows, columns, rank } = plan;
   const [left = new Float32Array(), right] = values;
-  const inner = left.length / rows;
-  if (right !== undefined && inner === rank) return { rank, up: left, down: right };
-  const whole = right === undefined ? left : multiply(plan, left, right);
+  if (right !== undefined && left.length / rows === rank) return { rank, up: left, down: right };
+  const whole = wholeOperand(plan, values);
   if (rows <= columns) return { rank, up: identity(rows), down: whole };
   return { rank, up: whole, down: identity(columns) };
+}
+
+/** The operand as one matrix, row by row. */
+export function wholeOperand(plan: OperandPlan, values: readonly Float32Array[]): Float32Array {
+  const [left = new Float32Array(), right] = values;
+  return right === undefined ? left : multiply(plan, left, right);
+}
+
+/** Multiplications that `wholeOperand` makes. */
+export function multiplicationsOf({ rows, columns, tensors }: OperandPlan): number {
+  return tensors.length === 1 ? 0 : rows * columns * (tensors[0].shape[1] ?? 0);
 }
 
 interface Matrix {
@@ -139,14 +180,20 @@ function multiply(
   right: Float32Array,
 ): Float32Array {
   const inner = left.length / rows;
-  return Float32Array.from({ length: rows * columns }, (_, at) => {
-    const [row, column] = [Math.floor(at / columns), at % columns];
-    let sum = 0;
+  const product = new Float32Array(rows * columns);
+  const sums = new Float64Array(columns);
+  for (let row = 0; row < rows; row += 1) {
+    sums.fill(0);
     for (let step = 0; step < inner; step += 1) {
-      sum += (left[row * inner + step] ?? 0) * (right[step * columns + column] ?? 0);
+      const factor = left[row * inner + step] ?? 0;
+      const from = step * columns;
+      for (let column = 0; column < columns; column += 1) {
+        sums[column] = (sums[column] ?? 0) + factor * (right[from + column] ?? 0);
+      }
     }
-    return sum;
-  });
+    product.set(sums, row * columns);
+  }
+  return product;
 }
 
 function identity(size: number): Float32Array {

@@ -1,4 +1,5 @@
 /** The bounds of adapter files. A file is measured against them before anything of it is used. */
+import { moduleRanksMax } from "../graph/linear.ts";
 import type { HeaderLimits } from "../weights/safetensors-header.ts";
 
 export interface LoraLimits {
@@ -8,6 +9,8 @@ export interface LoraLimits {
   readonly rankMax: number;
   /** Of all factors in float32, ranks filled up to whole groups. */
   readonly deviceBytesMax: number;
+  /** Multiplications that bring the file's factors into the form of a run. */
+  readonly multiplicationsMax: number;
 }
 
 export const loraLimits: LoraLimits = {
@@ -20,10 +23,11 @@ export const loraLimits: LoraLimits = {
   },
   // Rank 256 in every module of the released model takes 1.4 GB in bfloat16.
   fileBytesMax: 2 * 1024 ** 3,
-  // Larger ones are full fine-tunes in disguise; the largest that trainers offer by default is 128.
-  rankMax: 256,
+  rankMax: moduleRanksMax,
   // The largest file of two-byte elements, in float32.
   deviceBytesMax: 4 * 1024 ** 3,
+  // Half a minute of one thread. LoKr of rank 64 and factor 8 on the released model takes 5 · 10⁹.
+  multiplicationsMax: 32_000_000_000,
 };
 
 /** Larger than any trainer's; beyond it, the update drowns the weights. */

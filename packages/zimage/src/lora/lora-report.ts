@@ -11,10 +11,12 @@ export interface LoraReport {
   readonly modulesPresent: number;
   /** Modules of the model that could take an update. */
   readonly modulesOfModel: number;
-  /** Smallest and largest of a module, after conversion to low-rank pairs. */
+  /** Smallest and largest of a module, whether it has become a low-rank pair or not. */
   readonly ranks: Range;
   /** Ranks it takes in a run: those of its largest module, in whole groups of 16. */
   readonly ranksTaken: number;
+  /** Modules whose update stays a Kronecker product; with one, a picture has runs of its own. */
+  readonly products: number;
   /** As the file states it, or the rank where it does not. */
   readonly alpha: Range & { readonly from: AlphaOrigin };
   readonly fileBytes: number;

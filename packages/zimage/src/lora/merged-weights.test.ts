@@ -1,13 +1,15 @@
 // An adapter from a file must draw what the same model draws with the update merged into its
 // weights. The merge is made here from the definitions, not from what the reader made of the file.
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Checkpoint, writeTransformer } from "../../test/filled-checkpoint.ts";
 import { fillInput } from "../../test/hash-filler.ts";
 import { encodeLoraFile, type FileTensor, spellings } from "../../test/lora-files.ts";
 import { tinyAdapter, tinyCase, tinyTransformer } from "../../test/tiny-networks.ts";
+import type { LoraUse } from "../networks/lora-batch.ts";
 import { openTransformer, type Transformer } from "../networks/transformer.ts";
 import { memorySource } from "../weights/byte-source.ts";
 import { loraArchitectureOf, loraTargetsOf } from "./architecture.ts";
+import { loraLimits } from "./limits.ts";
 import { readLora } from "./read-lora.ts";
 
 /** Rows of a matrix in double precision. */
@@ -20,23 +22,29 @@ let transformer: Transformer;
 
 beforeAll(async () => {
   checkpoint = await writeTransformer(tinyTransformer);
-  transformer = await openTransformer(tinyTransformer, checkpoint.index);
+  const options = { loraSupport: "pairs and products" } as const;
+  transformer = await openTransformer(tinyTransformer, checkpoint.index, options);
 });
 afterAll(async () => {
   await transformer.close();
   await checkpoint[Symbol.asyncDispose]();
 });
 
-/** Relative distance (L2) between the prediction with the file and the one with merged weights. */
+/** Products of more ranks than this stay products in these tests. */
+const fewRanks = { ...loraLimits, rankMax: 6 };
+
+/** Relative distance (L2) between the prediction with the files and the one with merged weights. */
 async function distanceToMerged(
-  file: Uint8Array,
+  files: Uint8Array | readonly Uint8Array[],
   updates: ReadonlyMap<string, Matrix>,
+  limits = loraLimits,
 ): Promise<number> {
-  const { adapter } = await readLora(memorySource("adapter", file), architecture);
-  const [actual = new Float32Array()] = await transformer.predict({
-    ...batch,
-    loras: [[{ adapter, strength: 0.75 }]],
-  });
+  const stack: LoraUse[] = [];
+  for (const file of [files].flat()) {
+    const { adapter } = await readLora(memorySource("adapter", file), architecture, limits);
+    stack.push({ adapter, strength: 0.75 });
+  }
+  const [actual = new Float32Array()] = await transformer.predict({ ...batch, loras: [stack] });
   const expected = await predictMerged(updates, 0.75);
   const difference = actual.map((value, at) => value - (expected[at] ?? Number.NaN));
   return Math.hypot(...difference) / Math.hypot(...expected);
@@ -87,6 +95,13 @@ function kronecker(first: Matrix, second: Matrix): Matrix {
     second.map((other) => row.flatMap((value) => other.map((factor) => value * factor))),
   );
 }
+
+/** Sizes that multiply to a module's own, each about the root of it. */
+const factorsOf: Readonly<Record<number, readonly [number, number]>> = {
+  32: [4, 8],
+  85: [5, 17],
+  128: [8, 16],
+};
 
 function tensor(name: string, matrix: Matrix): FileTensor {
   return { name, shape: [matrix.length, matrix[0]?.length ?? 0], values: matrix.flat() };
@@ -162,4 +177,89 @@ test("Kronecker products of factored matrices, scaled by their rank", async () =
   expect(await distanceToMerged(file, new Map([["layers.0.attention.to_k", update]]))).toBeLessThan(
     2e-6,
   );
+});
+
+describe("Kronecker products of more ranks than a pair may have", () => {
+  test("of whole matrices on every module, refiners and modulation included", async () => {
+    const tensors: FileTensor[] = [];
+    const updates = new Map<string, Matrix>();
+    for (const { name, in: width, out } of loraTargetsOf(architecture)) {
+      const [[a = 1, c = 1], [b = 1, d = 1]] = [factorsOf[out] ?? [], factorsOf[width] ?? []];
+      const [first, second] = [filled(`${name}.w1`, a, b), filled(`${name}.w2`, c, d)];
+      tensors.push(tensor(`diffusion_model.${name}.lokr_w1`, first));
+      tensors.push(tensor(`diffusion_model.${name}.lokr_w2`, second));
+      updates.set(name, kronecker(first, second));
+    }
+    const file = encodeLoraFile({ tensors });
+
+    expect(await distanceToMerged(file, updates, fewRanks)).toBeLessThan(2e-6);
+    expect(await distanceToMerged(file, new Map(), fewRanks)).toBeGreaterThan(0.01);
+  });
+
+  test("with a factored operand, scaled by its rank", async () => {
+    const name = "diffusion_model.layers.1.feed_forward.w2";
+    const first = filled("w1 of four", 4, 5);
+    const [upper, lower] = [filled("w2a", 8, 3), filled("w2b", 3, 17)];
+    const file = encodeLoraFile({
+      tensors: [
+        tensor(`${name}.lokr_w1`, first),
+        tensor(`${name}.lokr_w2_a`, upper),
+        tensor(`${name}.lokr_w2_b`, lower),
+        { name: `${name}.alpha`, shape: [], values: [2] },
+      ],
+    });
+    const update = scaled(kronecker(first, multiply(upper, lower)), 2 / 3);
+    const updates = new Map([["layers.1.feed_forward.w2", update]]);
+
+    expect(await distanceToMerged(file, updates, fewRanks)).toBeLessThan(2e-6);
+  });
+
+  test("for queries, keys and values together", async () => {
+    const name = "layers.0.attention";
+    const [first, second] = [filled("w1 of six", 6, 4), filled("w2 of 16", 16, 8)];
+    const file = encodeLoraFile({
+      tensors: [
+        tensor(`diffusion_model.${name}.qkv.lokr_w1`, first),
+        tensor(`diffusion_model.${name}.qkv.lokr_w2`, second),
+      ],
+    });
+    const update = kronecker(first, second);
+    const parts = ["to_q", "to_k", "to_v"].map(
+      (part, at) => [`${name}.${part}`, update.slice(32 * at, 32 * at + 32)] as const,
+    );
+
+    expect(await distanceToMerged(file, new Map(parts), fewRanks)).toBeLessThan(2e-6);
+  });
+
+  test("two of different factors on one module, and a pair beside them", async () => {
+    const name = "layers.1.attention.to_out.0";
+    const shapes = [
+      [4, 4, 8, 8],
+      [8, 16, 4, 2],
+    ] as const;
+    const products = shapes.map(
+      ([a, b, c, d]) => [filled(`w1 ${a}`, a, b), filled(`w2 ${c}`, c, d)] as const,
+    );
+    const [down, up] = [filled("A beside", 3, 32), filled("B beside", 32, 3)];
+    const files = products.map(([first, second]) =>
+      encodeLoraFile({
+        tensors: [
+          tensor(`diffusion_model.${name}.lokr_w1`, first),
+          tensor(`diffusion_model.${name}.lokr_w2`, second),
+        ],
+      }),
+    );
+    const beside = encodeLoraFile({
+      tensors: [
+        tensor(`transformer.${name}.lora_A.weight`, down),
+        tensor(`transformer.${name}.lora_B.weight`, up),
+      ],
+    });
+    const update = [...products.map(([one, other]) => kronecker(one, other)), multiply(up, down)]
+      .map((matrix) => matrix.flat())
+      .reduce((sum, values) => sum.map((value, at) => value + (values[at] ?? 0)));
+    const updates = new Map([[name, [update]]]);
+
+    expect(await distanceToMerged([...files, beside], updates, fewRanks)).toBeLessThan(2e-6);
+  });
 });

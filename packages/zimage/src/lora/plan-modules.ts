@@ -3,9 +3,15 @@
  * what does not fit the model, before any of the data is read.
  */
 import { type LinearSpec, ranksPerGroup } from "../graph/linear.ts";
+import { productBytes } from "../networks/lora-kronecker.ts";
 import type { HeaderTensor } from "../weights/safetensors-header.ts";
 import type { ModuleTensors } from "./group-keys.ts";
-import { type KroneckerPlan, planKronecker } from "./kronecker.ts";
+import {
+  type KroneckerPlan,
+  multiplicationsOf,
+  type PlanTerms,
+  planKronecker,
+} from "./kronecker.ts";
 import { type LoraLimits, rankBoundOf } from "./limits.ts";
 import { describeWidth } from "./look-alike.ts";
 import { matrixShapeOf } from "./matrix-shape.ts";
@@ -32,7 +38,7 @@ export interface ModulePlan {
 }
 
 /** LORA_INVALID names the tensor, its size and the bound. */
-export function planModule({ module, parts }: ModuleTensors, limits: LoraLimits): ModulePlan {
+export function planModule({ module, parts }: ModuleTensors, terms: PlanTerms): ModulePlan {
   const alpha = parts.get("alpha");
   const [down, up] = [parts.get("down"), parts.get("up")];
   const isKronecker = [...parts.keys()].some((part) => part.startsWith("w"));
@@ -40,13 +46,13 @@ export function planModule({ module, parts }: ModuleTensors, limits: LoraLimits)
     if (down !== undefined || up !== undefined) {
       refuseLora(module.name, "has factors of LoRA and of LoKr; a module may come once");
     }
-    return { module, alpha, ...planKronecker(module, parts, limits) };
+    return { module, alpha, ...planKronecker(module, parts, terms) };
   }
   if (down === undefined) refuseLora(module.name, "has no lora_A (lora_down)");
   if (up === undefined) refuseLora(module.name, "has no lora_B (lora_up)");
   const rank = checkPair(module, down, up);
   // A fused module may hold the ranks of its parts side by side; each part keeps its own.
-  checkRank(module, Math.ceil(rank / module.targets.length), limits);
+  checkRank(module, Math.ceil(rank / module.targets.length), terms.limits);
   return { module, factors: { kind: "pair", down, up }, rank, alphaRank: rank, alpha };
 }
 
@@ -90,12 +96,34 @@ export function factorBytes(target: LinearSpec, rank: number): number {
 }
 
 /** A small file can stand for a large adapter, because a product of factors is expanded. */
-export function checkDeviceBytes(plans: readonly ModulePlan[], limits: LoraLimits): void {
-  const bytes = plans.flatMap(({ module, rank }) =>
-    module.targets.map((target) => factorBytes(target, Math.min(rank, limits.rankMax))),
-  );
-  const sum = bytes.reduce((total, one) => total + one, 0);
-  if (sum > limits.deviceBytesMax) {
-    refuseLora("file", `takes ${sum} bytes on a device; at most ${limits.deviceBytesMax}`);
+export function checkWork(plans: readonly ModulePlan[], limits: LoraLimits): void {
+  const bytes = sum(plans.map((plan) => deviceBytesOf(plan, limits)));
+  if (bytes > limits.deviceBytesMax) {
+    refuseLora("file", `takes ${bytes} bytes on a device; at most ${limits.deviceBytesMax}`);
   }
+  const { multiplicationsMax } = limits;
+  const multiplications = sum(
+    plans.flatMap(({ factors }) =>
+      factors.kind === "pair" ? [] : factors.operands.map(multiplicationsOf),
+    ),
+  );
+  if (multiplications > multiplicationsMax) {
+    refuseLora("file", `takes ${multiplications} multiplications; at most ${multiplicationsMax}`);
+  }
+}
+
+function deviceBytesOf({ module, factors, rank }: ModulePlan, limits: LoraLimits): number {
+  return sum(
+    module.targets.map((target) => {
+      if (factors.kind === "kronecker" && factors.becomes === "product") {
+        const [first, second] = factors.operands;
+        return productBytes({ first, second });
+      }
+      return factorBytes(target, Math.min(rank, limits.rankMax));
+    }),
+  );
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, one) => total + one, 0);
 }

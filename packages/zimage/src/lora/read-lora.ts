@@ -5,19 +5,20 @@
 import { createHash } from "node:crypto";
 import { ModelError } from "../errors.ts";
 import type { LoraAdapter, LoraFactors } from "../networks/lora-batch.ts";
+import type { LoraProduct } from "../networks/lora-kronecker.ts";
 import { layOutFactors } from "../networks/lora-layout.ts";
 import type { ByteSource } from "../weights/byte-source.ts";
 import { readHeaderFrom, type SafetensorsHeader } from "../weights/safetensors-header.ts";
 import { readAdapterMetadata } from "./adapter-metadata.ts";
 import type { LoraArchitecture } from "./architecture.ts";
 import { checkChange } from "./check-change.ts";
-import { convertModule } from "./convert-module.ts";
+import { convertModule, type ModuleUpdate } from "./convert-module.ts";
 import { groupKeys } from "./group-keys.ts";
 import { type LoraLimits, loraLimits } from "./limits.ts";
 import { refuseForeignFormat } from "./look-alike.ts";
 import type { LoraReport } from "./lora-report.ts";
 import { fileModulesOf } from "./module-names.ts";
-import { checkDeviceBytes, checkRank, planModule } from "./plan-modules.ts";
+import { checkRank, checkWork, planModule } from "./plan-modules.ts";
 import { refuseLora } from "./refuse.ts";
 import { ReportBuilder } from "./report-builder.ts";
 import { TensorReader } from "./tensor-reader.ts";
@@ -38,7 +39,7 @@ export async function inspectLora(
   architecture: LoraArchitecture,
   limits: LoraLimits = loraLimits,
 ): Promise<LoraReport> {
-  return await examine(source, { architecture, limits, keep: () => {} });
+  return await examine(source, { architecture, limits });
 }
 
 /** As `inspectLora`, and gives the adapter: factors in float32, ready for a transformer's batch. */
@@ -47,13 +48,11 @@ export async function readLora(
   architecture: LoraArchitecture,
   limits: LoraLimits = loraLimits,
 ): Promise<ReadLora> {
-  const modules = new Map<string, LoraFactors>();
-  const keep = (name: string, factors: LoraFactors): void => {
-    const { rank, down, up, scale } = factors;
-    modules.set(name, { rank, down: down.slice(), up: up.slice(), scale });
-  };
-  const report = await examine(source, { architecture, limits, keep });
-  return { adapter: { id: report.digest, modules }, report };
+  const updates = new KeptUpdates(({ rank, down, up, scale }) => {
+    return { rank, down: down.slice(), up: up.slice(), scale };
+  });
+  const report = await examine(source, { architecture, limits, updates });
+  return { adapter: updates.adapter(report.digest), report };
 }
 
 export interface RunsOptions {
@@ -71,12 +70,9 @@ export async function readLoraForRuns(
   architecture: LoraArchitecture,
   { limits = loraLimits, digest }: RunsOptions = {},
 ): Promise<ReadLora> {
-  const modules = new Map<string, LoraFactors>();
-  const keep = (name: string, factors: LoraFactors): void => {
-    modules.set(name, layOutFactors(factors));
-  };
-  const report = await examine(source, { architecture, limits, keep, digest });
-  return { adapter: { id: report.digest, modules }, report };
+  const updates = new KeptUpdates(layOutFactors);
+  const report = await examine(source, { architecture, limits, updates, digest });
+  return { adapter: updates.adapter(report.digest), report };
 }
 
 interface Examination {
@@ -84,8 +80,36 @@ interface Examination {
   readonly limits: LoraLimits;
   /** Absent: computed. */
   readonly digest?: string | undefined;
-  /** Gets the update of each of the model's modules that has one, in memory used again after. */
-  readonly keep: (module: string, factors: LoraFactors) => void;
+  /** Gets the update of each of the model's modules that has one; absent: none is kept. */
+  readonly updates?: KeptUpdates;
+}
+
+/** What becomes an adapter. */
+class KeptUpdates {
+  readonly #copy: (factors: LoraFactors) => LoraFactors;
+  readonly #modules = new Map<string, LoraFactors>();
+  readonly #products = new Map<string, LoraProduct>();
+
+  /** @param copy takes a pair out of memory that is used again. */
+  constructor(copy: (factors: LoraFactors) => LoraFactors) {
+    this.#copy = copy;
+  }
+
+  add(update: ModuleUpdate): void {
+    const { target, scale } = update;
+    if (update.kind === "product") {
+      const { first, second, factors } = update;
+      this.#products.set(target.name, { first, second, factors, scale: scale.value });
+    } else {
+      const { rank, down, up } = update;
+      this.#modules.set(target.name, this.#copy({ rank, down, up, scale: scale.value }));
+    }
+  }
+
+  adapter(id: string): LoraAdapter {
+    const pairs = { id, modules: this.#modules };
+    return this.#products.size === 0 ? pairs : { ...pairs, products: this.#products };
+  }
 }
 
 async function examine(source: ByteSource, options: Examination): Promise<LoraReport> {
@@ -106,11 +130,12 @@ async function examine(source: ByteSource, options: Examination): Promise<LoraRe
 async function examineTensors(
   source: ByteSource,
   header: SafetensorsHeader,
-  { architecture, limits, keep, digest }: Examination,
+  { architecture, limits, updates, digest }: Examination,
 ): Promise<LoraReport> {
   const grouped = groupKeys(header.tensors, fileModulesOf(architecture));
-  const plans = grouped.modules.map((tensors) => planModule(tensors, limits));
-  checkDeviceBytes(plans, limits);
+  const takesProducts = architecture.dim > limits.rankMax;
+  const plans = grouped.modules.map((tensors) => planModule(tensors, { limits, takesProducts }));
+  checkWork(plans, limits);
   const metadata = readAdapterMetadata(header.metadata);
   const report = new ReportBuilder(header, grouped);
   const sha256 = digest ?? (await digestOf(source));
@@ -119,10 +144,9 @@ async function examineTensors(
     for (const update of await convertModule({ reader, plan, metadata })) {
       report.add(update);
       if (update.rank === 0) continue;
-      checkRank(update.target, update.rank, limits);
+      if (update.kind === "pair") checkRank(update.target, update.rank, limits);
       checkChange(update);
-      const { rank, down, up, scale } = update;
-      keep(update.target.name, { rank, down, up, scale: scale.value });
+      updates?.add(update);
     }
     reader.recycle();
   }

@@ -1,5 +1,6 @@
 /** Gathers the report of a file module by module. */
-import { ranksPerGroup } from "../graph/linear.ts";
+import { productBytes, productRanks } from "../networks/lora-kronecker.ts";
+import { paddedRank } from "../networks/lora-layout.ts";
 import type { SafetensorsHeader } from "../weights/safetensors-header.ts";
 import { type LoraArchitecture, loraTargetsOf } from "./architecture.ts";
 import type { ModuleUpdate } from "./convert-module.ts";
@@ -17,13 +18,16 @@ export class ReportBuilder {
   readonly #origins = new Set<AlphaOrigin>();
   readonly #idle: string[] = [];
   #deviceBytes = 0;
+  #ranksTaken = 0;
+  #products = 0;
 
   constructor(header: SafetensorsHeader, grouped: GroupedTensors) {
     this.#header = header;
     this.#grouped = grouped;
   }
 
-  add({ target, rank, scale }: ModuleUpdate): void {
+  add(update: ModuleUpdate): void {
+    const { target, rank, scale } = update;
     if (rank === 0) {
       this.#idle.push(target.name);
       return;
@@ -31,7 +35,11 @@ export class ReportBuilder {
     this.#ranks.push(rank);
     this.#alphas.push(scale.alpha);
     this.#origins.add(scale.from);
-    this.#deviceBytes += factorBytes(target, rank);
+    const isProduct = update.kind === "product";
+    this.#products += isProduct ? 1 : 0;
+    this.#deviceBytes += isProduct ? productBytes(update) : factorBytes(target, rank);
+    const taken = isProduct ? productRanks(update) : paddedRank(rank);
+    this.#ranksTaken = Math.max(this.#ranksTaken, taken);
   }
 
   /** LORA_INVALID when no module has any effect. */
@@ -40,15 +48,15 @@ export class ReportBuilder {
     if (this.#ranks.length === 0) {
       refuseLora("file", `has no effect: all ${matched} modules have only zeros in a factor`);
     }
-    const ranks = rangeOf(this.#ranks);
     return {
       digest,
       dialect: this.#grouped.dialect,
       modulesMatched: matched,
       modulesPresent: this.#grouped.modulesPresent,
       modulesOfModel: loraTargetsOf(architecture).length,
-      ranks,
-      ranksTaken: Math.ceil(ranks.max / ranksPerGroup) * ranksPerGroup,
+      ranks: rangeOf(this.#ranks),
+      ranksTaken: this.#ranksTaken,
+      products: this.#products,
       alpha: { ...rangeOf(this.#alphas), from: this.#alphaOrigin() },
       fileBytes: this.#header.fileLength,
       deviceBytes: this.#deviceBytes,

@@ -54,3 +54,19 @@ test("the copies of the present batch stay, however large they are", () => {
 
   expect(cache.of(["a", "b"]).factors("layer", parts)).toBe(first);
 });
+
+test("factors of Kronecker products are copied and counted like others", () => {
+  const parts = [Float32Array.of(1), Float32Array.of(2, 3)];
+  const comesBack = (bytesMax: number): boolean => {
+    const cache = new JoinCache(bytesMax);
+    const before = cache.of(["a", "b"]).products("layer", parts);
+    cache.trim();
+    cache.of(["a", "c"]).products("layer", parts);
+    cache.trim();
+    return cache.of(["a", "b"]).products("layer", parts) === before;
+  };
+
+  expect([...new JoinCache(0).of(["a", "b"]).products("layer", parts)]).toEqual([1, 2, 3]);
+  expect(new JoinCache(0).of(["a"]).products("layer", parts.slice(1))).toBe(parts[1]);
+  expect([comesBack(24), comesBack(23)]).toEqual([true, false]);
+});

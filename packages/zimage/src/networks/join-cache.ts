@@ -16,12 +16,14 @@ export interface JoinedFactors {
   readonly up: Float32Array;
 }
 
-const noFactors: JoinedFactors = { ranks: 0, down: new Float32Array(0), up: new Float32Array(0) };
+const nothing = new Float32Array(0);
+const noFactors: JoinedFactors = { ranks: 0, down: nothing, up: nothing };
 
 /** The copies of one list of adapters, by module. */
-class Join {
+export class Join {
   bytes = 0;
   readonly #copies = new Map<string, JoinedFactors>();
+  readonly #products = new Map<string, Float32Array>();
 
   /** @param parts laid out for runs, in the list's order; the same list has the same parts. */
   factors(module: string, parts: readonly LoraFactors[]): JoinedFactors {
@@ -34,6 +36,18 @@ class Join {
     const copy = copySideBySide(parts);
     this.#copies.set(module, copy);
     this.bytes += copy.down.byteLength + copy.up.byteLength;
+    return copy;
+  }
+
+  /** @param parts factors of Kronecker products; as for `factors`. */
+  products(module: string, parts: readonly Float32Array[]): Float32Array {
+    const [only = nothing, ...others] = parts;
+    if (others.length === 0) return only;
+    const known = this.#products.get(module);
+    if (known !== undefined) return known;
+    const copy = joinFloats(parts);
+    this.#products.set(module, copy);
+    this.bytes += copy.byteLength;
     return copy;
   }
 }

@@ -3,9 +3,13 @@
  * ranks, so that samples with different adapters, or none, share one run of an unchanged session.
  */
 
+import { kroneckerSwitch } from "../graph/kronecker-update.ts";
 import { type LinearSpec, loraInputNames, ranksPerGroup } from "../graph/linear.ts";
+import type { TransformerGraph } from "../graph/transformer-graph.ts";
+import { invariant } from "../invariant.ts";
 import { checkInput, checkLength, checkWhole } from "./check-input.ts";
-import { JoinCache } from "./join-cache.ts";
+import { type Join, JoinCache } from "./join-cache.ts";
+import { checkProduct, type LoraProduct, productFeeds, productRanks } from "./lora-kronecker.ts";
 import { layOutFactors, paddedRank } from "./lora-layout.ts";
 import type { Feed } from "./session.ts";
 
@@ -33,6 +37,8 @@ export interface LoraAdapter {
   readonly id: string;
   /** By module name, such as `layers.0.attention.to_q`. */
   readonly modules: ReadonlyMap<string, LoraFactors>;
+  /** Of other modules, by their names; only for a model with inputs for them. Absent: none. */
+  readonly products?: ReadonlyMap<string, LoraProduct>;
 }
 
 export interface LoraUse {
@@ -44,8 +50,13 @@ export interface LoraUse {
 export type LoraStack = readonly LoraUse[];
 
 /** Ranks that an adapter takes in a run: its largest module, in whole groups. */
-export function ranksTaken(adapter: LoraAdapter): number {
-  return Math.max(0, ...[...adapter.modules.values()].map(({ rank }) => paddedRank(rank)));
+export function ranksTaken({ modules, products = new Map() }: LoraAdapter): number {
+  const ranks = [...modules.values()].map(({ rank }) => paddedRank(rank));
+  return Math.max(0, ...ranks, ...[...products.values()].map(productRanks));
+}
+
+export function hasProducts(stack: LoraStack): boolean {
+  return stack.some(({ adapter }) => (adapter.products?.size ?? 0) > 0);
 }
 
 /** Ranks that stacks take together in one run; an adapter that several of them use counts once. */
@@ -64,20 +75,28 @@ export function checkAdapter(adapter: LoraAdapter, targets: ReadonlyMap<string, 
     checkLength(down, `${field}.down`, [ranks, target.in]);
     checkLength(up, `${field}.up`, [target.out, ranks]);
   }
+  for (const [name, product] of adapter.products ?? []) {
+    checkProduct(name, product, targets.get(name));
+  }
 }
 
+/** What of a graph decides how it is fed. */
+export type LoraInputs = Pick<TransformerGraph, "loraTargets" | "loraSupport">;
+
 /**
- * The three inputs of every target for one run. Modules that no adapter touches get rank 0.
- * Adapters are laid out in the order of their ids.
+ * The inputs of every target for one run. Modules that no adapter touches get rank 0. Adapters are
+ * laid out in the order of their ids.
  */
 export class LoraFeeder {
   readonly #targets: readonly LinearSpec[];
+  readonly #takesProducts: boolean;
   readonly #laidOut = new WeakMap<LoraFactors, LoraFactors>();
   readonly #joins: JoinCache;
 
   /** @param joinBytesMax what copies of adapters that ran side by side may take, in bytes. */
-  constructor(targets: readonly LinearSpec[], joinBytesMax: number) {
-    this.#targets = targets;
+  constructor({ loraTargets, loraSupport }: LoraInputs, joinBytesMax: number) {
+    this.#targets = loraTargets;
+    this.#takesProducts = loraSupport === "pairs and products";
     this.#joins = new JoinCache(joinBytesMax);
   }
 
@@ -100,7 +119,33 @@ export class LoraFeeder {
       feeds[names.up] = { data: joined.up, dims: [joined.ranks, target.out] };
       feeds[names.scale] = { data: scale, dims: [stacks.length, groups, 1, 1] };
     }
+    if (this.#takesProducts) Object.assign(feeds, this.#productFeeds(join, adapters, stacks));
     this.#joins.trim();
+    return feeds;
+  }
+
+  #productFeeds(
+    join: Join,
+    adapters: readonly LoraAdapter[],
+    stacks: readonly LoraStack[],
+  ): Record<string, Feed> {
+    const any = stacks.some(hasProducts);
+    invariant(!any || stacks.length === 1, "a sample with products runs alone");
+    const feeds: Record<string, Feed> = {
+      [kroneckerSwitch]: { data: Uint8Array.of(any ? 1 : 0), dims: [1] },
+    };
+    for (const { name } of this.#targets) {
+      const scaled = adapters.flatMap((adapter) => {
+        const product = adapter.products?.get(name);
+        if (product === undefined) return [];
+        return { product, scale: product.scale * strengthOf(adapter, stacks[0] ?? []) };
+      });
+      const factors = join.products(
+        name,
+        scaled.map(({ product }) => product.factors),
+      );
+      Object.assign(feeds, productFeeds(name, scaled, factors));
+    }
     return feeds;
   }
 
@@ -128,9 +173,7 @@ function scalesOf(
     adapters.flatMap((adapter) => {
       const factors = adapter.modules.get(module);
       if (factors === undefined) return [];
-      const strength = stack
-        .filter((use) => use.adapter.id === adapter.id)
-        .reduce((sum, use) => sum + use.strength, 0);
+      const strength = strengthOf(adapter, stack);
       return Array.from(
         { length: paddedRank(factors.rank) / ranksPerGroup },
         () => strength * factors.scale,
@@ -138,4 +181,10 @@ function scalesOf(
     }),
   );
   return Float32Array.from(rows.flat());
+}
+
+function strengthOf({ id }: LoraAdapter, stack: LoraStack): number {
+  return stack
+    .filter(({ adapter }) => adapter.id === id)
+    .reduce((sum, { strength }) => sum + strength, 0);
 }

@@ -78,7 +78,7 @@ test.each(["as written", "bf16", "int8", "int4"] as const)(
       const prepared =
         weights === "as written" ? undefined : await writePrepared(source.index, weights);
       const { index } = prepared ?? source;
-      const options = { compute: "bfloat16" } as const;
+      const options = { compute: "bfloat16", loraSupport: "pairs and products" } as const;
       const model = build(index, options);
       const opening = openSession(model, index.folder);
       await expect(opening).rejects.toThrow("Could not find an implementation");

@@ -27,10 +27,11 @@ class CountingSession implements Session {
 }
 
 const adapter = tinyAdapter("one", tinyLoraModules);
+const inputs = { loraTargets: [], loraSupport: "none" } as const;
 
 test("a caption is refined once for all steps of its picture", async () => {
   const session = new CountingSession();
-  const captions = new RefinedCaptions(tinyTransformer, session, []);
+  const captions = new RefinedCaptions(tinyTransformer, session, inputs);
   const caption = tinyCaption("a", 5);
 
   const first = await captions.refine(caption, []);
@@ -42,7 +43,7 @@ test("a caption is refined once for all steps of its picture", async () => {
 
 test("other words and other adapters, at other weights, are other rows", async () => {
   const session = new CountingSession();
-  const captions = new RefinedCaptions(tinyTransformer, session, []);
+  const captions = new RefinedCaptions(tinyTransformer, session, inputs);
   const caption = tinyCaption("a", 5);
   const stacks = [[], [{ adapter, strength: 1 }], [{ adapter, strength: 0.5 }]];
 
@@ -54,7 +55,7 @@ test("other words and other adapters, at other weights, are other rows", async (
 
 test("rows that were used longest ago leave when there are too many", async () => {
   const session = new CountingSession(4 * 1024 * 1024);
-  const captions = new RefinedCaptions(tinyTransformer, session, []);
+  const captions = new RefinedCaptions(tinyTransformer, session, inputs);
   const [a, b, c] = ["a", "b", "c"].map((name) => tinyCaption(name, 5)) as [
     Caption,
     Caption,

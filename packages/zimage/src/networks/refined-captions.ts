@@ -3,8 +3,7 @@
  * gives the same in each, so what was used last is kept for the next steps.
  */
 import type { TransformerConfig } from "../config.ts";
-import type { LinearSpec } from "../graph/linear.ts";
-import { LoraFeeder, type LoraStack } from "./lora-batch.ts";
+import { LoraFeeder, type LoraInputs, type LoraStack } from "./lora-batch.ts";
 import { padRows } from "./rope.ts";
 import type { Session } from "./session.ts";
 import { type Caption, captionFeeds, type RefinedCaption } from "./transformer-feeds.ts";
@@ -23,11 +22,11 @@ export class RefinedCaptions {
   readonly #kept = new Map<string, RefinedCaption>();
   #keptBytes = 0;
 
-  constructor(config: TransformerConfig, session: Session, targets: readonly LinearSpec[]) {
+  constructor(config: TransformerConfig, session: Session, inputs: LoraInputs) {
     this.#config = config;
     this.#session = session;
     // Copies of adapters side by side are for the run that needs them: the next one is far.
-    this.#loras = new LoraFeeder(targets, 0);
+    this.#loras = new LoraFeeder(inputs, 0);
   }
 
   /** Throws ENGINE_FAILED, or MEMORY_EXCEEDED. */

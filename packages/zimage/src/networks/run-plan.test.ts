@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { tinyAdapter } from "../../test/tiny-networks.ts";
-import { planRuns } from "./run-plan.ts";
+import { tinyAdapter, tinyProducts } from "../../test/tiny-networks.ts";
+import { fitOneRun, planRuns } from "./run-plan.ts";
 
 const sample = (length: number, ...ranks: readonly number[]) => ({
   caption: { length },
@@ -32,6 +32,15 @@ test("an adapter counts once however many samples use it", () => {
 
 test("a stack over 128 ranks runs alone, also beside its own like", () => {
   expect(planRuns([sample(1, 129), sample(1, 129), sample(1)])).toEqual([[0], [1], [2]]);
+});
+
+test("a picture with Kronecker products runs alone, also beside its own like", () => {
+  const adapter = tinyProducts("products", ["layers.0.attention.to_q"]);
+  const withProducts = { caption: { length: 1 }, stack: [{ adapter, strength: 1 }] };
+
+  expect(planRuns([sample(1), withProducts, sample(1), withProducts])).toEqual([[0, 2], [1], [3]]);
+  expect(fitOneRun([withProducts.stack])).toBe(true);
+  expect(fitOneRun([withProducts.stack, []])).toBe(false);
 });
 
 test("a run has no more rows than memory allows, and one sample at least", () => {

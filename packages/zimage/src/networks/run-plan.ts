@@ -2,15 +2,18 @@
  * Decides which samples of a batch share a run of the transformer, such that sharing never changes
  * a bit of any result.
  */
-import { type LoraStack, ranksTaken } from "./lora-batch.ts";
+import { runRanksMax } from "../graph/linear.ts";
+import { hasProducts, type LoraStack, ranksOf } from "./lora-batch.ts";
 import { padRows } from "./rope.ts";
 
 /**
- * Ranks of one run, unless one picture alone has more. Up to here the second product of an update
- * is one block of the matrix library, summed rank by rank, where another sample's ranks add exact
- * zeros.
+ * Whether one run takes the adapters of all these samples. One with Kronecker products runs alone:
+ * beside others its sums would be cut up in another way.
  */
-export const runRanksMax = 128;
+export function fitOneRun(stacks: readonly LoraStack[]): boolean {
+  if (stacks.length < 2) return true;
+  return !stacks.some(hasProducts) && ranksOf(stacks) <= runRanksMax;
+}
 
 /** What of a sample decides about its company. */
 export interface Candidate {
@@ -35,31 +38,25 @@ export function planRuns(
   samples: readonly Candidate[],
   { imageRows, rowsMax }: RunBounds = { imageRows: 0, rowsMax: Number.POSITIVE_INFINITY },
 ): number[][] {
-  const runs: { readonly rows: number; readonly members: number[]; ranks: Map<string, number> }[] =
-    [];
+  const runs: {
+    readonly rows: number;
+    readonly members: number[];
+    readonly stacks: LoraStack[];
+  }[] = [];
   for (const [index, { caption, stack }] of samples.entries()) {
     const rows = padRows(caption.length);
-    const own = new Map(stack.map(({ adapter }) => [adapter.id, ranksTaken(adapter)]));
     const run = runs.find(
-      ({ members, ranks, ...candidate }) =>
+      ({ members, stacks, ...candidate }) =>
         candidate.rows === rows &&
-        total(union(ranks, own)) <= runRanksMax &&
+        fitOneRun([...stacks, stack]) &&
         (members.length + 1) * (imageRows + rows) <= rowsMax,
     );
     if (run === undefined) {
-      runs.push({ rows, members: [index], ranks: own });
+      runs.push({ rows, members: [index], stacks: [stack] });
     } else {
       run.members.push(index);
-      run.ranks = union(run.ranks, own);
+      run.stacks.push(stack);
     }
   }
   return runs.map(({ members }) => members);
-}
-
-function union(left: ReadonlyMap<string, number>, right: ReadonlyMap<string, number>) {
-  return new Map([...left, ...right]);
-}
-
-function total(ranks: ReadonlyMap<string, number>): number {
-  return [...ranks.values()].reduce((sum, rank) => sum + rank, 0);
 }

@@ -8,9 +8,10 @@ import {
   tinyCaption,
   tinyCase,
   tinyLoraModules,
+  tinyProducts,
   tinyTransformer,
 } from "../../test/tiny-networks.ts";
-import type { LoraStack } from "./lora-batch.ts";
+import type { LoraAdapter, LoraStack } from "./lora-batch.ts";
 import { openTransformer, type Transformer, type TransformerBatch } from "./transformer.ts";
 
 let checkpoint: Checkpoint;
@@ -169,7 +170,7 @@ describe("a sample's bits do not depend on its batch", () => {
 
 describe("low-rank updates", () => {
   test("leave the bits of the bare graph where there are none", async () => {
-    const bare = await openTransformer(tinyTransformer, checkpoint.index, { loraTargets: "none" });
+    const bare = await openTransformer(tinyTransformer, checkpoint.index, { loraSupport: "none" });
     const [expected] = await bare.predict(tinyCase("B"));
     const [output] = await transformer.predict(tinyCase("B"));
     await bare.close();
@@ -205,6 +206,71 @@ describe("low-rank updates", () => {
     await expect(transformer.predict({ ...tinyCase("A"), loras: [stack] })).rejects.toMatchObject({
       code: "INPUT_INVALID",
       field: "loras.layers.1.attention.qkv",
+    });
+  });
+});
+
+describe("Kronecker products", () => {
+  const products = tinyProducts("products", [
+    "layers.0.attention.to_q",
+    "layers.1.adaLN_modulation.0",
+    "context_refiner.0.attention.to_v",
+  ]);
+  const use = (adapter: LoraAdapter, strength = 0.7): LoraStack => [{ adapter, strength }];
+  let both: Transformer;
+  beforeAll(async () => {
+    const options = { threads: 2, loraSupport: "pairs and products" } as const;
+    both = await openTransformer(tinyTransformer, checkpoint.index, options);
+  });
+  afterAll(() => both.close());
+
+  test("leave the bits of a graph without inputs for them where there are none", async () => {
+    const [pair] = adapters;
+    const paired = use(pair ?? products);
+    const draw = (stacks: readonly LoraStack[]): TransformerBatch =>
+      batchOf(
+        stacks.map((stack, at) => ({ captionLength: 9 + at, time: 0.3, stack })),
+        16,
+        12,
+      );
+    const outputs = await both.predict(draw([[], paired, use(products, 0)]));
+    const expected = await transformer.predict(draw([[], paired, []]));
+
+    for (const [at, output] of outputs.entries()) expectSameBits(output, expected[at]);
+  });
+
+  test("beside other samples give the bits that each sample has alone", async () => {
+    const wide = tinyAdapter("wide", tinyLoraModules.slice(0, 4), { rank: 20 });
+    const other = tinyProducts("others", ["layers.0.attention.to_q", "layers.0.attention.to_k"]);
+    const stacks = [
+      [],
+      use(products),
+      [...use(products), ...use(wide), ...use(other, -1)],
+      use(wide),
+      use(products, 1.3),
+    ];
+    const samples = stacks.map((stack) => ({ captionLength: 9, time: 0.3, stack }));
+    const batch = batchOf(samples, 16, 12);
+    const together = await both.predict(batch);
+
+    for (const index of samples.keys()) {
+      expectSameBits(together[index], (await both.predict(onlySample(batch, index)))[0]);
+    }
+    const [none, one, three] = together;
+    expect(maxDifference(one, none ?? [])).toBeGreaterThan(1e-3);
+    expect(maxDifference(three, one ?? [])).toBeGreaterThan(1e-3);
+  });
+
+  test("are refused by a graph that takes none, and for a module of another size", async () => {
+    const wider = { ...tinyTransformer, dim: 64 };
+    const misfit = tinyProducts("other", ["layers.0.attention.to_q"], wider);
+    const draw = async (network: Transformer, adapter: LoraAdapter): Promise<unknown> =>
+      await network.predict({ ...tinyCase("A"), loras: [use(adapter)] });
+
+    await expect(draw(transformer, products)).rejects.toMatchObject({ field: "loras" });
+    await expect(draw(both, misfit)).rejects.toMatchObject({
+      code: "INPUT_INVALID",
+      field: "loras.layers.0.attention.to_q.out",
     });
   });
 });

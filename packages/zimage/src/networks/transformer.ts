@@ -9,7 +9,13 @@ import type { LinearSpec } from "../graph/linear.ts";
 import { buildTransformerGraph, type TransformerGraphOptions } from "../graph/transformer-graph.ts";
 import type { TensorIndex } from "../weights/tensor-index.ts";
 import { checkInput, checkLength, checkWhole } from "./check-input.ts";
-import { checkAdapter, LoraFeeder, type LoraStack } from "./lora-batch.ts";
+import {
+  checkAdapter,
+  hasProducts,
+  LoraFeeder,
+  type LoraInputs,
+  type LoraStack,
+} from "./lora-batch.ts";
 import { RefinedCaptions } from "./refined-captions.ts";
 import { padRows, rowMultiple } from "./rope.ts";
 import { planRuns, type RunBounds } from "./run-plan.ts";
@@ -66,22 +72,25 @@ export async function openTransformer(
   const graph = buildTransformerGraph(config, index, options);
   const captionGraph = buildCaptionGraph(config, index, options);
   const captionSession = await openSession(captionGraph.model, index.folder, options);
-  const captions = new RefinedCaptions(config, captionSession, captionGraph.loraTargets);
+  const captions = new RefinedCaptions(config, captionSession, captionGraph);
   const session = await openSession(graph.model, index.folder, options).catch(async (error) => {
     await captions.close();
     throw error;
   });
-  const loras = new LoraFeeder(graph.loraTargets, options.loraJoinBytes ?? loraJoinBytesDefault);
-  const loraTargets = [...captionGraph.loraTargets, ...graph.loraTargets];
+  const loras = new LoraFeeder(graph, options.loraJoinBytes ?? loraJoinBytesDefault);
+  const inputs = {
+    loraTargets: [...captionGraph.loraTargets, ...graph.loraTargets],
+    loraSupport: graph.loraSupport,
+  };
   const { rowsMax = Number.POSITIVE_INFINITY } = options;
-  return new OnnxTransformer({ config, session, captions, loraTargets, loras, rowsMax });
+  return new OnnxTransformer({ config, session, captions, inputs, loras, rowsMax });
 }
 
 interface Needs {
   readonly config: TransformerConfig;
   readonly session: Session;
   readonly captions: RefinedCaptions;
-  readonly loraTargets: readonly LinearSpec[];
+  readonly inputs: LoraInputs;
   readonly loras: LoraFeeder;
   readonly rowsMax: number;
 }
@@ -96,14 +105,16 @@ class OnnxTransformer implements Transformer {
   readonly #session: Session;
   readonly #captions: RefinedCaptions;
   readonly #targets: ReadonlyMap<string, LinearSpec>;
+  readonly #takesProducts: boolean;
   readonly #loras: LoraFeeder;
   readonly #rowsMax: number;
 
-  constructor({ config, session, captions, loraTargets, loras, rowsMax }: Needs) {
+  constructor({ config, session, captions, inputs, loras, rowsMax }: Needs) {
     this.#config = config;
     this.#session = session;
     this.#captions = captions;
-    this.#targets = new Map(loraTargets.map((target) => [target.name, target]));
+    this.#targets = new Map(inputs.loraTargets.map((target) => [target.name, target]));
+    this.#takesProducts = inputs.loraSupport === "pairs and products";
     this.#loras = loras;
     this.#rowsMax = rowsMax;
   }
@@ -159,6 +170,8 @@ class OnnxTransformer implements Transformer {
     for (const adapter of new Set(loras?.flat().map((use) => use.adapter))) {
       checkAdapter(adapter, this.#targets);
     }
+    const takesAll = this.#takesProducts || loras?.some(hasProducts) !== true;
+    checkInput(takesAll, "loras", "has Kronecker products, for which this graph has no inputs");
     return latents.map((latent, index): Sample => {
       const caption = captions[index];
       const time = times[index];

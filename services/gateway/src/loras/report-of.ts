@@ -11,6 +11,7 @@ export function reportOf(found: FileReport): LoraReport {
     rankMin: found.ranks.min,
     rankMax: found.ranks.max,
     ranksTaken: found.ranksTaken,
+    products: found.products,
     alphaMin: found.alpha.min,
     alphaMax: found.alpha.max,
     alphaFrom: found.alpha.from,

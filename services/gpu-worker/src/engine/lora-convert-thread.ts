@@ -38,7 +38,8 @@ async function convert({ digest, path }: ConvertOrder): Promise<ConvertAnswer> {
 }
 
 /** Each once: they change hands instead of being copied. */
-function buffersOf({ modules }: LoraAdapter): ArrayBuffer[] {
-  const arrays = [...modules.values()].flatMap(({ down, up }) => [down.buffer, up.buffer]);
+function buffersOf({ modules, products = new Map() }: LoraAdapter): ArrayBuffer[] {
+  const pairs = [...modules.values()].flatMap(({ down, up }) => [down.buffer, up.buffer]);
+  const arrays = [...pairs, ...[...products.values()].map(({ factors }) => factors.buffer)];
   return [...new Set(arrays)].filter((buffer) => buffer instanceof ArrayBuffer);
 }

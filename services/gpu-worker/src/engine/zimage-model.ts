@@ -8,13 +8,12 @@ import {
   type Caption,
   encodeJpeg,
   encodePng,
+  fitOneRun,
   type LoraAdapter,
   type LoraStack,
   openPipeline,
   type Pipeline,
   promptsOf,
-  ranksOf,
-  runRanksMax,
 } from "@zfarm/zimage";
 import { LoraReader } from "./lora-reader.ts";
 import type { Model } from "./model.ts";
@@ -57,7 +56,7 @@ export async function openZImageModel(
       return bytes;
     },
     dropLora: (digest) => void loras.delete(digest),
-    fitOneRun: (tasks) => ranksOf(tasks.map((task) => stackOf(task, loras))) <= runRanksMax,
+    fitOneRun: (tasks) => fitOneRun(tasks.map((task) => stackOf(task, loras))),
     groupOf: (task) => pipeline.runGroup(task),
     encodePrompts: (tasks) => encodePrompts(pipeline, tasks),
     start: (task, { prompt, negative }) =>

@@ -88,6 +88,11 @@ export interface LoraReport {
   triggerWords: string[];
   /** What is odd about the file and no reason to refuse it. */
   warnings: string[];
+  /**
+   * Modules whose update is a Kronecker product of too many ranks for a low-rank pair. Pictures
+   * that use it share no run of the device with others. Absent: 0.
+   */
+  products?: number | undefined;
 }
 
 /** What of a transformer decides which modules an adapter may change, and their widths. */
@@ -553,6 +558,7 @@ function createBaseLoraReport(): LoraReport {
     deviceBytes: 0n,
     triggerWords: [],
     warnings: [],
+    products: undefined,
   };
 }
 
@@ -605,6 +611,9 @@ export const LoraReport: MessageFns<LoraReport> = {
     }
     for (const v of message.warnings) {
       writer.uint32(114).string(v!);
+    }
+    if (message.products !== undefined) {
+      writer.uint32(120).uint32(message.products);
     }
     return writer;
   },
@@ -734,6 +743,14 @@ export const LoraReport: MessageFns<LoraReport> = {
             message.warnings.push(reader.string());
             continue;
           }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.products = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -767,6 +784,7 @@ export const LoraReport: MessageFns<LoraReport> = {
       : 0n;
     message.triggerWords = object.triggerWords?.map((e) => e) || [];
     message.warnings = object.warnings?.map((e) => e) || [];
+    message.products = object.products ?? undefined;
     return message;
   },
 };
