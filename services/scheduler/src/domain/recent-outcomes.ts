@@ -4,8 +4,8 @@
  */
 import type { TaskId } from "@zfarm/contract";
 
-/** Indexes of ended tasks, by job: those of one job end near each other. */
-type Ended = Map<string, Set<number>>;
+/** Indexes of ended tasks, by job: those of one job end near each other. Jobs of one have no set. */
+type Ended = Map<string, number | Set<number>>;
 
 /** Forgets many at a time: a set that loses one for each that comes is built anew all the time. */
 export class RecentOutcomes {
@@ -32,16 +32,21 @@ export class RecentOutcomes {
       this.#newest = new Map();
       this.#newestSize = 0;
     }
-    const indexes = this.#newest.get(job);
-    if (indexes === undefined) this.#newest.set(job, new Set([id.index]));
-    else indexes.add(id.index);
+    const known = this.#newest.get(job);
+    if (known === undefined) this.#newest.set(job, id.index);
+    else if (typeof known === "number") this.#newest.set(job, new Set([known, id.index]));
+    else known.add(id.index);
     this.#newestSize += 1;
     return true;
   }
 
   #isKnown(job: string, index: number): boolean {
-    return this.#newest.get(job)?.has(index) === true || this.#older.get(job)?.has(index) === true;
+    return includes(this.#newest.get(job), index) || includes(this.#older.get(job), index);
   }
+}
+
+function includes(known: number | Set<number> | undefined, index: number): boolean {
+  return typeof known === "object" ? known.has(index) : known === index;
 }
 
 function keyOf({ project, job }: TaskId): string {
