@@ -4,7 +4,7 @@ import type { TargetFactors } from "./factors.ts";
 import { changeMax } from "./limits.ts";
 import { refuseLora } from "./refuse.ts";
 
-/** Of each factor of a pair, 64 weights of a module: a hundredth of the time that reading it takes. */
+/** Of each factor: 64 weights of a pair, for a hundredth of the time that reading it takes. */
 const placesMax = 8;
 
 /**
