@@ -10,6 +10,16 @@ import type { LogMessage, PutRequest } from "../ports.ts";
 import { apiCodes } from "./errors.ts";
 import type { NatsLink } from "./nats-link.ts";
 
+/**
+ * The only header, for every follower is given it too. That the stream is the right one need not be
+ * said: the server lets no two have subjects in common.
+ */
+const conditionHeader = "Nats-Expected-Last-Subject-Sequence";
+
+/** Of what is to be the first of its subject, as nearly everything is. */
+const expectingNone = headers();
+expectingNone.set(conditionHeader, "0");
+
 type ApiError = ConstructorParameters<typeof JetStreamApiError>[0];
 
 interface ApiAnswer {
@@ -23,18 +33,14 @@ interface ApiAnswer {
 export class StreamApi {
   readonly #link: NatsLink;
   readonly #stream: string;
-  /** Of what is to be the first of its subject, as nearly everything is. */
-  readonly #expectingNone: MsgHdrs;
-
   constructor(link: NatsLink, stream: string) {
     this.#link = link;
     this.#stream = stream;
-    this.#expectingNone = this.#expect(0n);
   }
 
   async publish({ subject, bytes, expected }: PutRequest, deadline: number): Promise<Revision> {
-    const expecting = expected === 0n ? this.#expectingNone : this.#expect(expected);
-    const message = { subject, bytes, headers: expecting };
+    const condition = expected === undefined ? {} : { headers: expecting(expected) };
+    const message = { subject, bytes, ...condition };
     const { seq = 0 } = parseAnswer((await this.#link.ask(message, deadline)).data);
     return BigInt(seq);
   }
@@ -75,15 +81,13 @@ export class StreamApi {
     const bytes = Buffer.from(JSON.stringify(query));
     return parseAnswer((await this.#link.ask({ subject, bytes }, deadline)).data);
   }
+}
 
-  #expect(expected: Revision | undefined): MsgHdrs {
-    const expecting = headers();
-    expecting.set("Nats-Expected-Stream", this.#stream);
-    if (expected !== undefined) {
-      expecting.set("Nats-Expected-Last-Subject-Sequence", String(expected));
-    }
-    return expecting;
-  }
+function expecting(revision: Revision): MsgHdrs {
+  if (revision === 0n) return expectingNone;
+  const condition = headers();
+  condition.set(conditionHeader, String(revision));
+  return condition;
 }
 
 function parseAnswer(data: Uint8Array): ApiAnswer {
