@@ -76,7 +76,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a late message brings an ended task back",
     file: `${domain}/task-rules.ts`,
-    find: "const isNews = state.recent.add(taskKey(id));",
+    find: "const isNews = state.recent.add(id);",
     replace: "const isNews = true;",
   },
   {
