@@ -70,6 +70,17 @@ describe("a directory of blobs", () => {
     expect(await keysIn()).toEqual(["a/b"]);
   });
 
+  test("lists nothing behind a link or a file, whatever the prefix", async () => {
+    const store = await openDirectoryBlobStore(folder);
+    await store.put("a/b/c", new Uint8Array([1]), "image/png");
+    await symlink(join(folder, "a"), join(folder, "link"));
+
+    for (const prefix of ["link/", "link/b/", "a/b/c/", "a/b/c/d", "none/", "a/none/x"]) {
+      expect(await keysIn(prefix)).toEqual([]);
+    }
+    expect(await keysIn("a/b/")).toEqual(["a/b/c"]);
+  });
+
   test("clears drafts of writers that died long ago, and none of those at work", async () => {
     await openDirectoryBlobStore(folder);
     const [old, fresh] = ["old", "fresh"].map((name) => join(folder, "~drafts", name));
