@@ -1,7 +1,10 @@
 /**
  * What a change of leaders costs a farm with manifests: the new leader looks in the object store
- * for outcomes that the broker may have lost. Real nats-server, MinIO and scheduler processes.
+ * for outcomes that the broker may have lost. Real nats-server, MinIO and schedulers.
  */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type BlobStore, openBlobStore } from "@zfarm/blobs";
 import { createJobId, defaultProject, imageKey, outcomeCopyKey } from "@zfarm/contract";
 import { forEachBounded, Secret, systemClock } from "@zfarm/runtime";
@@ -18,37 +21,53 @@ const parallel = 64;
 export interface TakeoverFigures {
   readonly waiting: number;
   readonly objects: number;
-  /** From the lease to the first request for work that is answered, with and without copies. */
-  readonly rebuildMs: { readonly manifest: number; readonly stream: number };
+  /** From the lease to the first request for work that is answered, by where copies are. */
+  readonly rebuildMs: {
+    readonly minio: number;
+    readonly directory: number;
+    readonly none: number;
+  };
 }
 
 export async function benchTakeover(): Promise<{ readonly takeovers: TakeoverFigures[] }> {
   const takeovers: TakeoverFigures[] = [];
   for (const waiting of waitingJobs) {
     const [farm, minio] = [await openBenchFarm(), await startMinio()];
+    const folder = await mkdtemp(join(tmpdir(), "zfarm-bench-blobs-"));
     try {
-      const store = await openStore(minio);
+      const stores = [await openBucket(minio), await openFolder(folder)];
       await layJobs(farm, waiting);
       let objects = 0;
       for (const wanted of pictures) {
-        objects += await layPictures(store, wanted - objects / 2);
-        const rebuildMs = { manifest: await lead(farm, minio), stream: await lead(farm) };
+        const more = wanted - objects / 2;
+        await Promise.all(stores.map((store) => layPictures(store, more)));
+        objects += 2 * more;
+        const rebuildMs = {
+          minio: await lead(farm, settingsOf(minio)),
+          directory: await lead(farm, { DURABILITY: "manifest", BLOBS_DIR: folder }),
+          none: await lead(farm, {}),
+        };
         takeovers.push({ waiting, objects, rebuildMs });
         process.stderr.write(`${JSON.stringify(takeovers.at(-1))}\n`);
       }
-      await store.close();
+      for (const store of stores) await store.close();
     } finally {
       await farm.stop();
       await minio.stop();
+      await rm(folder, { recursive: true, force: true });
     }
   }
   return { takeovers };
 }
 
-function openStore({ endpoint, region, accessKey, secretKey }: S3Server): Promise<BlobStore> {
+function openBucket({ endpoint, region, accessKey, secretKey }: S3Server): Promise<BlobStore> {
   const keys = { accessKey: new Secret(accessKey), secretKey: new Secret(secretKey) };
   const bucket = { bucket: "zfarm", region, publicEndpoint: undefined };
   return openBlobStore({ kind: "s3", endpoint, ...bucket, ...keys }, { clock: systemClock });
+}
+
+function openFolder(root: string): Promise<BlobStore> {
+  return openBlobStore({ kind: "directory", root }, { clock: systemClock });
 }
 
 async function layJobs(farm: BenchFarm, count: number): Promise<void> {
@@ -60,7 +79,7 @@ async function layJobs(farm: BenchFarm, count: number): Promise<void> {
   });
 }
 
-async function layPictures(store: BlobStore, count: number): Promise<number> {
+async function layPictures(store: BlobStore, count: number): Promise<void> {
   const ids = Array.from({ length: count }, () => {
     return { project: defaultProject, job: createJobId(), index: 0 };
   });
@@ -68,20 +87,22 @@ async function layPictures(store: BlobStore, count: number): Promise<number> {
     await store.put(imageKey(id, 1n), new Uint8Array(8), "image/png");
     await store.put(outcomeCopyKey(id, 1n), new Uint8Array(8), "application/x-protobuf");
   });
-  return 2 * count;
+}
+
+function settingsOf({ endpoint, region, accessKey, secretKey }: S3Server): NodeJS.ProcessEnv {
+  return {
+    DURABILITY: "manifest",
+    BLOBS_DIR: undefined,
+    S3_ENDPOINT: endpoint,
+    S3_REGION: region,
+    S3_ACCESS_KEY: accessKey,
+    S3_SECRET_KEY: secretKey,
+  };
 }
 
 /** One leader, to the moment when it answers workers; it resigns at once. */
-async function lead(farm: BenchFarm, minio?: S3Server): Promise<number> {
-  const s3 = minio && {
-    DURABILITY: "manifest",
-    BLOBS_DIR: undefined,
-    S3_ENDPOINT: minio.endpoint,
-    S3_REGION: minio.region,
-    S3_ACCESS_KEY: minio.accessKey,
-    S3_SECRET_KEY: minio.secretKey,
-  };
-  const scheduler = farm.start("scheduler", s3);
+async function lead(farm: BenchFarm, settings: NodeJS.ProcessEnv): Promise<number> {
+  const scheduler = farm.start("scheduler", settings);
   const { rebuild_ms: rebuildMs } = await scheduler.line("leading");
   await scheduler.stop();
   return Number(rebuildMs);

@@ -39,7 +39,7 @@ describe("a leader whose broker lost outcomes", () => {
   });
 
   /** Over a broker that has none of them. */
-  function lookIn(store: Pick<BlobStore, "get" | "list">): void {
+  function lookIn(store: Pick<BlobStore, "kind" | "get" | "list">): void {
     plain = createMemoryFarm().connect().outcomes;
     const copied = copyOutcomes(plain, blobs);
     sought = new LostOutcomes(copied, { blobs: store, clock, log: silentLog });
@@ -89,6 +89,7 @@ describe("a leader whose broker lost outcomes", () => {
   test("waits no longer than it must for a store that hangs", async () => {
     const never = new Promise<never>(() => undefined);
     lookIn({
+      kind: "memory",
       get: () => never,
       list: async function* () {
         yield await never;
@@ -106,6 +107,7 @@ describe("a leader whose broker lost outcomes", () => {
     let asked = 0;
     let isAway = true;
     lookIn({
+      kind: "memory",
       get: (key) => blobs.get(key),
       list: (prefix, after) => {
         asked += 1;

@@ -26,7 +26,7 @@ import { type Clock, forEachBounded, type Log } from "@zfarm/runtime";
 import { planListings } from "./plan-listings.ts";
 
 interface LostOutcomesNeeds {
-  readonly blobs: Pick<BlobStore, "get" | "list">;
+  readonly blobs: Pick<BlobStore, "kind" | "get" | "list">;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -35,7 +35,7 @@ export class LostOutcomes implements OutcomeLog {
   /** As the broker has them. */
   readonly standing: OutcomeLog;
   readonly #needs: LostOutcomesNeeds;
-  readonly #reader: CopyReader;
+  readonly #reader: CopyReader & Pick<BlobStore, "kind">;
   /** What the store has told so far: while it grows, the store is there. */
   #told = 0;
   /** A store that is away costs the leader one wait, and not one for each task. */
@@ -142,11 +142,12 @@ export class LostOutcomes implements OutcomeLog {
     throw new FarmError("STORE_UNAVAILABLE", "object store: it says nothing");
   }
 
-  #countingReader(blobs: LostOutcomesNeeds["blobs"]): CopyReader {
+  #countingReader(blobs: LostOutcomesNeeds["blobs"]): CopyReader & Pick<BlobStore, "kind"> {
     const heard = (): void => {
       this.#told += 1;
     };
     return {
+      kind: blobs.kind,
       get: async (key) => {
         const bytes = await blobs.get(key);
         heard();

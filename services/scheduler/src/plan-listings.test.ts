@@ -1,4 +1,5 @@
 import { type BlobStore, createMemoryBlobStore } from "@zfarm/blobs";
+import type { CopyReader } from "@zfarm/broker";
 import {
   createJobId,
   defaultProject,
@@ -18,6 +19,10 @@ function tasksOf(jobs: number) {
     job: createJobId(),
     index: 0,
   }));
+}
+
+function readerOf(blobs: BlobStore): CopyReader {
+  return { get: (key) => blobs.get(key), list: (prefix) => blobs.list(prefix) };
 }
 
 async function listed(blobs: BlobStore, prefix: string): Promise<string[]> {
@@ -52,6 +57,12 @@ describe("listings for the copies of outcomes", () => {
     const shown = (await Promise.all(plan.map((prefix) => listed(blobs, prefix)))).flat();
     expect(plan.length).toBeLessThan(40);
     expect(shown.toSorted()).toEqual(await listed(blobs, "default/"));
+  });
+
+  test("are one for each job in a directory, where listing all is never less", async () => {
+    const blobs = { ...readerOf(createMemoryBlobStore()), kind: "directory" } as const;
+
+    expect(await planListings(blobs, tasksOf(enough))).toHaveLength(enough);
   });
 
   test("are one for each job where a sample says that the project has many objects", async () => {

@@ -2,6 +2,7 @@
  * Decides which listings of the object store show everything of some tasks with the least to read:
  * one for each job, or all of a project where it has few objects for so many jobs.
  */
+import type { BlobStore } from "@zfarm/blobs";
 import type { CopyReader } from "@zfarm/broker";
 import {
   type JobRef,
@@ -18,8 +19,10 @@ const moreObjects = 2;
 /** More of a sample than this need not be counted. */
 const sampleMax = 1_000;
 
+type Listed = CopyReader & Pick<BlobStore, "kind">;
+
 /** Prefixes of keys. STORE_UNAVAILABLE. */
-export async function planListings(blobs: CopyReader, ids: readonly TaskId[]): Promise<string[]> {
+export async function planListings(blobs: Listed, ids: readonly TaskId[]): Promise<string[]> {
   const plan: string[] = [];
   for (const own of Map.groupBy(ids, ({ project }) => project).values()) {
     const jobs = new Map(own.map((id) => [id.job, id]));
@@ -28,7 +31,9 @@ export async function planListings(blobs: CopyReader, ids: readonly TaskId[]): P
   return plan;
 }
 
-async function planProject(blobs: CopyReader, jobs: readonly JobRef[]): Promise<string[]> {
+async function planProject(blobs: Listed, jobs: readonly JobRef[]): Promise<string[]> {
+  // A folder's name leads to what is in it, and each has to be opened: nothing is less.
+  if (blobs.kind === "directory") return jobs.map(jobPrefix);
   const worth = jobs.length * limits.copiesListFactor;
   const [first] = jobs;
   const isWorth = first !== undefined && worth >= moreObjects * projectSampleOf;
