@@ -341,6 +341,8 @@ export const limits = {
   drainGraceMs: 12_000,
   /** How long the engine may take to let a task go, and the store to take what was done of it. */
   releaseMs: 2_000,
+  /** After steps this long a worker knows what was done: none may end while it stops. */
+  latentsStepMs: 1_000,
   latentsMs: 1_500,
   /** Longer side of a preview, and its bytes as JPEG: it travels in one message, droppable. */
   previewSidePixels: 128,

@@ -92,8 +92,8 @@ export class AttemptRunner implements RenderHandlers {
   }
 
   /**
-   * Gives the task back unharmed, with what was done of it where the engine lets it go in time,
-   * which it can only between two steps. It spends no attempt.
+   * Gives the task back unharmed, with what was done of it. The engine lets it go between two
+   * steps; where that takes too long, what it gave out last counts. It spends no attempt.
    */
   handBack(held: HeldTask, releaseMs: number = limits.releaseMs): void {
     if (this.#releasing.has(held.name)) return;
@@ -119,7 +119,8 @@ export class AttemptRunner implements RenderHandlers {
     // It ended in another way meanwhile, and that counts.
     if (end !== undefined && end.kind !== "released") return;
     if (held.abandoned.signal.aborted) return;
-    const latents = end?.done && (await this.#needs.latents.keep(held, end.done));
+    const left = end?.done ?? held.done;
+    const latents = left && (await this.#needs.latents.keep(held, left));
     if (held.abandoned.signal.aborted) return;
     await this.#report(held, { latents });
     this.#end(held, "handed_back", { resumable: latents !== undefined });
@@ -153,6 +154,11 @@ export class AttemptRunner implements RenderHandlers {
     // The slot is free from the last step on: decoding and upload overlap the next batch.
     if (index >= total) held.phase = "delivering";
     this.#changed();
+  }
+
+  onLatents(name: string, done: Resume): void {
+    const held = this.#needs.state.held.named(name);
+    if (held !== undefined) held.done = done;
   }
 
   onPreview({ task, index, total, image }: TaskPreview): void {

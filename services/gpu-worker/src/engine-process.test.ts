@@ -148,6 +148,7 @@ describe("EngineProcess", () => {
     engine.render([task], {
       onStarted: () => {},
       onStep: () => engine.preview("a"),
+      onLatents: () => {},
       onPreview: ({ index }) => seen.resolve(index),
       onEnd: () => ended.resolve(0),
     });

@@ -15,6 +15,7 @@ import type {
   LoraFailure,
   RenderEnd,
   RenderTask,
+  Resume,
   StepEvent,
   TaskPreview,
   TaskStep,
@@ -28,6 +29,8 @@ export type EngineEnd = RenderEnd | { readonly kind: "refused" };
 export interface RenderHandlers {
   onStarted(task: string): void;
   onStep(step: TaskStep, run: DenoiseRun): void;
+  /** Now and then; they are the receiver's. */
+  onLatents(task: string, done: Resume): void;
   onPreview(preview: TaskPreview): void;
   /** Exactly once per task, and the last call about it. */
   onEnd(task: string, end: EngineEnd): void;
@@ -277,6 +280,9 @@ export class EngineProcess {
         return;
       case "step":
         this.#onStep(event);
+        return;
+      case "latents":
+        this.#flights.get(event.task)?.handlers.onLatents(event.task, event.done);
         return;
       case "lora-loaded":
         this.#endLoad(event.digest, {

@@ -1,6 +1,6 @@
 import type { LatentCheckpoint, Lease } from "@zfarm/contract";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { nanoEngine } from "../testing/engine-harness.ts";
+import { nanoEngine, stubEngine } from "../testing/engine-harness.ts";
 import { createLease } from "../testing/scripted-leader.ts";
 import { startWorker, type WorkerUnderTest } from "../testing/worker-harness.ts";
 
@@ -53,6 +53,20 @@ describe("a worker that is stopped in the middle of a picture", () => {
     expect(resumed).toEqual(await pictureOf(second, 1));
     expect(second.leader.stepsOf(0)).toEqual(range(1, steps));
     expect(await second.metric("zfarm_worker_resumes_total", { result: "resumed" })).toBe(1);
+  });
+
+  test("hands over the step before where it cannot wait for the one that runs", async () => {
+    const worker = await start({ engine: stubEngine });
+    worker.leader.grant([createLease(0, { prompt: "slower" })]);
+    await vi.waitUntil(() => worker.leader.stepsOf(0).length === 1, patience);
+
+    await worker.app.stop();
+
+    const latents = worker.leader.reports[0]?.latents ?? expect.fail("nothing was handed back");
+    expect(latents.step).toBe(1);
+    // The stub's latents are the task's seed.
+    const stored = await worker.blobs.get(latents.key);
+    expect(new Float32Array(Uint8Array.from(stored ?? []).buffer)).toEqual(Float32Array.of(7));
   });
 
   test("costs nothing but its steps where what it left is gone", async () => {

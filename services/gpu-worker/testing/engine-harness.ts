@@ -71,6 +71,7 @@ export function render(engine: EngineProcess, tasks: readonly RenderTask[]): Ren
       said.push(step);
       stepped.resolve();
     },
+    onLatents: () => {},
     onPreview: (preview) => previews.push(preview),
     onEnd: (task, end) => {
       ends.set(task, end);

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { FarmError } from "@zfarm/contract";
+import { FarmError, limits } from "@zfarm/contract";
 import { encodePng } from "@zfarm/zimage";
 import { hostEngine } from "../src/engine/host.ts";
 import type { Model } from "../src/engine/model.ts";
@@ -34,6 +34,8 @@ const adaptersOfRunMax = 3;
 const stepMs = 5;
 /** Fifty of these do not fit into the grace of a drain. */
 const slowStepMs = 400;
+/** Never done in any test. */
+const endlessStepMs = 600_000;
 
 await hostEngine(openStubModel);
 
@@ -77,6 +79,10 @@ async function openStubModel(settings: EngineSettings): Promise<Model<string, St
     step: async (batch) => {
       const isSlow = batch.some(({ task }) => task.prompt === "slow");
       await sleep(isSlow ? slowStepMs : stepMs);
+      for (const { task, stepsDone } of batch) {
+        if (task.prompt !== "slower") continue;
+        await sleep(stepsDone === 0 ? limits.latentsStepMs : endlessStepMs);
+      }
       for (const { task } of batch) misbehave(task.prompt);
       for (const render of batch) {
         render.stepsDone += 1;

@@ -42,6 +42,8 @@ export class HeldTask {
   hasFailed = false;
   /** Denoise steps done. */
   step = 0;
+  /** What the engine gave out of it last: its latents, float32, after so many steps. */
+  done: { readonly step: number; readonly latents: Float32Array } | undefined;
 
   constructor(lease: Lease & { spec: TaskSpec }, image: ImageSpec, grantedMs: number) {
     this.id = taskIdOf(lease.spec);

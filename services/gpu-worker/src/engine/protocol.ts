@@ -140,6 +140,8 @@ export type EngineEvent =
   /** The engine began with the task: from here on a crash may be the task's doing. */
   | { readonly kind: "started"; readonly task: string }
   | StepEvent
+  /** What was done of a task, after a step so long that a stop might not wait for the next. */
+  | { readonly kind: "latents"; readonly task: string; readonly done: Resume }
   | (TaskPreview & { readonly kind: "preview" })
   /** There was none to show, or it failed. */
   | { readonly kind: "no-preview"; readonly task: string }

@@ -5,6 +5,7 @@
  * encoded as soon as tasks are admitted, and nothing waits for a picture to be decoded.
  */
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
+import { limits } from "@zfarm/contract";
 import type { Clock } from "@zfarm/runtime";
 import { chooseBatch } from "./choose-batch.ts";
 import { failureOf } from "./failure.ts";
@@ -188,6 +189,17 @@ export class RenderLoop<Caption, Render> {
       return { task, index: model.stepsDone(member.render), total };
     });
     void send({ kind: "step", stepMs, steps });
+    if (stepMs >= limits.latentsStepMs) await this.#giveOut(batch);
+  }
+
+  /** Waited for: the next run blocks the thread, and with it what has not left the process. */
+  async #giveOut(batch: readonly Started<Caption, Render>[]): Promise<void> {
+    const sent = batch.flatMap((member) => {
+      const done = this.#stepsLeft(member) > 0 ? this.#doneOf(member) : undefined;
+      if (done === undefined) return [];
+      return this.#needs.send({ kind: "latents", task: member.task.task, done });
+    });
+    await Promise.all(sent);
   }
 
   /**
