@@ -157,8 +157,8 @@ export const workers: BoardSpec = {
         },
         {
           title: "GPU memory",
-          description: "MiB in use on each device.",
-          unit: "decmbytes",
+          description: "In use on each device.",
+          unit: "mbytes",
           queries: [{ expr: `DCGM_FI_DEV_FB_USED{${here}}`, legend: "{{Hostname}} {{gpu}}" }],
         },
         {
@@ -166,6 +166,18 @@ export const workers: BoardSpec = {
           description: "Watts of each device.",
           unit: "watt",
           queries: [{ expr: `DCGM_FI_DEV_POWER_USAGE{${here}}`, legend: "{{Hostname}} {{gpu}}" }],
+        },
+        {
+          title: "Temperature",
+          description: "Of each device; what is too hot slows down.",
+          unit: "celsius",
+          queries: [{ expr: `DCGM_FI_DEV_GPU_TEMP{${here}}`, legend: "{{Hostname}} {{gpu}}" }],
+        },
+        {
+          title: "Errors of devices",
+          description: "The number of the last XID that the driver told; 0 where there was none.",
+          unit: "none",
+          queries: [{ expr: `DCGM_FI_DEV_XID_ERRORS{${here}}`, legend: "{{Hostname}} {{gpu}}" }],
         },
       ],
     },
