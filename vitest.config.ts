@@ -6,6 +6,7 @@ import { defineConfig } from "vitest/config";
  * `sim` plays the scheduler's core in virtual time, under faults;
  * `images` builds the images and runs a farm of containers (`npm run test:images`);
  * `k8s` runs on a real Kubernetes control plane with simulated nodes (`npm run test:k8s`);
+ * `store` holds the object store that the chart brings to the contract (`npm run test:store`);
  * `model` checks the protocols of the farm with spin.
  */
 export default defineConfig({
@@ -61,6 +62,15 @@ export default defineConfig({
         test: {
           name: "k8s",
           include: ["test/k8s/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: "store",
+          include: ["test/store/*.test.ts"],
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,

@@ -38,7 +38,7 @@ const left: Readonly<Record<string, string>> = {
   WORKER_THREADS: "the worker sees the processors that it has",
 };
 /** What stands in the code and is no setting of a service. */
-const elsewhere = /^(ZFARM_.*|OTEL_.*|HOME|PATH|PORT|TERM|CI)$/;
+const elsewhere = /^(ZFARM_.*|OTEL_.*|AWS_.*|HOME|PATH|PORT|TERM|CI)$/;
 
 const services = ["gateway", "scheduler", "worker"] as const;
 
@@ -120,7 +120,7 @@ describe.skipIf(helmAtHand === undefined)("the chart and the code", () => {
       containers: [first],
       terminationGracePeriodSeconds = 0,
     } of pods) {
-      const delayMs = (first?.lifecycle?.preStop.sleep.seconds ?? 0) * 1_000;
+      const delayMs = (first?.lifecycle?.preStop?.sleep.seconds ?? 0) * 1_000;
       const graceMs = terminationGracePeriodSeconds * 1_000;
       expect(graceMs).toBe(delayMs + stopWithinMsDefault + 5_000);
     }

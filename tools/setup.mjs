@@ -114,8 +114,17 @@ async function installKeda() {
   else if (await canBuildKeda()) stop("KEDA could not be built.");
 }
 
+/** Apart as well: some hundred modules that nothing else needs. */
+async function installStore() {
+  const { seaweedfs } = await import("./servers/seaweedfs.mjs");
+  const found = await seaweedfs.find({ fetch: true, log: say });
+  if (found) say(`setup: ${found.path} (${found.source})`);
+  else if (await seaweedfs.canBuild()) stop("SeaweedFS could not be built.");
+}
+
 checkNode();
 installPackages();
 if (process.argv.includes("--servers")) await installServers();
 if (process.argv.includes("--kubernetes")) await installControlPlane();
 if (process.argv.includes("--keda")) await installKeda();
+if (process.argv.includes("--store")) await installStore();

@@ -11,7 +11,7 @@ const root = new URL("../../", import.meta.url);
 
 export const chartFolder = fileURLToPath(new URL("deploy/helm/zfarm", root));
 /** One file of `ci/` each. */
-export const variants = ["minimal", "full", "keda", "keda-tls", "fixed"] as const;
+export const variants = ["minimal", "full", "keda", "keda-tls", "fixed", "bundled"] as const;
 /** For a cluster with the Prometheus operator. */
 export const withOperator = ["--api-versions", "monitoring.coreos.com/v1"] as const;
 /** Undefined, and said loudly, where there is no Helm. */
@@ -57,9 +57,16 @@ export interface Container {
   readonly securityContext: Record<string, unknown>;
   readonly env?: readonly { readonly name: string; readonly value?: string }[];
   readonly ports?: readonly { readonly name: string; readonly containerPort: number }[];
-  readonly lifecycle?: { readonly preStop: { readonly sleep: { readonly seconds: number } } };
+  readonly lifecycle?: {
+    readonly preStop?: { readonly sleep: { readonly seconds: number } };
+    readonly postStart?: { readonly exec: { readonly command: readonly string[] } };
+  };
   readonly resources: { readonly limits?: Record<string, unknown> };
-  readonly startupProbe?: { readonly periodSeconds: number; readonly failureThreshold: number };
+  readonly startupProbe?: {
+    readonly httpGet?: { readonly path: string };
+    readonly periodSeconds: number;
+    readonly failureThreshold: number;
+  };
 }
 
 export function podOf({ kind, spec }: Rendered): PodSpec | undefined {

@@ -92,15 +92,39 @@ nats://{{ include "zfarm.fullname" . }}-nats:4222
 {{- end }}
 {{- end -}}
 
+{{/* "true" where the chart brings the object store, else nothing. */}}
+{{- define "zfarm.hasBundledStore" -}}
+{{- $store := .Values.objectStorage -}}
+{{- if and $store.bundled.enabled (not $store.endpoint) -}}true{{- end -}}
+{{- end -}}
+
+{{- define "zfarm.storeEndpoint" -}}
+{{- if include "zfarm.hasBundledStore" . -}}
+http://{{ include "zfarm.fullname" . }}-store:9000
+{{- else -}}
+{{- required "objectStorage.endpoint is empty and objectStorage.bundled.enabled is false: pictures need an object store" .Values.objectStorage.endpoint -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The secret with the store's keys: the operator's, or for the bundled store one that is made. */}}
+{{- define "zfarm.storeSecret" -}}
+{{- $store := .Values.objectStorage -}}
+{{- if and (include "zfarm.hasBundledStore" .) (not $store.existingSecret) -}}
+{{- include "zfarm.fullname" . }}-store
+{{- else -}}
+{{- required "objectStorage.existingSecret is empty: it names the secret with the store's keys" $store.existingSecret -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "zfarm.storeEnv" -}}
 {{- $store := .Values.objectStorage -}}
-- { name: S3_ENDPOINT, value: {{ required "objectStorage.endpoint is empty: pictures need an object store" $store.endpoint | quote }} }
+- { name: S3_ENDPOINT, value: {{ include "zfarm.storeEndpoint" . | quote }} }
 {{- with $store.publicEndpoint }}
 - { name: S3_PUBLIC_ENDPOINT, value: {{ . | quote }} }
 {{- end }}
 - { name: S3_BUCKET, value: {{ $store.bucket | quote }} }
 - { name: S3_REGION, value: {{ $store.region | quote }} }
-{{- $secret := required "objectStorage.existingSecret is empty: it names the secret with the store's keys" $store.existingSecret }}
+{{- $secret := include "zfarm.storeSecret" . }}
 - { name: S3_ACCESS_KEY, valueFrom: { secretKeyRef: { name: {{ $secret | quote }}, key: {{ $store.accessKeyKey | quote }} } } }
 - { name: S3_SECRET_KEY, valueFrom: { secretKeyRef: { name: {{ $secret | quote }}, key: {{ $store.secretKeyKey | quote }} } } }
 {{- end -}}

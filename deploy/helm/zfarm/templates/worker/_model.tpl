@@ -14,7 +14,7 @@
 {{- if eq .settings.model.kind "s3" }}
 {{- $s3 := .settings.model.s3 }}
 {{- $store := .root.Values.objectStorage }}
-{{- $secret := default $store.existingSecret $s3.existingSecret }}
+{{- $secret := $s3.existingSecret | default (include "zfarm.storeSecret" .root) }}
 initContainers:
   - name: model
     image: {{ .image }}
@@ -27,7 +27,7 @@ initContainers:
       - /models
     securityContext: {{- include "zfarm.containerSecurity" . | nindent 6 }}
     env:
-      - { name: S3_ENDPOINT, value: {{ default $store.endpoint $s3.endpoint | quote }} }
+      - { name: S3_ENDPOINT, value: {{ $s3.endpoint | default (include "zfarm.storeEndpoint" .root) | quote }} }
       - { name: S3_REGION, value: {{ default $store.region $s3.region | quote }} }
       - { name: S3_BUCKET, value: {{ required (printf "pools.%s.model.s3.bucket is empty" .pool) $s3.bucket | quote }} }
       - { name: S3_ACCESS_KEY, valueFrom: { secretKeyRef: { name: {{ $secret | quote }}, key: {{ $store.accessKeyKey | quote }} } } }
