@@ -128,7 +128,7 @@ describe("metrics of rules", () => {
   /** By their prefixes: other words of an expression have none of these. */
   const used = new Set(
     rules.flatMap(({ expr }) =>
-      [...expr.matchAll(/\b((?:zfarm|kube|gnatsd|DCGM|process)[\w:]+)\b/g)].map(
+      [...expr.matchAll(/\b((?:zfarm|kube|nats|DCGM|process)[\w:]+)\b/g)].map(
         ([, name]) => name ?? "",
       ),
     ),

@@ -88,8 +88,9 @@ async function installServers() {
   const { findSpin } = await import("./servers/spin.mjs");
   const { helm } = await import("./servers/helm.mjs");
   const { kubeconform } = await import("./servers/kubeconform.mjs");
+  const { natsExporter } = await import("./servers/nats-exporter.mjs");
   const { prometheus, promtool } = await import("./servers/prometheus.mjs");
-  const built = [helm, kubeconform, promtool, prometheus].map(({ find }) => find);
+  const built = [helm, kubeconform, promtool, prometheus, natsExporter].map(({ find }) => find);
   for (const find of [findNatsServer, findMinio, findSpin, ...built]) {
     const found = await find({ fetch: true, log: say });
     if (found) say(`setup: ${found.path} (${found.source})`);

@@ -5,12 +5,14 @@ import { join } from "node:path";
 import { findToolForTests } from "@zfarm/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { natsExporter } from "../../tools/servers/nats-exporter.mjs";
 import { prometheus } from "../../tools/servers/prometheus.mjs";
 import { waitUntil } from "../chaos/farm/wait-until.ts";
 import { repositoryRoot } from "../repository.ts";
 import { keepBusy, loseEngine, uploadAdapters } from "./dashboards/busy-farm.ts";
 import { fillIn, questions, variables } from "./dashboards/expressions.ts";
 import { PrometheusServer, type Target } from "./dashboards/prometheus-server.ts";
+import { WatchedBroker } from "./dashboards/watched-broker.ts";
 import { type FarmUnderTest, hasNatsServer, startFarm } from "./farm.ts";
 
 interface Rule {
@@ -29,8 +31,11 @@ interface RuleInFile {
 const rulesFolder = join(repositoryRoot, "deploy/helm/zfarm/files/rules");
 const patience = { timeout: 15_000, interval: 500 };
 
-/** Of exporters that no farm brings along: its own processes are all that is scraped here. */
-const isOfOthers = (text: string) => /\b(gnatsd|DCGM|kube)_/.test(text);
+const exporter = await findToolForTests(natsExporter, "nats-exporter.mjs");
+
+/** Of exporters that no farm brings along, and that cannot run here: of cards and of clusters. */
+const isOfOthers = (text: string) =>
+  (exporter === undefined ? /\b(nats|DCGM|kube)_/ : /\b(DCGM|kube)_/).test(text);
 
 /** What hands on one machine never show: nobody else scales or takes there, and no pod tells. */
 const needsCluster = /zfarm_autoscale_(hindered|victims_missed_total|start_phase_seconds)/;
@@ -43,14 +48,18 @@ describe.skipIf(!canRun)("on a Prometheus that scrapes a farm under load", () =>
   let folder: string;
   let farm: FarmUnderTest;
   let server: PrometheusServer;
+  let broker: WatchedBroker | undefined;
   const chosen = new Map<string, string[]>();
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "zfarm-dashboards-"));
     farm = await startFarm({ workers: "2..2" });
+    broker = exporter && (await WatchedBroker.start(exporter.path));
+    const targets = await targetsOf(farm);
+    const labels = { namespace: "renders", pod: "nats-0" };
     server = await PrometheusServer.start({
       binary: atHand?.path ?? "",
-      targets: await targetsOf(farm),
+      targets: broker ? [...targets, { address: broker.address, labels }] : targets,
       ruleFiles: await copyRules(folder),
     });
     await uploadAdapters(farm);
@@ -67,6 +76,7 @@ describe.skipIf(!canRun)("on a Prometheus that scrapes a farm under load", () =>
   });
   afterAll(async () => {
     await server.stop();
+    await broker?.stop();
     expect(await farm.stop()).toBe(0);
     await rm(folder, { recursive: true });
   });

@@ -2,6 +2,9 @@
 import { type BoardSpec, namespaceVariable } from "../board.ts";
 import { here, quantileBy, rateBy } from "../queries.ts";
 
+/** What the exporter calls a gauge and is a count: Prometheus warns of a rate of it. */
+const slopeOf = (metric: string) => `clamp_min(deriv(${metric}{${here}}[$__rate_interval]), 0)`;
+
 export const storage: BoardSpec = {
   id: "storage",
   title: "Broker and store",
@@ -95,9 +98,7 @@ export const storage: BoardSpec = {
           title: "JetStream on the disk",
           description: "Of each server. Empty where no exporter of NATS runs.",
           unit: "bytes",
-          queries: [
-            { expr: `gnatsd_varz_jetstream_stats_storage{${here}}`, legend: "{{server_id}}" },
-          ],
+          queries: [{ expr: `nats_varz_jetstream_stats_storage{${here}}`, legend: "{{instance}}" }],
         },
         {
           title: "Messages",
@@ -105,12 +106,12 @@ export const storage: BoardSpec = {
           unit: "ops",
           queries: [
             {
-              expr: `rate(gnatsd_varz_in_msgs{${here}}[$__rate_interval])`,
-              legend: "{{server_id}} in",
+              expr: slopeOf("nats_varz_in_msgs"),
+              legend: "{{instance}} in",
             },
             {
-              expr: `rate(gnatsd_varz_out_msgs{${here}}[$__rate_interval])`,
-              legend: "{{server_id}} out",
+              expr: slopeOf("nats_varz_out_msgs"),
+              legend: "{{instance}} out",
             },
           ],
         },
@@ -118,7 +119,7 @@ export const storage: BoardSpec = {
           title: "Connections",
           description: "To each server.",
           unit: "short",
-          queries: [{ expr: `gnatsd_varz_connections{${here}}`, legend: "{{server_id}}" }],
+          queries: [{ expr: `nats_varz_connections{${here}}`, legend: "{{instance}}" }],
         },
       ],
     },
