@@ -1,4 +1,4 @@
-/** What Go writes into every program about what it was built from, for those that print no version. */
+/** What Go writes into every program about its sources, for those that print no version. */
 import { createReadStream } from "node:fs";
 
 const chunkBytes = 4 * 1024 * 1024;

@@ -4,7 +4,7 @@
  */
 import type { TaskId } from "@zfarm/contract";
 
-/** Indexes of ended tasks, by job: those of one job end near each other. Jobs of one have no set. */
+/** Indexes of ended tasks, by job: those of a job end near each other. One alone has no set. */
 type Ended = Map<string, number | Set<number>>;
 
 /** Forgets many at a time: a set that loses one for each that comes is built anew all the time. */
