@@ -102,12 +102,16 @@ export class AttemptRunner implements RenderHandlers {
       this.#track(this.#release(held, releaseMs));
       return;
     }
+    // Its picture is not there in time, and what it was made from may be.
+    if (held.phase === "delivering" && held.done !== undefined && !held.hasFailed) {
+      this.#track(this.#handOver(held, held.done));
+      return;
+    }
     this.#needs.engine.cancel(held.name);
     this.#end(held, "handed_back");
     this.#track(this.#report(held, {}));
   }
 
-  /** Until the leader knows, heartbeats still list the lease: the task must not look lost. */
   async #release(held: HeldTask, releaseMs: number): Promise<void> {
     const { promise: released, resolve } = Promise.withResolvers<EngineEnd | undefined>();
     this.#releasing.set(held.name, resolve);
@@ -119,8 +123,12 @@ export class AttemptRunner implements RenderHandlers {
     // It ended in another way meanwhile, and that counts.
     if (end !== undefined && end.kind !== "released") return;
     if (held.abandoned.signal.aborted) return;
-    const left = end?.done ?? held.done;
-    const latents = left && (await this.#needs.latents.keep(held, left));
+    await this.#handOver(held, end?.done ?? held.done);
+  }
+
+  /** Until the leader knows, heartbeats still list the lease: the task must not look lost. */
+  async #handOver(held: HeldTask, done: Resume | undefined): Promise<void> {
+    const latents = done && (await this.#needs.latents.keep(held, done));
     if (held.abandoned.signal.aborted) return;
     await this.#report(held, { latents });
     this.#end(held, "handed_back", { resumable: latents !== undefined });

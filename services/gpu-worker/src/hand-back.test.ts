@@ -69,6 +69,17 @@ describe("a worker that is stopped in the middle of a picture", () => {
     expect(new Float32Array(Uint8Array.from(stored ?? []).buffer)).toEqual(Float32Array.of(7));
   });
 
+  test("hands over the step before a picture that is not decoded in time", async () => {
+    const worker = await start({ engine: stubEngine });
+    worker.leader.grant([createLease(0, { prompt: "slower to decode", steps: 2 })]);
+    await vi.waitUntil(() => worker.leader.stepsOf(0).length === 2, patience);
+
+    await worker.app.stop();
+
+    expect(worker.leader.reports).toMatchObject([{ failure: undefined, latents: { step: 1 } }]);
+    expect(await worker.outcomes()).toEqual([]);
+  });
+
   test("costs nothing but its steps where what it left is gone", async () => {
     const first = await start({});
     const latents = await handBack(first);

@@ -35,7 +35,7 @@ const stepMs = 5;
 /** Fifty of these do not fit into the grace of a drain. */
 const slowStepMs = 400;
 /** Never done in any test. */
-const endlessStepMs = 600_000;
+const endlessMs = 600_000;
 
 await hostEngine(openStubModel);
 
@@ -80,8 +80,8 @@ async function openStubModel(settings: EngineSettings): Promise<Model<string, St
       const isSlow = batch.some(({ task }) => task.prompt === "slow");
       await sleep(isSlow ? slowStepMs : stepMs);
       for (const { task, stepsDone } of batch) {
-        if (task.prompt !== "slower") continue;
-        await sleep(stepsDone === 0 ? limits.latentsStepMs : endlessStepMs);
+        if (task.prompt === "slower" && stepsDone > 0) await sleep(endlessMs);
+        if (task.prompt.startsWith("slower")) await sleep(limits.latentsStepMs);
       }
       for (const { task } of batch) misbehave(task.prompt);
       for (const render of batch) {
@@ -94,7 +94,8 @@ async function openStubModel(settings: EngineSettings): Promise<Model<string, St
       return Uint8Array.of(latent);
     },
     isFinite: (render) => Number.isFinite(render.latent),
-    decode: async ({ task: { width, height }, latent }) => {
+    decode: async ({ task: { prompt, width, height }, latent }) => {
+      if (prompt === "slower to decode") await sleep(endlessMs);
       return { width, height, data: new Uint8Array(width * height * 3).fill(latent) };
     },
     encodeFile: (picture, task) => {
