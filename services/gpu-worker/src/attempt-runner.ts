@@ -13,8 +13,9 @@ import {
   type TaskFailure,
 } from "@zfarm/contract";
 import type { Clock, Log } from "@zfarm/runtime";
+import { describeDelivery, type EndFacts, identify } from "./attempt-facts.ts";
 import type { AttemptTraces, DenoiseRun } from "./attempt-traces.ts";
-import { type Delivery, type DeliveryNeeds, deliver } from "./delivery.ts";
+import { type DeliveryNeeds, deliver } from "./delivery.ts";
 import { HeldTask } from "./domain/held-tasks.ts";
 import type { RenderTask, Resume, TaskPreview, TaskStep } from "./engine/protocol.ts";
 import type { EngineEnd, EngineProcess, RenderHandlers } from "./engine-process.ts";
@@ -358,39 +359,12 @@ export class AttemptRunner implements RenderHandlers {
   }
 }
 
-/** What the line of an attempt's end says beside what all of them say. */
-interface EndFacts {
-  /** A failure's code. */
-  readonly reason?: string;
-  readonly [field: string]: unknown;
-}
-
 function toRenderTask(held: HeldTask, resume?: Resume): RenderTask {
   const { prompt, width, height, steps, seed = 0n, guidance } = held.image;
   const stack = held.adapters.map(({ digest, weight }) => ({ digest, weight }));
   const left = resume === undefined ? {} : { resume };
   const task = { task: held.name, prompt, width, height, steps, seed, guidance, ...left };
   return stack.length === 0 ? task : { ...task, stack };
-}
-
-function identify(held: HeldTask): object {
-  const { project, job } = held.id;
-  const { attempt, fence } = held;
-  return { project, job_id: job, task_id: held.key, attempt, fence: fence.toString() };
-}
-
-function describeDelivery(delivery: Delivery & { kind: "won" }): EndFacts {
-  const { timings, sizeBytes } = delivery;
-  return {
-    size_bytes: sizeBytes,
-    queue_ms: Math.round(timings.queueMs),
-    text_encode_ms: Math.round(timings.textEncodeMs),
-    denoise_ms: Math.round(timings.denoiseMs),
-    vae_decode_ms: Math.round(timings.vaeDecodeMs),
-    encode_file_ms: Math.round(timings.encodeFileMs),
-    upload_ms: Math.round(timings.uploadMs),
-    device_ms: Math.round(timings.deviceMs),
-  };
 }
 
 function describeUploadFailure(error: FarmError): TaskFailure {
