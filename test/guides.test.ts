@@ -1,17 +1,9 @@
 /** What guides tell people to type exists: every `zfarm` command, its verbs and its options. */
 import { describe, expect, test } from "vitest";
-import { usage } from "../cli/src/usage.ts";
+import { usageOf } from "../cli/src/usage.ts";
 import { listFiles, readText } from "./repository.ts";
 
 const pages = listFiles().filter((path) => /^(README|docs\/(guides|tutorial).*)\.md$/.test(path));
-
-/** What the usage says of each command: all entries that begin with its name. */
-const entries = usage.split(/\n(?= {2}[a-z])/).slice(1);
-
-function usageOf(command: string): string {
-  const own = entries.filter((entry) => entry.match(/^ {2}([a-z-]+)/)?.[1] === command);
-  return own.join("\n");
-}
 
 /** Commands in blocks of code and between backquotes, without comments and what is piped on. */
 function commandsOf(text: string): string[] {

@@ -18,7 +18,7 @@ import { runTop } from "./commands/top.ts";
 import { runUp } from "./commands/up.ts";
 import { runWorkers } from "./commands/workers.ts";
 import { processTerminal } from "./terminal.ts";
-import { usage } from "./usage.ts";
+import { usage, usageOf } from "./usage.ts";
 import { UsageError } from "./usage-error.ts";
 
 const commands: Readonly<Record<string, Command>> = {
@@ -46,6 +46,10 @@ export async function runCommand(argv: readonly string[], env: Env): Promise<0 |
   if (command === undefined) {
     processTerminal.note(usage);
     return name === "--help" || name === "help" ? 0 : 2;
+  }
+  if (args.includes("--help")) {
+    processTerminal.note(usageOf(name));
+    return 0;
   }
   const stop = stopOnSignal();
   try {

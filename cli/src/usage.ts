@@ -55,3 +55,11 @@ export const usage = `usage: zfarm COMMAND [options]
 Commands that talk to a running farm take --address HOST:PORT, and those of lora --project and
 --pool. TIME is a time like
 2030-01-31T12:00:00Z or a while like 90s, 30m, 2h, 3d.`;
+
+/** What the usage says of one command: all entries that begin with its name. */
+export function usageOf(command: string): string {
+  const [, ...entries] = usage.split(/\n(?= {2}[a-z])/);
+  // Behind the last one stands what is about all of them.
+  const own = entries.filter((entry) => entry.match(/^ {2}([a-z-]+)/)?.[1] === command);
+  return own.map((entry) => entry.split("\n\n")[0]).join("\n");
+}

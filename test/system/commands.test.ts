@@ -71,6 +71,8 @@ describe("zfarm", () => {
     [["render", "x", "--size", "big"], 2, "--size big: must be WIDTHxHEIGHT"],
     [["render", "x", "--colour", "red"], 2, "--colour"],
     [["fly"], 2, "usage: zfarm COMMAND"],
+    [["--help"], 0, "usage: zfarm COMMAND"],
+    [["job", "explain", "--help"], 0, "say why it waits"],
     [["job", "get", "nonsense"], 2, "job nonsense: must be an id"],
     [["job", "update", "a".repeat(26)], 2, "at least one of --class"],
     [["job", "pause", "a".repeat(26), "--sample", "1"], 2, "--sample belongs to zfarm job update"],
