@@ -4,7 +4,7 @@
  * through the client.
  */
 import { JetStreamApiError } from "@nats-io/jetstream";
-import { headers, type MsgHdrs } from "@nats-io/transport-node";
+import { headers, type MsgHdrs, MsgHdrsImpl } from "@nats-io/transport-node";
 import type { Revision } from "../broker.ts";
 import type { LogMessage, PutRequest } from "../ports.ts";
 import { apiCodes } from "./errors.ts";
@@ -16,8 +16,18 @@ import type { NatsLink } from "./nats-link.ts";
  */
 const conditionHeader = "Nats-Expected-Last-Subject-Sequence";
 
+/** Made into bytes once. */
+class FixedHeaders extends MsgHdrsImpl {
+  #bytes: Uint8Array | undefined;
+
+  override encode(): Uint8Array {
+    this.#bytes ??= super.encode();
+    return this.#bytes;
+  }
+}
+
 /** Of what is to be the first of its subject, as nearly everything is. */
-const expectingNone = headers();
+const expectingNone = new FixedHeaders();
 expectingNone.set(conditionHeader, "0");
 
 type ApiError = ConstructorParameters<typeof JetStreamApiError>[0];
