@@ -18,7 +18,7 @@ import { fillInput, fillWeight, hashName } from "./hash-filler.ts";
 import { writePrepared } from "./prepared-checkpoint.ts";
 import { relativeError } from "./relative-error.ts";
 import { headerOf } from "./safetensors-writer.ts";
-import { tinyAdapter } from "./tiny-networks.ts";
+import { tinyAdapter, tinyProducts } from "./tiny-networks.ts";
 
 const config: TransformerConfig = {
   ...releasedTransformer,
@@ -31,18 +31,19 @@ const modules = ["attention.to_q", "feed_forward.w2", "adaLN_modulation.0"].map(
   (module) => `layers.0.${module}`,
 );
 const adapter = tinyAdapter("wide", modules, { rank: 20, config });
+const products = tinyProducts("products", modules, config);
 
-/** Two samples that share a run and one that does not; one of them has an adapter. */
+/** Two samples that share a run and two that do not; two of them have an adapter. */
 const batch: TransformerBatch = {
   height: 8,
   width: 12,
-  latents: [0, 1, 2].map((at) => fillInput(`latent ${at}`, 16 * 8 * 12)),
-  captions: [9, 20, 40].map((length) => ({
+  latents: [0, 1, 2, 3].map((at) => fillInput(`latent ${at}`, 16 * 8 * 12)),
+  captions: [9, 20, 40, 9].map((length) => ({
     data: fillInput(`caption ${length}`, length * config.captionDim),
     length,
   })),
-  times: [0, 0.3, 0.7],
-  loras: [[], [{ adapter, strength: 0.5 }], []],
+  times: [0, 0.3, 0.7, 0.3],
+  loras: [[], [{ adapter, strength: 0.5 }], [], [{ adapter: products, strength: 0.1 }]],
 };
 
 let folder: string;
@@ -101,6 +102,52 @@ test.each([
   },
   120_000,
 );
+
+test("a Kronecker product is the low-rank pair that it is equal to", async () => {
+  const [name = ""] = modules;
+  const [first, second] = [fillInput("w1", 16, 0.2), fillInput("w2 of rank 1", 2 * 960, 0.2)];
+  const [left, right] = [second.subarray(0, 960), second.subarray(960)];
+  const outer = Float32Array.from({ length: 960 * 960 }, (_, at) => {
+    return (left[Math.floor(at / 960)] ?? 0) * (right[at % 960] ?? 0);
+  });
+  const factors = new Float32Array(16 + outer.length);
+  factors.set(first);
+  factors.set(outer, 16);
+  const sizes = { first: { rows: 4, columns: 4 }, second: { rows: 960, columns: 960 } };
+  const product = { ...sizes, factors, scale: 1 };
+  // w1 ⊗ (u · v) = (w1 ⊗ u) · (1 ⊗ v).
+  const down = new Float32Array(4 * 3840);
+  for (let at = 0; at < 4; at += 1) down.set(right, at * (3840 + 960));
+  const up = Float32Array.from({ length: 3840 * 4 }, (_, at) => {
+    const [row, column] = [Math.floor(at / 4), at % 4];
+    return (first[Math.floor(row / 960) * 4 + column] ?? 0) * (left[row % 960] ?? 0);
+  });
+  const pair = { rank: 4, scale: 1, down, up };
+  const loras = [
+    [],
+    [{ adapter: { id: "pair", modules: new Map([[name, pair]]) }, strength: 1 }],
+    [
+      {
+        adapter: { id: "product", modules: new Map(), products: new Map([[name, product]]) },
+        strength: 1,
+      },
+    ],
+  ];
+  const one = <T>(items: readonly T[]): T[] => loras.flatMap(() => items.slice(0, 1));
+  const { latents, captions, times } = batch;
+  const transformer = await openTransformer(config, source, { threads: 2 });
+  const [none, paired, multiplied] = await transformer.predict({
+    ...batch,
+    latents: one(latents),
+    captions: one(captions),
+    times: one(times),
+    loras,
+  });
+  await transformer.close();
+
+  expect(relativeError(multiplied ?? new Float32Array(), paired)).toBeLessThan(1e-5);
+  expect(relativeError(multiplied ?? new Float32Array(), none)).toBeGreaterThan(1e-3);
+}, 120_000);
 
 /** Matrices are normal in shape, nearly: the sum of four even numbers. */
 async function writeBfloats(path: string): Promise<void> {

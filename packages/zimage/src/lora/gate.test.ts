@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { encodeLoraFile, type FileTensor, spellings } from "../../test/lora-files.ts";
 import { frameHeader } from "../../test/safetensors-writer.ts";
 import { tinyAdapter, tinyTransformer } from "../../test/tiny-networks.ts";
+import { releasedTransformer } from "../model/released-configs.ts";
 import { memorySource } from "../weights/byte-source.ts";
 import { loraArchitectureOf } from "./architecture.ts";
 import { type LoraLimits, loraLimits } from "./limits.ts";
@@ -352,6 +353,24 @@ describe("the report", () => {
       ranks: { min: 2, max: 32 },
       ranksTaken: 16,
       deviceBytes: 4 * (16 * (32 + 32) + 4 * 5 + 8 * 17),
+    });
+  });
+
+  it.each([
+    ["near the root of the width", [60, 60, 64, 64], 64],
+    ["of factor 8", [8, 8, 480, 480], 128],
+  ])("accepts LoKr of full rank for the released model, %s", async (_, sizes, ranksTaken) => {
+    const [a = 0, b = 0, c = 0, d = 0] = sizes;
+    const tensors = [filled(`${module}.lokr_w1`, [a, b]), filled(`${module}.lokr_w2`, [c, d])];
+    const file = memorySource("adapter", encodeLoraFile({ tensors }, "BF16"));
+    const report = await inspectLora(file, loraArchitectureOf(releasedTransformer));
+
+    expect(report).toMatchObject({
+      dialect: "ai-toolkit-lokr",
+      products: 1,
+      ranks: { min: 3840, max: 3840 },
+      ranksTaken,
+      deviceBytes: 4 * (a * b + c * d),
     });
   });
 

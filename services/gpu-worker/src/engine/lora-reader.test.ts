@@ -3,9 +3,16 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "@zfarm/runtime";
-import { encodePng, layOutAdapter, openModelDirectory, openPipeline } from "@zfarm/zimage";
+import {
+  encodePng,
+  layOutAdapter,
+  openModelDirectory,
+  openPipeline,
+  releasedTransformer,
+} from "@zfarm/zimage";
 import { loraArchitectureOf } from "@zfarm/zimage/lora";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { encodeLoraFile } from "../../../../packages/zimage/test/lora-files.ts";
 import { createNanoLora, type NanoLora, nanoDir } from "../../../../test/nano-loras.ts";
 import { createEngine, createTask, render } from "../../testing/engine-harness.ts";
 import { LoraReader } from "./lora-reader.ts";
@@ -38,6 +45,28 @@ describe("reading an adapter's file", () => {
     expect(first.adapter).toEqual(layOutAdapter(lora.adapter));
     expect(first.bytes).toBe(Number(lora.ref.sizeBytes));
     expect(again).toEqual(first);
+  });
+
+  test("brings LoKr of full rank for the released model from the thread", async () => {
+    const module = "diffusion_model.layers.0.attention.to_q";
+    const half = (count: number) => new Float32Array(count).fill(0.5);
+    const file = encodeLoraFile({
+      tensors: [
+        { name: `${module}.lokr_w1`, shape: [60, 60], values: half(3_600) },
+        { name: `${module}.lokr_w2`, shape: [64, 64], values: half(4_096) },
+      ],
+    });
+    const lokrPath = join(folder, "lokr.safetensors");
+    await writeFile(lokrPath, file);
+    const released = new LoraReader(loraArchitectureOf(releasedTransformer), systemClock);
+    const digest = createHash("sha256").update(file).digest("hex");
+    const read = await released.read(digest, lokrPath);
+    released.close();
+
+    const product = read.adapter.products?.get("layers.0.attention.to_q");
+    expect(product).toMatchObject({ first: { rows: 60 }, second: { rows: 64 }, scale: 1 });
+    expect(product?.factors).toEqual(half(7_696));
+    expect(read.bytes).toBe(4 * 7_696);
   });
 
   test("tells a broken file from one that the model cannot use", async () => {
