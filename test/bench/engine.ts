@@ -9,6 +9,7 @@
 import { parseArgs } from "node:util";
 import { benchExact } from "./engine/exact.ts";
 import { benchFiles } from "./engine/files.ts";
+import { benchLarge } from "./engine/large.ts";
 import { benchLoraCost } from "./engine/lora-cost.ts";
 import { benchOpen } from "./engine/open.ts";
 import { benchPicture } from "./engine/picture.ts";
@@ -32,6 +33,7 @@ const parts: Readonly<Record<string, Part>> = {
   open: benchOpen,
   int4: (bench) => benchPicture("int4", bench),
   int8: (bench) => benchPicture("int8", bench),
+  large: benchLarge,
   exact: benchExact,
   reference: benchReference,
 };

@@ -10,6 +10,8 @@ export interface PictureRequest {
   readonly side: number;
   readonly steps: number;
   readonly weights?: WeightMode;
+  /** Whether there is more to it than its steps; true when absent. */
+  readonly isDecoded?: boolean;
 }
 
 export interface PictureAnswer {
@@ -17,12 +19,12 @@ export interface PictureAnswer {
   readonly encode: Timed;
   /** The first one opens the transformer where the text encoder had to go before. */
   readonly steps: readonly Timed[];
-  readonly decode: Timed;
+  /** Absent where the picture was not decoded. */
+  readonly decode?: Timed;
 }
 
-const { modelDir, threads, memoryBytes, side, steps, weights } = JSON.parse(
-  process.argv[2] ?? "{}",
-) as PictureRequest;
+const request = JSON.parse(process.argv[2] ?? "{}") as PictureRequest;
+const { modelDir, threads, memoryBytes, side, steps, weights, isDecoded = true } = request;
 const prompt = "a yellow boat on the left on the sea at sunset";
 const options = { threads, memoryBytes, ...(weights === undefined ? {} : { weights }) };
 const [pipeline, open] = await timed(() => openPipeline(modelDir, options));
@@ -35,10 +37,14 @@ for (let step = 0; step < steps; step += 1) {
   process.stderr.write(`  step ${step + 1}: ${took.seconds} s, ${took.coreSeconds} core s\n`);
   stepTimes.push(took);
 }
-const [pictures, decode] = await timed(() => pipeline.decode([render]));
-if (pictures[0] === undefined) throw new Error("no picture");
-const metadata = { prompt, width: side, height: side, steps, seed: 1n, model: "", modelDigest: "" };
-await encodePng(pictures[0], metadata);
+const finish = async (): Promise<Pick<PictureAnswer, "decode">> => {
+  const [pictures, decode] = await timed(() => pipeline.decode([render]));
+  if (pictures[0] === undefined) throw new Error("no picture");
+  const size = { width: side, height: side, steps, seed: 1n };
+  await encodePng(pictures[0], { prompt, ...size, model: "", modelDigest: "" });
+  return { decode };
+};
+const finished = isDecoded ? await finish() : {};
 await pipeline.close();
-const answer: PictureAnswer = { open, encode, steps: stepTimes, decode };
+const answer: PictureAnswer = { open, encode, steps: stepTimes, ...finished };
 process.send?.(answer);
