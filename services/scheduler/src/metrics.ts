@@ -73,6 +73,11 @@ function createFarmGauges(registry: Registry) {
       help: "Shards that this process leads: of one shard 1 or 0.",
       registers,
     }),
+    shards: new Gauge({
+      name: "zfarm_scheduler_shards",
+      help: "Shards of the farm: as many leaders there should be, in one process or in several.",
+      registers,
+    }),
     epoch: new Gauge({
       name: "zfarm_scheduler_epoch",
       help: "The epoch of this process's newest term of leadership.",

@@ -29,6 +29,7 @@ export async function wireScheduler(
   const { clock, log, registry, tracing } = app;
   const { shards } = broker;
   const metrics = createSchedulerMetrics(registry);
+  metrics.shards.set(shards);
   const storeMetrics = createStoreMetrics(registry);
   const autoscaler = shards === 1 ? await openAutoscaler(app, config, broker) : undefined;
   app.ready(() => broker.problem());

@@ -63,7 +63,7 @@ export const overview: BoardSpec = {
         },
         {
           title: "Leaders",
-          description: "Schedulers that lead: 1, for seconds 0 or 2 while they change.",
+          description: "Shards that have one: 1 without shards; 0 or 2 for seconds at a change.",
           unit: "short",
           isStat: true,
           queries: [{ expr: `sum(zfarm_scheduler_leader{${here}})`, legend: "" }],
