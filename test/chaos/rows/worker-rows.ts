@@ -136,7 +136,7 @@ const crashLoop: Row = {
 
 const outOfMemory: Row = {
   id: "W13",
-  promise: "a task that takes all memory ends after three crashes, and its worker draws on",
+  promise: "a task that takes all memory ends after three attempts, and its worker draws on",
   needs: ["cgroups"],
   run: async (context) => {
     const group = await createMemoryGroup(400);
@@ -176,7 +176,7 @@ export const workerGroup: RowGroup<Ground> = {
     outOfMemory,
     twins,
   ],
-  toleratedFailures: ["ENGINE_CRASHED", "WORKER_LOST", "POISONED"],
+  toleratedFailures: ["ENGINE_CRASHED", "OUT_OF_MEMORY", "WORKER_LOST", "POISONED"],
 };
 
 /** Kills a worker for good; gives the moment. */
