@@ -26,6 +26,10 @@ describe.skipIf(!(await hasNatsServer()))("Ctrl-C", () => {
   });
   afterEach(async () => {
     client.close();
+    if (farm.exitCode === null && farm.signalCode === null) {
+      pressCtrlC();
+      await once(farm, "exit");
+    }
     await rm(dataDir, { recursive: true, force: true });
   });
 
@@ -50,7 +54,8 @@ describe.skipIf(!(await hasNatsServer()))("Ctrl-C", () => {
     let notes = "";
     command.stderr.on("data", (text: Buffer) => {
       notes += text;
-      if (notes.includes("step 1 of 50")) command.kill("SIGINT");
+      // Once: a second press would end it without a word.
+      if (!command.killed && notes.includes("step 1 of 50")) command.kill("SIGINT");
     });
 
     const [code] = await once(command, "close");
