@@ -34,6 +34,7 @@ const left: Readonly<Record<string, string>> = {
   OPS_HOST: "a pod listens on all of its addresses",
   STOP_WITHIN_MS: "its default and the time that a pod has to stop are one",
   WORKER_DRAIN_GRACE_MS: "its default is its bound",
+  WORKER_EXPERIMENTAL: "the chart has no device that is an experiment",
   WORKER_SIDE_THREADS: "the worker knows what its device likes",
   WORKER_THREADS: "the worker sees the processors that it has",
 };

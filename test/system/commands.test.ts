@@ -124,6 +124,7 @@ describe("zfarm", () => {
 
     expect(devices[0]).toMatch(/^device +ok +cpu/);
     expect(devices[1]).toMatch(/^device +(ok +cuda: |no +cuda: lib\S+ is missing$)/);
-    expect(devices).toHaveLength(2);
+    expect(devices[2]).toMatch(/^device +(ok|no) +webgpu, an experiment: (an adapter|lib|no )/);
+    expect(devices).toHaveLength(3);
   });
 });

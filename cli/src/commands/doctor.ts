@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import {
   chooseWeights,
   findMissingLibrary,
+  findWebGpuProblem,
   openModelDirectory,
   releasedParameters,
   type WeightChoice,
@@ -92,12 +93,20 @@ async function findModel(directory: string): Promise<Finding[]> {
   }
 }
 
-/** A card is not tried: the runtime writes to stderr where there is none. */
+/**
+ * CUDA is not tried: the runtime writes to stderr where there is no card. WebGPU is tried in a
+ * process of its own.
+ */
 async function findDevices(): Promise<Finding[]> {
   const missing = await findMissingLibrary();
   const card: Finding =
     missing === undefined
       ? ["device", "ok", "cuda: its libraries are there; a worker tries the card when it starts"]
       : ["device", "no", `cuda: ${missing} is missing`];
-  return [["device", "ok", "cpu, float32"], card];
+  const problem = await findWebGpuProblem();
+  const webgpu: Finding =
+    problem === undefined
+      ? ["device", "ok", "webgpu, an experiment: an adapter answers"]
+      : ["device", "no", `webgpu, an experiment: ${problem}`];
+  return [["device", "ok", "cpu, float32"], card, webgpu];
 }

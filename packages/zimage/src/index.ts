@@ -64,6 +64,7 @@ export type { LoraAdapter, LoraFactors, LoraStack, LoraUse } from "./networks/lo
 export type { LoraProduct } from "./networks/lora-kronecker.ts";
 export { layOutAdapter } from "./networks/lora-layout.ts";
 export { findMissingLibrary } from "./networks/probe-device.ts";
+export { findWebGpuProblem } from "./networks/probe-webgpu.ts";
 export { fitOneRun } from "./networks/run-plan.ts";
 export type { EngineOptions } from "./networks/session.ts";
 export type { TextEncoder } from "./networks/text-encoder.ts";

@@ -25,6 +25,16 @@ test("asks what a card has for the model, because nothing here asks the card", (
   expect(readGpuWorkerConfig(whole)).toMatchObject({ device: "cuda:1", memoryBytes: 7e10 });
 });
 
+test("takes WebGPU only from who says that it is an experiment, and what memory it has", () => {
+  const memory = { MODEL_DIR: "m", WORKER_DEVICE: "webgpu", WORKER_MEMORY_BYTES: "8000000000" };
+  const asked = { ...memory, WORKER_EXPERIMENTAL: "true" };
+  const unbounded = { ...asked, WORKER_MEMORY_BYTES: "0" };
+
+  expect(() => readGpuWorkerConfig(memory)).toThrow("it needs WORKER_EXPERIMENTAL=true");
+  expect(() => readGpuWorkerConfig(unbounded)).toThrow("webgpu needs WORKER_MEMORY_BYTES");
+  expect(readGpuWorkerConfig(asked)).toMatchObject({ device: "webgpu", sideThreads: undefined });
+});
+
 test("takes for adapters a sixteenth of what its container has", () => {
   const limit = vi.spyOn(process, "constrainedMemory").mockReturnValue(2 ** 30);
 

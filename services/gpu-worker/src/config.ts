@@ -65,7 +65,7 @@ const weightChoices = ["auto", "fp32", "bf16", "int8", "int4"] as const satisfie
   | "auto"
 )[];
 /** Those of the model library, for the same reason. */
-const deviceNames = /^(cpu|cuda(:\d{1,2})?)$/;
+const deviceNames = /^(cpu|cuda(:\d{1,2})?|webgpu)$/;
 /** One adapter of the smallest rank. */
 const ranksMin = 16;
 
@@ -80,7 +80,7 @@ export function readGpuWorkerConfig(env: Env): GpuWorkerConfig {
 /** The same from a reader that others read from too; its `finish` is the caller's. */
 export function readGpuWorker(reader: EnvReader): GpuWorkerConfig {
   const threads = reader.integer("WORKER_THREADS", { default: 0, min: 0, max: threadsMax });
-  const device = reader.text("WORKER_DEVICE", { default: "cpu", pattern: deviceNames });
+  const device = readDevice(reader);
   const sideThreads = reader.integer("WORKER_SIDE_THREADS", {
     default: sideThreadsFor(device),
     min: 0,
@@ -110,13 +110,22 @@ export function readGpuWorker(reader: EnvReader): GpuWorkerConfig {
   };
 }
 
+function readDevice(reader: EnvReader): string {
+  const device = reader.text("WORKER_DEVICE", { default: "cpu", pattern: deviceNames });
+  const isExperimenting = reader.boolean("WORKER_EXPERIMENTAL", false);
+  if (device === "webgpu" && !isExperimenting) {
+    reader.problem("WORKER_DEVICE=webgpu is an experiment, it needs WORKER_EXPERIMENTAL=true");
+  }
+  return device;
+}
+
 function readMemory(
   reader: EnvReader,
   device: string,
 ): Pick<GpuWorkerConfig, "weights" | "memoryBytes"> {
   const weights = reader.choice("WORKER_WEIGHTS", weightChoices, "auto");
   const memoryBytes = reader.integer("WORKER_MEMORY_BYTES", { default: 0, min: 0, max: memoryMax });
-  if (device.startsWith("cuda") && memoryBytes === 0) {
+  if (device !== "cpu" && memoryBytes === 0) {
     reader.problem(`WORKER_DEVICE=${device} needs WORKER_MEMORY_BYTES, no card is asked for it`);
   }
   return {
@@ -156,11 +165,12 @@ export function memoryThere(): number {
 }
 
 /**
- * The steps of a large model use every core of a CPU; elsewhere the thread is there to feed the
- * device. For the small model 1 is a tenth faster: docs/measurements/batching.md.
+ * The steps of a large model use every core of a CPU; with CUDA the thread is there to feed the
+ * device, and WebGPU has no second one. For the small model on a CPU 1 is a tenth faster:
+ * docs/measurements/batching.md.
  */
 function sideThreadsFor(device: string): number {
-  return device === "cpu" ? 0 : 1;
+  return device.startsWith("cuda") ? 1 : 0;
 }
 
 function readName<Name>(

@@ -1,10 +1,5 @@
-/**
- * Attention in the two forms of this family: per-head norms and rotary positions are common, the
- * rotary pairing, causality and shared key heads are not.
- */
-
-import { microsoftDomain } from "./model-builder.ts";
-import { type Graph, type Value } from "./operators.ts";
+/** Queries and keys before attention: both networks norm them and turn pairs of them. */
+import type { Graph, Value } from "./operators.ts";
 
 /** Cosines and sines of every row, [batch, row, headDim / 2] each. */
 export interface Rotation {
@@ -42,37 +37,4 @@ export function positionHeads(
   // Positions are turned in float32, as in the reference: 8 bits would blur the far ones.
   const inputs = [graph.toFloat(flat), rotation.cos, rotation.sin];
   return graph.fromFloat(graph.node("RotaryEmbedding", inputs, { attributes }));
-}
-
-/** Query, key and value rows, [batch, row, heads · headDim] each. */
-export interface AttentionRows {
-  readonly query: Value;
-  readonly key: Value;
-  readonly value: Value;
-}
-
-/**
- * Every row attends to every row; scale 1/√headDim. There is no mask on purpose: without one the
- * kernel works in tiles and never holds all scores at once.
- */
-export function fullAttention(graph: Graph, rows: AttentionRows, heads: number): Value {
-  return graph.node("MultiHeadAttention", [rows.query, rows.key, rows.value], {
-    attributes: { num_heads: { int: heads } },
-    domain: microsoftDomain,
-  });
-}
-
-/** A row attends to itself and what stands before it; `heads / keyHeads` queries share a key. */
-export function causalAttention(
-  graph: Graph,
-  rows: AttentionRows,
-  counts: { readonly heads: number; readonly keyHeads: number },
-): Value {
-  return graph.node("Attention", [rows.query, rows.key, rows.value], {
-    attributes: {
-      is_causal: { int: 1 },
-      q_num_heads: { int: counts.heads },
-      kv_num_heads: { int: counts.keyHeads },
-    },
-  });
 }

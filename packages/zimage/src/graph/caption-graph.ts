@@ -5,13 +5,14 @@
 import type { TransformerConfig } from "../config.ts";
 import type { TensorIndex } from "../weights/tensor-index.ts";
 import { biasedLinear, LoraLinears, loraSupportOf } from "./linear.ts";
-import { Graph, type Value } from "./operators.ts";
+import type { Value } from "./operators.ts";
 import { type BlockContext, refine } from "./transformer-block.ts";
 import {
   type TransformerGraph,
   type TransformerGraphOptions,
   weightsOf,
 } from "./transformer-graph.ts";
+import { createGraph } from "./webgpu-graph.ts";
 
 /** Names of what a run is fed with, beside adapters. */
 export const captionInputs = {
@@ -27,8 +28,8 @@ export function buildCaptionGraph(
   index: TensorIndex,
   options: TransformerGraphOptions = {},
 ): TransformerGraph {
-  const graph = new Graph(index, weightsOf(config, options));
-  const loraSupport = options.loraSupport ?? loraSupportOf(config.dim);
+  const graph = createGraph(index, weightsOf(config, options));
+  const loraSupport = options.loraSupport ?? loraSupportOf(config.dim, options.target);
   const linears = new LoraLinears(graph, loraSupport);
   const context: BlockContext = { graph, config, linears };
   const [names, rows] = [captionInputs, "caption rows"];
@@ -43,7 +44,8 @@ export function buildCaptionGraph(
   };
   const refined = refine(context, embedded, { stage: "context_refiner", rotation });
   graph.output("rows", graph.toFloat(refined), ["batch", rows, config.dim]);
-  return { model: graph.toBytes("captions"), loraTargets: linears.targets, loraSupport };
+  const { ranksMin } = graph;
+  return { model: graph.toBytes("captions"), loraTargets: linears.targets, loraSupport, ranksMin };
 }
 
 interface Inputs {

@@ -1,4 +1,6 @@
 /** Linear layers, plain and with low-rank updates (LoRA) that arrive as inputs of each run. */
+
+import type { Device } from "../networks/device.ts";
 import { addKronecker, declareKronecker, kroneckerSwitch } from "./kronecker-update.ts";
 import type { Dimension } from "./model-builder.ts";
 import type { Graph, Value } from "./operators.ts";
@@ -39,10 +41,11 @@ export type LoraSupport = "none" | "pairs" | "pairs and products";
 
 /**
  * A model that is no wider than a low-rank update may be needs no inputs for Kronecker products:
- * every one of its size is a low-rank update too.
+ * every one of its size is a low-rank update too. On WebGPU the branches around them would run on
+ * the processor.
  */
-export function loraSupportOf(dim: number): LoraSupport {
-  return dim > moduleRanksMax ? "pairs and products" : "pairs";
+export function loraSupportOf(dim: number, target?: Device): LoraSupport {
+  return dim > moduleRanksMax && target?.kind !== "webgpu" ? "pairs and products" : "pairs";
 }
 
 /** x · Wᵀ + b. */

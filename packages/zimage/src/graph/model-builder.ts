@@ -16,6 +16,7 @@ import {
   ValueInfoProto,
 } from "../gen/onnx.ts";
 import { invariant } from "../invariant.ts";
+import type { Device } from "../networks/device.ts";
 import type { TensorDtype, TensorIndex, TensorRef } from "../weights/tensor-index.ts";
 
 /** The newest pair that every operator used here has a kernel for. */
@@ -60,6 +61,8 @@ export interface WeightOptions {
    * memory for the converted copy, or layer by layer in every `run`, where the copy soon goes away.
    */
   readonly conversion?: "load" | "run";
+  /** What runs the network, since kernels differ; the processor unless said otherwise. */
+  readonly target?: Device;
 }
 
 export type ComputeType = "float32" | "bfloat16";

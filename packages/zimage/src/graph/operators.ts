@@ -4,6 +4,9 @@ import { ModelBuilder, microsoftDomain, type NodeAttributes, type Value } from "
 
 /** Rows are [batch, row, feature] throughout; the last axis is the one that maths happens on. */
 export class Graph extends ModelBuilder {
+  /** What a low-rank update has at the least, because not every device multiplies by nothing. */
+  readonly ranksMin: 0 | 1 = 0;
+
   /** Sizes of 1 are spread over the other side's, here and in products by element. */
   add(left: Value, right: Value): Value {
     return this.node("Add", [left, right]);
@@ -183,6 +186,33 @@ export class Graph extends ModelBuilder {
     return this.add(this.multiply(restored, scale), shift);
   }
 
+  /** Squares of `size` cells become one: [batch, (row, column, channel), height, width]. */
+  patches(image: Value, size: number): Value {
+    return this.node("SpaceToDepth", [image], { attributes: { blocksize: { int: size } } });
+  }
+
+  /**
+   * Every row attends to every row; scale 1/√headDim. There is no mask on purpose: without one the
+   * kernel works in tiles and never holds all scores at once.
+   */
+  fullAttention({ query, key, value }: AttentionRows, { heads }: AttentionSpec): Value {
+    const attributes = { num_heads: { int: heads } };
+    return this.node("MultiHeadAttention", [query, key, value], {
+      attributes,
+      domain: microsoftDomain,
+    });
+  }
+
+  /** A row attends to itself and what stands before it; `heads / keyHeads` queries share a key. */
+  causalAttention({ query, key, value }: AttentionRows, spec: SharedAttentionSpec): Value {
+    const attributes = {
+      is_causal: { int: 1 },
+      q_num_heads: { int: spec.heads },
+      kv_num_heads: { int: spec.keyHeads },
+    };
+    return this.node("Attention", [query, key, value], { attributes });
+  }
+
   /** Doubles height and width by repeating pixels. */
   upsample(image: Value): Value {
     const scales = this.constant("float", [4], [1, 1, 2, 2]);
@@ -193,6 +223,23 @@ export class Graph extends ModelBuilder {
     };
     return this.node("Resize", [image, undefined, scales], { attributes });
   }
+}
+
+/** Query, key and value rows, [batch, row, heads · headDim] each. */
+export interface AttentionRows {
+  readonly query: Value;
+  readonly key: Value;
+  readonly value: Value;
+}
+
+export interface AttentionSpec {
+  readonly heads: number;
+  readonly headDim: number;
+}
+
+export interface SharedAttentionSpec extends AttentionSpec {
+  /** Heads of keys and values. */
+  readonly keyHeads: number;
 }
 
 /** A weight [out, in] whose rows are cut into blocks of integers with one scale each. */

@@ -4,9 +4,10 @@
  */
 import type { TextEncoderConfig } from "../config.ts";
 import type { TensorIndex } from "../weights/tensor-index.ts";
-import { causalAttention, positionHeads, type Rotation } from "./attention.ts";
+import { positionHeads, type Rotation } from "./attention.ts";
 import type { WeightOptions } from "./model-builder.ts";
-import { Graph, type Value } from "./operators.ts";
+import type { Graph, Value } from "./operators.ts";
+import { createGraph } from "./webgpu-graph.ts";
 import { timesWeight } from "./weight-product.ts";
 
 /** Names of what a run is fed with. */
@@ -18,7 +19,7 @@ export function buildTextEncoderGraph(
   index: TensorIndex,
   options: WeightOptions = {},
 ): Uint8Array {
-  const graph = new Graph(index, options);
+  const graph = createGraph(index, options);
   const ids = graph.input(textEncoderInputs.ids, "int64", ["batch", "rows"]);
   const pairs = config.headDim / 2;
   const rotation = {
@@ -79,14 +80,13 @@ function attend(context: LayerContext, rows: Value): Value {
         pairing: "halves",
       },
     });
-  const mixed = causalAttention(
-    graph,
+  const mixed = graph.causalAttention(
     {
       query: position(project("q_proj", heads), "q_norm", heads),
       key: position(project("k_proj", kvHeads), "k_norm", kvHeads),
       value: project("v_proj", kvHeads),
     },
-    { heads, keyHeads: kvHeads },
+    { heads, headDim, keyHeads: kvHeads },
   );
   return timesWeight(graph, mixed, { name: `${name}.o_proj`, in: heads * headDim, out: hidden });
 }

@@ -4,7 +4,7 @@
  */
 import type { TransformerConfig } from "../config.ts";
 import { feedForwardSize, modulationSize } from "../model/expected-tensors.ts";
-import { fullAttention, positionHeads, type Rotation } from "./attention.ts";
+import { positionHeads, type Rotation } from "./attention.ts";
 import type { LoraLinears } from "./linear.ts";
 import type { Graph, Value } from "./operators.ts";
 
@@ -127,7 +127,8 @@ function attend({ graph, config, linears }: BlockContext, rows: Value, spec: Blo
   const query = position(project("to_q", rows), "norm_q");
   const key = position(project("to_k", rows), "norm_k");
   const value = project("to_v", rows);
-  return project("to_out.0", fullAttention(graph, { query, key, value }, heads));
+  const counts = { heads, headDim: dim / heads };
+  return project("to_out.0", graph.fullAttention({ query, key, value }, counts));
 }
 
 /** w2(silu(w1 x) · w3 x), without biases. */

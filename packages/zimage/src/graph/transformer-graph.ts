@@ -15,8 +15,9 @@ import {
   loraSupportOf,
 } from "./linear.ts";
 import type { WeightOptions } from "./model-builder.ts";
-import { Graph, type Value } from "./operators.ts";
+import type { Graph, Value } from "./operators.ts";
 import { type BlockContext, firstOfPair, refine, transformerBlock } from "./transformer-block.ts";
+import { createGraph } from "./webgpu-graph.ts";
 
 /** Fixed by the architecture, in no configuration. */
 export const sinusoidWidth = 256;
@@ -45,6 +46,8 @@ export interface TransformerGraph {
   /** Every Linear with LoRA inputs; each run feeds all of them, at rank 0 where it has none. */
   readonly loraTargets: readonly LinearSpec[];
   readonly loraSupport: LoraSupport;
+  /** Of every module in every run, zeros where no adapter touches it; 0 when absent. */
+  readonly ranksMin?: number;
 }
 
 /**
@@ -65,16 +68,14 @@ export function buildTransformerGraph(
   index: TensorIndex,
   options: TransformerGraphOptions = {},
 ): TransformerGraph {
-  const graph = new Graph(index, weightsOf(config, options));
-  const loraSupport = options.loraSupport ?? loraSupportOf(config.dim);
+  const graph = createGraph(index, weightsOf(config, options));
+  const loraSupport = options.loraSupport ?? loraSupportOf(config.dim, options.target);
   const linears = new LoraLinears(graph, loraSupport);
   const context: BlockContext = { graph, config, linears };
   const inputs = declareInputs(graph, config);
 
   const time = embedTime(graph, graph.fromFloat(inputs.time), config);
-  const cells = graph.node("SpaceToDepth", [inputs.latents], {
-    attributes: { blocksize: { int: config.patchSize } },
-  });
+  const cells = graph.patches(inputs.latents, config.patchSize);
   const tokens = embedImage(context, cells);
   const imageRows = refine(context, padImage(context, tokens, inputs.imagePadShape), {
     stage: "noise_refiner",
@@ -91,7 +92,13 @@ export function buildTransformerGraph(
   const patches = finalLayer(context, imageTokens, time);
   const output = foldPatches(context, patches, cells);
   graph.output("velocity", output, ["batch", config.inChannels, "height", "width"]);
-  return { model: graph.toBytes("transformer"), loraTargets: linears.targets, loraSupport };
+  const { ranksMin } = graph;
+  return {
+    model: graph.toBytes("transformer"),
+    loraTargets: linears.targets,
+    loraSupport,
+    ranksMin,
+  };
 }
 
 /** The graph's inputs as values, with the rotations in pairs. */

@@ -1,8 +1,9 @@
 /** The decoder of AutoencoderKL: latents to pictures, for any number of levels. */
 import type { VaeConfig } from "../config.ts";
 import { invariant } from "../invariant.ts";
+import type { Device } from "../networks/device.ts";
 import type { TensorIndex } from "../weights/tensor-index.ts";
-import { Graph, type Value } from "./operators.ts";
+import type { Value } from "./operators.ts";
 import {
   type Context,
   convolve,
@@ -11,12 +12,17 @@ import {
   resnet,
   type StageSpec,
 } from "./vae-stages.ts";
+import { createGraph } from "./webgpu-graph.ts";
 
 export const vaeDecoderInput = "latents";
 
 /** Output `image` [batch, 3, factor · height, factor · width], about -1..1, not clamped. */
-export function buildVaeDecoderGraph(config: VaeConfig, index: TensorIndex): Uint8Array {
-  const graph = new Graph(index);
+export function buildVaeDecoderGraph(
+  config: VaeConfig,
+  index: TensorIndex,
+  target?: Device,
+): Uint8Array {
+  const graph = createGraph(index, target === undefined ? {} : { target });
   const context: Context = { graph, config, half: "decoder" };
   const widths = config.blockChannels.toReversed();
   const [widest, narrowest] = [widths[0], widths.at(-1)];

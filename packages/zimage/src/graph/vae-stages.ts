@@ -1,6 +1,5 @@
 /** The stages that both halves of AutoencoderKL are made of. */
 import type { VaeConfig } from "../config.ts";
-import { fullAttention } from "./attention.ts";
 import { biasedLinear } from "./linear.ts";
 import type { Graph, Value } from "./operators.ts";
 
@@ -92,7 +91,8 @@ function attend(context: Context, image: Value, { name, channels }: NormSpec): V
   const query = project("to_q", rows);
   const key = project("to_k", rows);
   const value = project("to_v", rows);
-  const mixed = project("to_out.0", fullAttention(graph, { query, key, value }, 1));
+  const spec = { heads: 1, headDim: channels };
+  const mixed = project("to_out.0", graph.fullAttention({ query, key, value }, spec));
   const cells = graph.reshapeTo(graph.transpose(mixed, [0, 2, 1]), graph.shapeOf(image));
   return graph.add(image, cells);
 }

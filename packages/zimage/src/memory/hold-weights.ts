@@ -42,6 +42,10 @@ export function holdWeights(model: ModelDirectory, options: HoldOptions): HeldWe
     const message = `weights is ${mode}; this directory runs as ${stored.join(" or ")}`;
     throw new ModelError("INPUT_INVALID", message, { field: "weights" });
   }
+  if (mode !== undefined && !rows.some((one) => one.mode === mode)) {
+    const message = `weights is ${mode}; ${device} runs ${rows.map((one) => one.mode).join(", ")}`;
+    throw new ModelError("INPUT_INVALID", message, { field: "weights" });
+  }
   const row = rows.find((one) => one.mode === mode);
   if (mode === undefined || row === undefined || row.fits === "no") {
     const least = Math.min(

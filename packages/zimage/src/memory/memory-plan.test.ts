@@ -6,6 +6,7 @@ const networks = {
   transformer: 3e9,
   vae: 2e8,
   perRow: 3e5,
+  perRowSquared: 0,
   perPixel: 8e3,
   perToken: 3e5,
 };

@@ -2,7 +2,7 @@
  * Decides before a picture begins whether and how it fits into memory. Pure.
  *
  *     text encoder: weights + perToken · tokens
- *     transformer:  weights + learned · perRow · rows
+ *     transformer:  weights + learned · (perRow · rows + perRowSquared · rows²)
  *     decoder:      weights + learned · perPixel · pixels decoded at once
  *
  * The runtime keeps what a network has once used for the next run, so networks that are open
@@ -75,7 +75,8 @@ function needOf(
   const side = tilePixels ?? Math.max(width, height);
   const atOnce = Math.min(width, side) * Math.min(height, side);
   const encoder = networks.textEncoder + networks.perToken * tokens;
-  const transformer = networks.transformer + learned * networks.perRow * rows;
+  const run = networks.perRow * rows + networks.perRowSquared * rows ** 2;
+  const transformer = networks.transformer + learned * run;
   const decoder = networks.vae + learned * networks.perPixel * atOnce;
   const openBytes: Readonly<Record<OpenAtOnce, number>> = {
     all: encoder + transformer + decoder,

@@ -19,6 +19,8 @@ export interface NetworkBytes {
   readonly vae: number;
   /** Of one row of the transformer, while its block runs. */
   readonly perRow: number;
+  /** Of the square of the rows, where a device computes attention with all its scores at once. */
+  readonly perRowSquared: number;
   /** Of one pixel that the decoder draws at once. */
   readonly perPixel: number;
   /** Of one token of a prompt. */
@@ -33,6 +35,8 @@ const bfloatBytes = 2;
  */
 const wideValues = 5;
 const rowValues = 8;
+/** Scores and their shares. */
+const scoreCopies = 2;
 /**
  * Copies of the decoder's widest full-size layer that are alive at once. Measured at the released
  * widths with 256 × 256 pixels: 4 KB a pixel; larger pictures were seen to take 7.6 KB.
@@ -52,8 +56,8 @@ export function networkBytes(
   const { transformer, textEncoder, vae } = model;
   const { dim } = transformer.config;
   const late = kind === "cpu" && mode !== "fp32";
-  // A card holds what is not packed in the type that it computes in.
-  const held = kind === "cpu" || mode === "fp32" ? floatBytes : bfloatBytes;
+  // CUDA holds what is not packed in the type that it computes in.
+  const held = kind === "cuda" && mode !== "fp32" ? bfloatBytes : floatBytes;
   const decoder = [...vae.tensors.tensors.values()].filter(
     ({ name }) => !name.startsWith("encoder."),
   );
@@ -68,6 +72,7 @@ export function networkBytes(
     textEncoder: weightBytes(textEncoder.tensors, { late, held, isMapped }),
     vae: decoder.reduce((sum, tensor) => sum + elementsOf(tensor) * floatBytes, 0),
     perRow: floatBytes * (wideValues * feedForwardSize(dim) + rowValues * dim),
+    perRowSquared: kind === "webgpu" ? floatBytes * scoreCopies * transformer.config.heads : 0,
     perPixel: floatBytes * decoderCopies * widest,
     perToken:
       floatBytes *

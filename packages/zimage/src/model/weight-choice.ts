@@ -10,7 +10,7 @@ import { releasedParameterCount } from "./released-configs.ts";
 export const weightModes = ["fp32", "bf16", "int8", "int4"] as const;
 export type WeightMode = (typeof weightModes)[number];
 
-export const weightDevices = ["cpu", "cuda"] as const;
+export const weightDevices = ["cpu", "cuda", "webgpu"] as const;
 export type WeightDevice = (typeof weightDevices)[number];
 
 export interface ParameterCounts {
@@ -81,11 +81,12 @@ const exactBytes = 2 * gibibyte;
 /**
  * The preferred first. On CPU float32 is exact and needs no preparation; int8 is nearly exact and
  * faster; int4 differs visibly; bf16 is exact and slow, for where nothing else fits. A graphics
- * card computes in bf16.
+ * card computes in bf16 with CUDA; WebGPU knows no bf16.
  */
 const preference: Readonly<Record<WeightDevice, readonly WeightMode[]>> = {
   cpu: ["fp32", "int8", "int4", "bf16"],
   cuda: ["bf16", "fp32", "int8", "int4"],
+  webgpu: ["fp32", "int8", "int4"],
 };
 
 /** What weights of this element type run as: the narrower ones can be widened, not the reverse. */

@@ -8,7 +8,7 @@ import { type LinearSpec, loraInputNames, ranksPerGroup } from "../graph/linear.
 import type { TransformerGraph } from "../graph/transformer-graph.ts";
 import { invariant } from "../invariant.ts";
 import { checkInput, checkLength, checkWhole } from "./check-input.ts";
-import { type Join, JoinCache } from "./join-cache.ts";
+import { type Join, JoinCache, type JoinedFactors } from "./join-cache.ts";
 import { checkProduct, type LoraProduct, productFeeds, productRanks } from "./lora-kronecker.ts";
 import { layOutFactors, paddedRank } from "./lora-layout.ts";
 import type { Feed } from "./session.ts";
@@ -81,7 +81,7 @@ export function checkAdapter(adapter: LoraAdapter, targets: ReadonlyMap<string, 
 }
 
 /** What of a graph decides how it is fed. */
-export type LoraInputs = Pick<TransformerGraph, "loraTargets" | "loraSupport">;
+export type LoraInputs = Pick<TransformerGraph, "loraTargets" | "loraSupport" | "ranksMin">;
 
 /**
  * The inputs of every target for one run. Modules that no adapter touches get rank 0. Adapters are
@@ -92,12 +92,14 @@ export class LoraFeeder {
   readonly #takesProducts: boolean;
   readonly #laidOut = new WeakMap<LoraFactors, LoraFactors>();
   readonly #joins: JoinCache;
+  readonly #ranksMin: number;
 
   /** @param joinBytesMax what copies of adapters that ran side by side may take, in bytes. */
-  constructor({ loraTargets, loraSupport }: LoraInputs, joinBytesMax: number) {
+  constructor({ loraTargets, loraSupport, ranksMin = 0 }: LoraInputs, joinBytesMax: number) {
     this.#targets = loraTargets;
     this.#takesProducts = loraSupport === "pairs and products";
     this.#joins = new JoinCache(joinBytesMax);
+    this.#ranksMin = ranksMin;
   }
 
   feeds(stacks: readonly LoraStack[]): Record<string, Feed> {
@@ -107,12 +109,13 @@ export class LoraFeeder {
     for (const target of this.#targets) {
       const names = loraInputNames(target.name);
       const parts = adapters.flatMap(({ modules }) => modules.get(target.name) ?? []);
-      const joined = join.factors(
+      const found = join.factors(
         target.name,
         parts.map((part) => this.#layOut(part)),
       );
-      // Without an update: one group of no ranks.
-      const groups = Math.max(1, joined.ranks / ranksPerGroup);
+      const joined = found.ranks < this.#ranksMin ? zeroOfRankOne(target) : found;
+      // Without an update: one group of no ranks, or of one.
+      const groups = Math.max(1, Math.floor(joined.ranks / ranksPerGroup));
       const scale = new Float32Array(stacks.length * groups);
       scale.set(scalesOf(target.name, adapters, stacks));
       feeds[names.down] = { data: joined.down, dims: [groups, target.in, joined.ranks / groups] };
@@ -156,6 +159,10 @@ export class LoraFeeder {
     this.#laidOut.set(factors, laidOut);
     return laidOut;
   }
+}
+
+function zeroOfRankOne(target: LinearSpec): JoinedFactors {
+  return { ranks: 1, down: new Float32Array(target.in), up: new Float32Array(target.out) };
 }
 
 function distinctAdapters(stacks: readonly LoraStack[]): LoraAdapter[] {

@@ -8,7 +8,8 @@ import { buildTextEncoderGraph } from "../graph/text-encoder-graph.ts";
 import { buildTransformerGraph } from "../graph/transformer-graph.ts";
 import type { TensorIndex } from "../weights/tensor-index.ts";
 import { parseDevice } from "./device.ts";
-import { findMissingLibrary, missingIn, probeDevice } from "./probe-device.ts";
+import { missingIn } from "./missing-library.ts";
+import { findMissingLibrary, probeDevice } from "./probe-device.ts";
 import { openSession } from "./session.ts";
 
 test.each([

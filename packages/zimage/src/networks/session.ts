@@ -23,7 +23,10 @@ export interface EngineOptions {
   readonly threads?: number;
   /** The processor when absent. */
   readonly target?: Device;
-  /** Whether nodes that the device has no kernel for may run on the processor; true when absent. */
+  /**
+   * Whether nodes that the device has no kernel for may run on the processor. When absent they may,
+   * but for WebGPU, which has kernels for little.
+   */
   readonly fallback?: boolean;
 }
 
@@ -54,9 +57,10 @@ export async function openSession(
   options: EngineOptions = {},
 ): Promise<Session> {
   const threads = Math.min(options.threads ?? availableParallelism(), threadsMax);
+  const { target, fallback = target?.kind !== "webgpu" } = options;
   const session = await guard("load", () =>
     InferenceSession.create(model, {
-      executionProviders: [providerOf(options.target)],
+      executionProviders: [providerOf(target)],
       graphOptimizationLevel: "all",
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
@@ -65,7 +69,7 @@ export async function openSession(
       extra: {
         session: {
           model_external_initializers_file_folder_path: folder,
-          ...(options.fallback === false ? { disable_cpu_ep_fallback: "1" } : {}),
+          ...(fallback ? {} : { disable_cpu_ep_fallback: "1" }),
           // Idle threads must not burn the cores that the rest of the worker needs.
           intra_op: { allow_spinning: "0" },
         },
@@ -76,7 +80,10 @@ export async function openSession(
 }
 
 function providerOf(device: Device = { kind: "cpu" }): InferenceSession.ExecutionProviderConfig {
-  return device.kind === "cpu" ? "cpu" : { name: "cuda", deviceId: device.id };
+  if (device.kind === "cuda") return { name: "cuda", deviceId: device.id };
+  // The other layout would add arithmetic with sizes, which only the processor has kernels for.
+  if (device.kind === "webgpu") return { name: "webgpu", preferredLayout: "NCHW" };
+  return "cpu";
 }
 
 /** The folder of the runtime's libraries, where those of graphics cards belong too. */

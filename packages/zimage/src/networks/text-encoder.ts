@@ -3,10 +3,11 @@
 import type { TextEncoderConfig } from "../config.ts";
 import type { WeightOptions } from "../graph/model-builder.ts";
 import { buildTextEncoderGraph, textEncoderInputs } from "../graph/text-encoder-graph.ts";
+import { causalMaskInput } from "../graph/webgpu-graph.ts";
 import type { TensorIndex } from "../weights/tensor-index.ts";
 import { checkInput, checkWhole } from "./check-input.ts";
 import { rotateSequence } from "./rope.ts";
-import { type EngineOptions, openSession, type Session } from "./session.ts";
+import { type EngineOptions, type Feed, openSession, type Session } from "./session.ts";
 
 /** More tokens than any prompt has after truncation; bounds the memory of one run. */
 const tokensMax = 4096;
@@ -27,16 +28,20 @@ export async function openTextEncoder(
   options: EngineOptions & WeightOptions = {},
 ): Promise<TextEncoder> {
   const model = buildTextEncoderGraph(config, index, options);
-  return new OnnxTextEncoder(config, await openSession(model, index.folder, options));
+  // Tokens are looked up on the processor where a device has no kernel for the table's type.
+  const session = await openSession(model, index.folder, { fallback: true, ...options });
+  return new OnnxTextEncoder(config, session, options.target?.kind === "webgpu");
 }
 
 class OnnxTextEncoder implements TextEncoder {
   readonly #config: TextEncoderConfig;
   readonly #session: Session;
+  readonly #isMasked: boolean;
 
-  constructor(config: TextEncoderConfig, session: Session) {
+  constructor(config: TextEncoderConfig, session: Session, isMasked: boolean) {
     this.#config = config;
     this.#session = session;
+    this.#isMasked = isMasked;
   }
 
   async encode(ids: readonly Int32Array[]): Promise<Float32Array[]> {
@@ -67,6 +72,18 @@ class OnnxTextEncoder implements TextEncoder {
       [textEncoderInputs.ids]: { data: BigInt64Array.from(prompt, BigInt), dims: [1, rows] },
       [textEncoderInputs.cos]: { data: cos, dims },
       [textEncoderInputs.sin]: { data: sin, dims },
+      ...(this.#isMasked ? { [causalMaskInput]: causalMask(rows) } : {}),
     });
   }
+}
+
+/** Far below any score, and finite, because not every device knows infinity. */
+const never = -1e9;
+
+function causalMask(rows: number): Feed {
+  const at = (index: number): number => (index % rows > Math.floor(index / rows) ? never : 0);
+  return {
+    data: Float32Array.from({ length: rows * rows }, (_, index) => at(index)),
+    dims: [rows, rows],
+  };
 }

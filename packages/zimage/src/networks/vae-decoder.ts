@@ -39,7 +39,7 @@ export async function openVaeDecoder(
   index: TensorIndex,
   options: EngineOptions = {},
 ): Promise<VaeDecoder> {
-  const model = buildVaeDecoderGraph(config, index);
+  const model = buildVaeDecoderGraph(config, index, options.target);
   return new OnnxVaeDecoder(config, await openSession(model, index.folder, options));
 }
 

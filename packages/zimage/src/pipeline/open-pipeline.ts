@@ -41,8 +41,9 @@ export async function openPipeline(
   const info = boundByMemory(describeModel(model), new MemoryKeeper(model, budget), memoryBytes);
   const rowsMax = rowsMaxOf(model, info);
   const allOpen = { ...budget, open: ["all"] } as const;
-  const worksBeside =
-    sideThreads !== undefined && haveRoomFor(info, new MemoryKeeper(model, allOpen));
+  // WebGPU has one device a process, and two threads cannot share it.
+  const maySplit = sideThreads !== undefined && device.kind !== "webgpu";
+  const worksBeside = maySplit && haveRoomFor(info, new MemoryKeeper(model, allOpen));
   const promptEncoder = await openPromptEncoder(model.tokenizerFolder, info.tokensMax);
   const holding = {
     ...(threads === undefined ? {} : { threads }),
@@ -75,10 +76,13 @@ function memoryOf({ kind }: Device, { memoryBytes, reservedBytes }: PipelineOpti
   throw new ModelError("INPUT_INVALID", message, { field: "memoryBytes" });
 }
 
-/** Cards compute in bfloat16 and hold it; a processor computes in float32 and widens as it goes. */
+/**
+ * CUDA computes in bfloat16 and holds it. The others compute in float32; a processor widens to it
+ * as it goes.
+ */
 function weightOptions({ kind }: Device, mode: WeightMode): WeightOptions {
   if (kind === "cuda") return { compute: mode === "fp32" ? "float32" : "bfloat16" };
-  return { conversion: mode === "fp32" ? "load" : "run" };
+  return { conversion: kind === "webgpu" || mode === "fp32" ? "load" : "run" };
 }
 
 /** What the largest picture takes is there, so runs of smaller ones may share as much. */

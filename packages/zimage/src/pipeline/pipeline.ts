@@ -41,7 +41,10 @@ export interface RenderOptions extends Pick<StartOptions, "loras"> {
 }
 
 export interface PipelineOptions {
-  /** `cpu`, or `cuda:N` for the graphics card with that number; the processor by default. */
+  /**
+   * `cpu`, or `cuda:N` for the graphics card with that number; the processor by default. `webgpu`
+   * is experimental: its pictures differ a little with their batch, and it picks its own adapter.
+   */
   readonly device?: string;
   /** How weights are held; by default what memory allows, as `zfarm doctor` explains. */
   readonly weights?: WeightMode;
