@@ -19,7 +19,7 @@ const store = "zfarm-s3";
 const gatewayPort = 50051;
 
 /** In place of the program that draws, and of the one that waits for minutes. */
-const instead = {
+export const instead = {
   "services/gpu-worker/src/main.ts": "test/chaos/processes/worker.ts",
   "services/scheduler/src/main.ts": "test/k8s/processes/scheduler.ts",
 };
@@ -157,7 +157,7 @@ export async function openRelease(
 const played = { [playedAnnotation]: "true" };
 
 /** One GPU for each worker, and a model that the stub takes for its own. */
-const everyPod = {
+export const everyPod = {
   gateway: { podAnnotations: played },
   scheduler: { podAnnotations: played },
   poolDefaults: {

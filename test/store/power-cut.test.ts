@@ -17,7 +17,7 @@ describe.runIf(canRun)("the object store of the chart, when the power is cut", (
   let server: S3Server;
   beforeAll(async () => {
     disk = await Disk.open();
-    server = await startStoreOfChart(disk.folder);
+    server = await startStoreOfChart({ folder: disk.folder });
   });
   afterAll(async () => {
     await server?.stop();

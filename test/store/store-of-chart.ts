@@ -26,11 +26,18 @@ export async function hasStoreForTests(): Promise<boolean> {
   return false;
 }
 
-/** @param folder Where it keeps what it stores; a temporary one, which goes with it, by default. */
-export async function startStoreOfChart(folder?: string): Promise<S3Server> {
+export interface StoreOptions {
+  /** Where it keeps what it stores; a temporary one, which goes with it, by default. */
+  readonly folder?: string;
+  /** Of its only user; a random one by default. */
+  readonly secretKey?: string;
+}
+
+export async function startStoreOfChart(options: StoreOptions = {}): Promise<S3Server> {
   const container = containerOf(await renderChart("bundled"));
   const own = await mkdtemp(join(tmpdir(), "zfarm-store-"));
-  const server = new RunningStore({ container, own, data: folder ?? join(own, "data") });
+  const { folder = join(own, "data"), secretKey = randomBytes(16).toString("hex") } = options;
+  const server = new RunningStore({ container, own, data: folder, secretKey });
   try {
     await server.prepare();
     await server.restart();
@@ -55,12 +62,13 @@ interface StorePlace {
   readonly container: Container;
   readonly own: string;
   readonly data: string;
+  readonly secretKey: string;
 }
 
 class RunningStore implements S3Server {
   readonly region = "us-east-1";
   readonly accessKey = "zfarm";
-  readonly secretKey = randomBytes(16).toString("hex");
+  readonly secretKey: string;
   readonly #place: StorePlace;
   readonly #ports = new Map<string, number>();
   #child: ChildProcess | undefined;
@@ -69,6 +77,7 @@ class RunningStore implements S3Server {
 
   constructor(place: StorePlace) {
     this.#place = place;
+    this.secretKey = place.secretKey;
     process.once("exit", this.#onExit);
   }
 
