@@ -97,7 +97,8 @@ export const shortRun: AcceptanceRun = {
   enoughMs: 30_000,
   withinMs: 120_000,
   measured: "kill-worker",
-  recoveryMs: recoveryMs + takeoverMs,
+  // A guard, no promise: a machine that does other work says nothing of how fast a farm is.
+  recoveryMs: 60_000,
   faultsMin: 5,
   faultsInFlightMin: 3,
 };

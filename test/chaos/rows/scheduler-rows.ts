@@ -29,7 +29,7 @@ const killedLeader: Row = {
     context.note("gapMs", atMs - killedMs);
     await Promise.all([held.ended, next.ended]);
     context.check(context.repeats(held.job) === 0, "no lease is broken");
-    context.check(atMs - killedMs <= takeoverMs, `granted within ${takeoverMs} ms`);
+    context.checkWithin(atMs - killedMs, takeoverMs, `granted within ${takeoverMs} ms`);
   },
 };
 

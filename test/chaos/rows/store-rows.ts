@@ -81,9 +81,9 @@ const cutMidPut: Row<StoreGround> = {
     setAll(ways, { cutAfter: { direction: "up", bytes: insideBody } });
     const cut = await context.submit({ count: 6 });
     await context.wait(toxicMs);
+    await context.until("uploads are cut", 30_000, () => sum(ways, (way) => way.cuts) >= 3);
     setAll(ways, {});
     await cut.ended;
-    context.check(sum(ways, (way) => way.cuts) >= 3, "uploads were cut");
     context.farm.fault("corrupt-upload", "all");
     for (const way of ways.values()) way.resetAll();
     setAll(ways, { corruptAt: { direction: "up", byte: insideBody } });
@@ -109,9 +109,10 @@ const lostAnswers: Row<StoreGround> = {
     const { job, ended } = await context.submit({ count: 6 });
     await context.begun(job);
     await context.wait(toxicMs);
+    const lost = () => sum(ways, (way) => way.cuts) - before >= 3;
+    await context.until("answers are lost", 30_000, lost);
     setAll(ways, {});
     await ended;
-    context.check(sum(ways, (way) => way.cuts) - before >= 3, "answers were lost");
     await context.checkAttempts(job, 1);
   },
 };
