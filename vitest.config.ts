@@ -5,7 +5,7 @@ import { defineConfig } from "vitest/config";
  * may need ten times what a test takes alone. Unless told, a poll would give up after a second.
  */
 const guards = {
-  expect: { poll: { timeout: 20_000 } },
+  expect: { poll: { timeout: 60_000 } },
   testTimeout: 120_000,
   hookTimeout: 120_000,
 };

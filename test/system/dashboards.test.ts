@@ -29,7 +29,7 @@ interface RuleInFile {
 }
 
 const rulesFolder = join(repositoryRoot, "deploy/helm/zfarm/files/rules");
-const patience = { timeout: 15_000, interval: 500 };
+const patience = { timeout: 60_000, interval: 500 };
 
 const exporter = await findToolForTests(natsExporter, "nats-exporter.mjs");
 

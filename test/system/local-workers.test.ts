@@ -70,7 +70,7 @@ describe.skipIf(!(await hasNatsServer()))("a farm of 0 to 3 workers", () => {
     const status = () => farm.client.getScalingStatus();
 
     const none = { target: 0, desired: 0, reason: "idle" };
-    await expect.poll(status, { timeout: 10_000 }).toMatchObject({
+    await expect.poll(status, { timeout: 60_000 }).toMatchObject({
       actuator: "local",
       pools: [none],
     });

@@ -57,7 +57,7 @@ async function createPool(count: number): Promise<PoolUnderTest> {
   const settled = async (wanted: number): Promise<readonly string[]> => {
     const members = () => workers.observe()[0]?.members ?? [];
     const phases = () => members().map(({ phase }) => phase);
-    await expect.poll(phases, { timeout: 10_000 }).toEqual(Array(wanted).fill("ready"));
+    await expect.poll(phases).toEqual(Array(wanted).fill("ready"));
     return members().map(({ worker }) => worker);
   };
   const scale = (desired: number, target: number, victims: WorkerId[] = []) =>

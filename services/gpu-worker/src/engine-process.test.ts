@@ -184,7 +184,7 @@ describe("EngineProcess", () => {
 
     parent.kill("SIGKILL");
 
-    await expect.poll(() => isAlive(pid), { timeout: 20_000 }).toBe(false);
+    await expect.poll(() => isAlive(pid)).toBe(false);
   });
 
   test("ends the process when it is closed", async () => {

@@ -85,7 +85,7 @@ describe("a leader with an object store", () => {
     expect(await broker.farm.isRestored()).toBe(false);
 
     isAway = false;
-    await expect.poll(() => app.problems(), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => app.problems()).toEqual([]);
     expect((await broker.jobs.find(ref))?.record.admitted).toBe(true);
     expect(await leads()).toBe(true);
   });
@@ -133,5 +133,5 @@ describe("a leader with an object store", () => {
     await app.stop();
 
     expect(await app.done).toBe(0);
-  }, 60_000);
+  });
 });

@@ -47,7 +47,7 @@ test("a leader serves nobody before it knows what is wanted of the jobs", async 
 
   const granted = async (): Promise<number> =>
     (await ask().catch(() => ({ leases: [] }))).leases.length;
-  await expect.poll(granted, { timeout: 10_000 }).toBe(1);
+  await expect.poll(granted).toBe(1);
   await app.stop();
   await Promise.all([broker.drain(), workers.drain()]);
 });

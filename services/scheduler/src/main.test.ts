@@ -53,7 +53,7 @@ describe.skipIf(!hasServer)("a scheduler process", () => {
     const config = { servers: [nats.url], credentials: undefined, replicas: 1, shards: 1 };
     const needs = { name: "test", log: silentLog };
     broker = await openBroker({ ...config, streams: "create" }, needs);
-  }, 60_000);
+  });
   afterAll(async () => {
     over.abort();
     await broker.drain();
@@ -83,7 +83,7 @@ describe.skipIf(!hasServer)("a scheduler process", () => {
     expect((after?.fence ?? 0n) > (before?.fence ?? 0n)).toBe(true);
     standby.kill("SIGTERM");
     expect(await exitCode(standby)).toBe(0);
-  }, 60_000);
+  });
 
   test("refuses to start without a broker's address", async () => {
     expect(await exitCode(startProcess({}))).toBe(2);

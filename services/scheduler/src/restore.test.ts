@@ -92,7 +92,7 @@ describe.skipIf(!hasServer)("a farm with manifests that lost its broker's state"
   }
 
   async function expectWhole(broker: Broker): Promise<void> {
-    await expect.poll(() => broker.farm.isRestored(), { timeout: 20_000 }).toBe(true);
+    await expect.poll(() => broker.farm.isRestored()).toBe(true);
     const ended = await broker.outcomes.list(ref);
     expect(ended).toHaveLength(tasksOfJob / 4);
     expect((await broker.jobs.find(ref))?.record.admitted).toBe(true);
@@ -106,7 +106,7 @@ describe.skipIf(!hasServer)("a farm with manifests that lost its broker's state"
     const before = await farm.connect();
     await fill(before);
     const first = startScheduler({});
-    await expect.poll(() => first.lines.join(), { timeout: 20_000 }).toContain("farm is restored");
+    await expect.poll(() => first.lines.join()).toContain("farm is restored");
 
     await farm.server.restart({ forget: true });
 
@@ -121,7 +121,7 @@ describe.skipIf(!hasServer)("a farm with manifests that lost its broker's state"
       )
       .toBe("there");
     await expectWhole(await farm.connect());
-  }, 60_000);
+  });
 
   test.each(["QUEUE", "OUTCOMES", "KV_jobs"])(
     "refuses to start without %s, until it is told to make it anew",
@@ -162,20 +162,20 @@ describe.skipIf(!hasServer)("a farm with manifests that lost its broker's state"
     startScheduler({});
     const broker = await farm.connect();
     const endedTasks = () => broker.outcomes.list(ref).then((all) => all.length);
-    await expect.poll(endedTasks, { timeout: 20_000 }).toBe(10);
-    await expect.poll(() => broker.jobs.find(ref), { timeout: 20_000 }).toBeDefined();
+    await expect.poll(endedTasks).toBe(10);
+    await expect.poll(() => broker.jobs.find(ref)).toBeDefined();
     await expectWhole(broker);
-  }, 60_000);
+  });
 
   test("ends every process that was running, so that new ones find what was restored", async () => {
     const broker = await farm.connect();
     const told = expect(broker.untilLost(never)).rejects.toMatchObject({ code: "STATE_LOST" });
     const scheduler = startScheduler({});
-    await expect.poll(() => scheduler.lines.join(), { timeout: 20_000 }).toContain("leading");
+    await expect.poll(() => scheduler.lines.join()).toContain("leading");
 
     await farm.deleteStream("QUEUE");
 
     expect(await scheduler.exitCode()).toBe(1);
     await told;
-  }, 60_000);
+  });
 });

@@ -109,7 +109,7 @@ describe.runIf(hasServer && canMount)("a nats-server on a full disk", () => {
       expect(await broker.queue.find(defaultPool, someTaskId(9_999))).toBeDefined();
       await rm(filler);
       await farm.server.restart();
-      await expect.poll(() => broker.problem(), { timeout: 10_000 }).toBeUndefined();
+      await expect.poll(() => broker.problem()).toBeUndefined();
       expect(await broker.outcomes.publish(someOutcome())).toBe("won");
       expect(await broker.queue.find(defaultPool, someTaskId(0))).toBeDefined();
     } finally {

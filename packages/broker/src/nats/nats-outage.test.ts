@@ -43,7 +43,7 @@ describe.runIf(hasServer)("while the broker is away", () => {
     expect(broker.problem()).toMatch(/^no connection to the broker for \d+ s$/);
 
     await farm.server.restart();
-    await expect.poll(() => broker.problem(), { timeout: 10_000 }).toBeUndefined();
+    await expect.poll(() => broker.problem()).toBeUndefined();
     expect(await broker.queue.add(someTask())).toBe("added");
   });
 
@@ -53,7 +53,7 @@ describe.runIf(hasServer)("while the broker is away", () => {
     await codeOf(broker.outcomes.publish(someOutcome()));
 
     await farm.server.restart();
-    await expect.poll(() => broker.problem(), { timeout: 10_000 }).toBeUndefined();
+    await expect.poll(() => broker.problem()).toBeUndefined();
 
     expect(await broker.outcomes.list(someJob())).toEqual([]);
   });
@@ -76,7 +76,7 @@ describe.runIf(hasServer)("while the broker is away", () => {
     const first = await broker.leadership.acquire("one", never);
 
     await farm.server.kill();
-    await expect.poll(() => first.lost.aborted, { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => first.lost.aborted).toBe(true);
     const again = broker.leadership.acquire("one", never);
     await systemClock.sleep(lease.leaderLeaseMs, never);
     await farm.server.restart();
@@ -90,12 +90,12 @@ describe.runIf(hasServer)("while the broker is away", () => {
     await farm.server.restart({ withoutJetStream: true });
 
     await expect
-      .poll(() => broker.problem(), { timeout: 10_000 })
+      .poll(() => broker.problem())
       .toBe("checking the streams failed: jetstream is not enabled");
     expect(await codeOf(broker.queue.add(someTask()))).toBe("BROKER_UNAVAILABLE");
     expect(await codeOf(farm.connect())).toBe("BROKER_UNAVAILABLE");
     await farm.server.restart();
-    await expect.poll(() => broker.problem(), { timeout: 10_000 }).toBeUndefined();
+    await expect.poll(() => broker.problem()).toBeUndefined();
   });
 
   test("connecting to nobody fails", async () => {

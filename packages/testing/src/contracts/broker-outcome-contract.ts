@@ -126,7 +126,7 @@ export function defineOutcomeContract(open: OpenFarm): void {
       const nothing = await outcomes.lastRevision();
       await outcomes.publish(someOutcome());
 
-      await expect.poll(() => outcomes.find(someTaskId()), { timeout: 10_000 }).toBeUndefined();
+      await expect.poll(() => outcomes.find(someTaskId())).toBeUndefined();
 
       expect(await outcomes.lastRevision()).toBe(nothing + 1n);
     });

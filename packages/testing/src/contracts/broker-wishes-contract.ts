@@ -64,7 +64,7 @@ export function defineWishesContract(open: OpenFarm): void {
       const { controls } = await (await start({ jobRetentionMs: 300 })).connect();
       await controls.put(someControl(), 0n);
 
-      await expect.poll(() => controls.find(someJob()), { timeout: 10_000 }).toBeUndefined();
+      await expect.poll(() => controls.find(someJob())).toBeUndefined();
     });
 
     test("are refused beyond their bound, while those that stand can still change", async () => {

@@ -35,7 +35,7 @@ describe.each(engines)("an engine over $name", (under) => {
     });
     info = await engine.start(stopping.signal);
     void engine.run(stopping.signal);
-  }, 60_000);
+  });
   afterAll(async () => {
     stopping.abort();
     await engine.close();
@@ -199,7 +199,7 @@ describe.each(engines)("an engine over $name", (under) => {
     expect(ends.get("a")).toMatchObject({ kind: "failed", failure: { reason: "ENGINE_CRASHED" } });
     // The fifth had no room in the batch of four: nobody can blame it.
     expect(ends.get("e")).toEqual({ kind: "refused" });
-    await expect.poll(() => engine.problem(), { timeout: 20_000 }).toBeUndefined();
+    await expect.poll(() => engine.problem()).toBeUndefined();
     expect((await render(engine, [createTask("a")]).ends).get("a")?.kind).toBe("finished");
   });
 });

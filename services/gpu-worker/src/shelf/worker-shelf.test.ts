@@ -123,7 +123,10 @@ describe("a worker with adapters", () => {
     const lora = await storeLora(worker.blobs, { shift: 20 });
 
     worker.leader.grant([0, 1].map((index) => createLease(index, { stack: [lora] })));
-    await vi.waitUntil(() => worker.leader.beats.some(({ running }) => running.length === 2));
+    await vi.waitUntil(
+      () => worker.leader.beats.some(({ running }) => running.length === 2),
+      patience,
+    );
 
     expect(worker.leader.asks.map(({ slotsFree }) => slotsFree)).toEqual([2]);
     worker.leader.cancel(createLease(0, { stack: [lora] }));

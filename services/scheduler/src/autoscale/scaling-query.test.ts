@@ -36,7 +36,7 @@ test("whoever asks is told what the leader wants of each pool, and why", async (
     return answer?.reply?.$case === "scaling" ? answer.reply.value : undefined;
   };
 
-  await expect.poll(ask, { timeout: 15_000 }).toMatchObject({
+  await expect.poll(ask).toMatchObject({
     actuator: "none",
     pools: [{ pool: "default", desired: 1, target: 0, inputs: { waitingTasks: 1 } }],
   });
