@@ -1,0 +1,14 @@
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { expect, test } from "vitest";
+import { findFreePort, testPorts } from "./free-port.ts";
+
+test("a free port can be listened on, and systems as they come give it to nobody", async () => {
+  const port = await findFreePort();
+  const server = createServer().listen(port, "127.0.0.1");
+  await once(server, "listening");
+
+  expect(port).toBeGreaterThanOrEqual(testPorts.first);
+  expect(port).toBeLessThan(testPorts.end);
+  server.close();
+});
