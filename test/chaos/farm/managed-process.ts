@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { waitUntil } from "./wait-until.ts";
@@ -23,6 +24,7 @@ export interface ProcessSpec {
 }
 
 const readyWithinMs = 60_000;
+const logCharsShown = 2_000;
 const stopWithinMs = 40_000;
 
 /** A harness that dies must not leave processes behind. */
@@ -78,8 +80,16 @@ export class ManagedProcess {
   }
 
   async ready(withinMs = readyWithinMs): Promise<void> {
-    await waitUntil(`${this.name} is ready; its log is ${this.#spec.logFile}`, withinMs, () =>
-      this.isReady(),
+    await waitUntil(`${this.name} is ready`, withinMs, () => this.isReady()).catch(
+      async (error: unknown) => {
+        // Whoever waited removes the folder, and what the process said with it.
+        const text = await readFile(this.#spec.logFile, "utf8").catch(() => "no log");
+        const lives = `${this.starts} starts, ended: ${this.exits.join(", ")}`;
+        throw new Error(
+          `${this.name} is not ready; ${lives}; its log ends: ${text.slice(-logCharsShown)}`,
+          { cause: error },
+        );
+      },
     );
   }
 
