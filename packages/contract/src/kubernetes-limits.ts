@@ -11,6 +11,11 @@ export const kubernetesLimits = {
   kubernetesConnectionMs: 60_000,
   /** Requests of one pool on their way at once. */
   kubernetesParallel: 8,
+  /**
+   * Between the marks of pods and the lower number. The ReplicaSet controller hears of both by ways
+   * of their own: one that heard of the number first would take pods without a mark.
+   */
+  kubernetesMarksSeenMs: 500,
   /** Pods that no node takes for so long are called so; below it the scheduler was only busy. */
   kubernetesUnschedulableMs: 10_000,
   /** Waited so long for its node, a pod had one made: nodes take minutes, a free one a second. */

@@ -55,6 +55,20 @@ describe("hands on Kubernetes in trouble", () => {
     expect(fake.requests.filter(isScaling)).toHaveLength(1);
   });
 
+  test("give the marks time to be seen before the number falls", async () => {
+    const victim = await choose();
+    const atMs: Record<string, number> = {};
+    fake.fault = ({ method }) => {
+      atMs[method] = performance.now();
+      return undefined;
+    };
+
+    expect(await hands.apply({ ...down, victims: [victim] }, never)).toBe("applied");
+    const { PATCH = Number.NaN, PUT = Number.NaN } = atMs;
+    // Timers may be a millisecond early.
+    expect(PUT - PATCH).toBeGreaterThanOrEqual(limits.kubernetesMarksSeenMs - 2);
+  });
+
   test("fail with a code where the number cannot be changed, and clear marks later", async () => {
     const victim = await choose();
     fake.fault = (request) => (isScaling(request) ? { status: 500, body: {} } : undefined);

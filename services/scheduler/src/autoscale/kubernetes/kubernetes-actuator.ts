@@ -99,8 +99,9 @@ export class KubernetesActuator implements Actuator {
     { scaling, leaving }: { readonly scaling: PoolScaling; readonly leaving: readonly Pod[] },
     stop: AbortSignal,
   ): Promise<ScalingResult> {
-    const { api } = this.#needs;
+    const { api, clock } = this.#needs;
     const areThere = await markPods(api, leaving, stop);
+    if (areThere && leaving.length > 0) await clock.sleep(limits.kubernetesMarksSeenMs, stop);
     const isDone = areThere && (await this.#replace(scale, scaling.desired, stop));
     if (isDone) return "applied";
     await unmarkPods(api, leaving, stop);
