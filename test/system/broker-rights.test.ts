@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { connectFarm, type FarmClient } from "@zfarm/client";
 import { JobState, shardOf } from "@zfarm/contract";
-import { findFreePort } from "@zfarm/testing";
+import { findFreePort } from "@zfarm/runtime";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ManagedProcess } from "../chaos/farm/managed-process.ts";
 import { isReady, metricOf } from "../chaos/farm/probe.ts";

@@ -1,8 +1,7 @@
 /** Which broker a farm on this machine uses; every choice is said in words. */
 import { join } from "node:path";
-import type { Clock, Env } from "@zfarm/runtime";
+import { type Clock, type Env, findFreePort } from "@zfarm/runtime";
 import { findNatsServer } from "../../../tools/servers/nats-server.mjs";
-import { freePort } from "./free-port.ts";
 import { createNatsProcess } from "./nats-process.ts";
 
 export interface ChosenBroker {
@@ -45,7 +44,7 @@ async function startNats(
   found: { readonly path: string; readonly version: string; readonly source: string },
   { dataDir, onStart, stop, ...rest }: ChooseOptions,
 ): Promise<ChosenBroker> {
-  const port = await freePort();
+  const port = await findFreePort();
   const server = createNatsProcess({
     ...rest,
     binary: found.path,

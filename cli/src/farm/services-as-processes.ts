@@ -1,6 +1,6 @@
 /** The services of a local farm as child processes over a real NATS server. */
 import { join } from "node:path";
-import type { Env } from "@zfarm/runtime";
+import { type Env, findFreePort } from "@zfarm/runtime";
 import { answerHands } from "./answer-hands.ts";
 import {
   type LocalFarmOptions,
@@ -8,7 +8,6 @@ import {
   type RunningServices,
   storeSettings,
 } from "./farm-options.ts";
-import { freePort } from "./free-port.ts";
 import { localPool, writeAutoscaler } from "./local-autoscaler.ts";
 import { LocalWorker } from "./local-worker.ts";
 import { LocalWorkers } from "./local-workers.ts";
@@ -25,7 +24,7 @@ export async function startServiceProcesses(
   options: LocalFarmOptions,
   natsUrl: string,
 ): Promise<RunningServices> {
-  const port = options.port === 0 ? await freePort() : options.port;
+  const port = options.port === 0 ? await findFreePort() : options.port;
   const store = storeSettings(options.env, options.dataDir);
   const shared: Env = { ...options.env, ...store, NATS_URL: natsUrl };
   const create = ({ env, name, onStart, ...start }: ServiceStart): SupervisedProcess =>

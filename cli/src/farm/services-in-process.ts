@@ -3,7 +3,7 @@ import { openBlobStore, readBlobsConfig } from "@zfarm/blobs";
 import { createMemoryBroker } from "@zfarm/broker";
 import { readGatewayConfig, wireGateway } from "@zfarm/gateway";
 import { readGpuWorkerConfig, wireGpuWorker } from "@zfarm/gpu-worker";
-import { type App, EnvReader, type RunningApp, startApp } from "@zfarm/runtime";
+import { type App, EnvReader, findFreePort, type RunningApp, startApp } from "@zfarm/runtime";
 import { readSchedulerConfig, wireScheduler } from "@zfarm/scheduler";
 import {
   type LocalFarmOptions,
@@ -11,10 +11,9 @@ import {
   type RunningServices,
   storeSettings,
 } from "./farm-options.ts";
-import { freePort } from "./free-port.ts";
 
 export async function startServicesInProcess(options: LocalFarmOptions): Promise<RunningServices> {
-  const port = options.port === 0 ? await freePort() : options.port;
+  const port = options.port === 0 ? await findFreePort() : options.port;
   const broker = createMemoryBroker();
   const { dataDir } = options;
   const settings = {

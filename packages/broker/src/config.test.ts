@@ -1,5 +1,5 @@
-import { ConfigError, EnvReader, silentLog } from "@zfarm/runtime";
-import { codeOf, findFreePort } from "@zfarm/testing";
+import { ConfigError, EnvReader, findFreePort, silentLog } from "@zfarm/runtime";
+import { codeOf } from "@zfarm/testing";
 import { describe, expect, test } from "vitest";
 import { type BrokerConfig, openBroker, readBrokerConfig } from "./config.ts";
 

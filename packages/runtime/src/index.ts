@@ -11,6 +11,7 @@ export { type BackoffOptions, backoffMs } from "./backoff.ts";
 export { showBuild } from "./build-info.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export { ConfigError, type Env, EnvReader } from "./env.ts";
+export { findFreePort } from "./find-free-port.ts";
 export { forEachBounded } from "./for-each-bounded.ts";
 export { InvariantError, invariant } from "./invariant.ts";
 export { withLargePages } from "./large-pages.ts";

@@ -28,7 +28,6 @@ export {
   startFaultProxy,
   type Toxics,
 } from "./servers/fault-proxy.ts";
-export { findFreePort } from "./servers/free-port.ts";
 export { type KubeAnswer, type KubeChange, KubeClient } from "./servers/kube-client.ts";
 export {
   type AuditedRequest,

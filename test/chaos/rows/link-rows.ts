@@ -1,6 +1,7 @@
 /** N6, N7: the broker is well, and the way to it is slow or silent. */
 import { limits } from "@zfarm/contract";
-import { type FaultProxy, findFreePort, startFaultProxy } from "@zfarm/testing";
+import { findFreePort } from "@zfarm/runtime";
+import { type FaultProxy, startFaultProxy } from "@zfarm/testing";
 import { metricOf, problemsOf } from "../farm/probe.ts";
 import { writePromptOrder } from "../prompt-order.ts";
 import { createRandom } from "../random.ts";

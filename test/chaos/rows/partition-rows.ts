@@ -1,6 +1,7 @@
 /** W9, W11: a worker in a network namespace of its own whose link fails. */
 import { limits } from "@zfarm/contract";
-import { findFreePort, startFaultProxy } from "@zfarm/testing";
+import { findFreePort } from "@zfarm/runtime";
+import { startFaultProxy } from "@zfarm/testing";
 import { createNamespace, type Namespace } from "../net/namespace.ts";
 import { writePromptOrder } from "../prompt-order.ts";
 import type { Ground, Row, RowGroup } from "./row.ts";

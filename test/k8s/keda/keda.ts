@@ -4,12 +4,8 @@
  */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import {
-  CertificateAuthority,
-  type ControlPlane,
-  findFreePort,
-  type KubeObject,
-} from "@zfarm/testing";
+import { findFreePort } from "@zfarm/runtime";
+import { CertificateAuthority, type ControlPlane, type KubeObject } from "@zfarm/testing";
 import { parseAllDocuments } from "yaml";
 import { findKeda, type KedaPaths } from "../../../tools/servers/keda.mjs";
 import type { Cluster } from "../cluster.ts";

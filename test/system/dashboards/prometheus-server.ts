@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findFreePort } from "@zfarm/testing";
+import { findFreePort } from "@zfarm/runtime";
 import { stringify } from "yaml";
 import { waitUntil } from "../../chaos/farm/wait-until.ts";
 

@@ -1,7 +1,8 @@
 /** A NATS server and the exporter that the official chart runs beside it, told the same. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { findFreePort, type NatsServer, startNatsServer } from "@zfarm/testing";
+import { findFreePort } from "@zfarm/runtime";
+import { type NatsServer, startNatsServer } from "@zfarm/testing";
 import { waitUntil } from "../../chaos/farm/wait-until.ts";
 
 const readyWithinMs = 20_000;

@@ -7,12 +7,11 @@ import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { invariant } from "@zfarm/runtime";
+import { findFreePort, invariant } from "@zfarm/runtime";
 import {
   type ControlPlanePaths,
   findControlPlane,
 } from "../../../../tools/servers/control-plane.mjs";
-import { findFreePort } from "./free-port.ts";
 import { KubeClient } from "./kube-client.ts";
 import { type KubePlace, kubeconfigOf, writeControlPlaneFiles } from "./kube-files.ts";
 import { KubeProcess, type KubeProgram } from "./kube-process.ts";

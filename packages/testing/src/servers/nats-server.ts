@@ -6,9 +6,8 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { invariant, systemClock } from "@zfarm/runtime";
+import { findFreePort, invariant, systemClock } from "@zfarm/runtime";
 import { type FoundServer, findNatsServer } from "../../../../tools/servers/nats-server.mjs";
-import { findFreePort } from "./free-port.ts";
 
 export interface NatsServer {
   /** nats://127.0.0.1:port, the same after a restart. */

@@ -9,8 +9,7 @@ import { once } from "node:events";
 import { access, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { invariant, systemClock } from "@zfarm/runtime";
-import { findFreePort } from "./free-port.ts";
+import { findFreePort, invariant, systemClock } from "@zfarm/runtime";
 import type { S3Server } from "./s3-server.ts";
 
 const commands = [
