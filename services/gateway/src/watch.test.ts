@@ -10,7 +10,7 @@ import {
 } from "@zfarm/contract";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openTestFarm, type TestFarm } from "../test/test-farm.ts";
-import { encodeResumeToken } from "./domain/tokens.ts";
+import { resumeTokensOf } from "./domain/tokens.ts";
 
 const images = (count: number) =>
   Array.from({ length: count }, (_, index) => ({ prompt: `house ${index}` }));
@@ -162,7 +162,7 @@ describe("WatchJob", () => {
     });
     const ref = parseJobName(job.name);
     const future =
-      ref === undefined ? "" : encodeResumeToken(ref, { revision: 1_000_000n, told: undefined });
+      ref === undefined ? "" : resumeTokensOf(ref)({ revision: 1_000_000n, told: undefined });
     await expect(watch(future)).rejects.toMatchObject({ code: "RESUME_TOKEN_EXPIRED" });
   });
 

@@ -20,6 +20,7 @@ import type { FollowRequest, LogMessage } from "../ports.ts";
 import { Arrivals } from "./arrivals.ts";
 import type { NatsLink } from "./nats-link.ts";
 import type { NatsLogNeeds } from "./nats-log.ts";
+import { type Delivery, readDelivery } from "./read-delivery.ts";
 
 interface Position {
   cursor: Revision;
@@ -27,10 +28,15 @@ interface Position {
   target: Revision;
 }
 
+interface Arrived {
+  readonly message: JsMsg;
+  readonly delivery: Delivery;
+}
+
 interface Window {
   readonly consumer: Consumer;
   readonly messages: ConsumerMessages;
-  readonly arrivals: Arrivals<JsMsg>;
+  readonly arrivals: Arrivals<Arrived>;
   /** Nothing matched when it was opened. */
   readonly isEmpty: boolean;
   /** Messages handed on so far. */
@@ -99,12 +105,12 @@ async function openWindow(
     );
     const consumer = client.consumers.getConsumerFromInfo(info);
     const full = new AbortController();
-    const arrivals = new Arrivals<JsMsg>(link.bounds.followUnreadMax, () => full.abort());
+    const arrivals = new Arrivals<Arrived>(link.bounds.followUnreadMax, () => full.abort());
     const messages = await consumer.consume({
       max_messages: limits.followMessagesMax,
       expires: pullMs,
       abort_on_missing_resource: true,
-      callback: (message) => arrivals.add(message),
+      callback: (message) => arrivals.add({ message, delivery: deliveryOf(message) }),
     });
     // What is unread is still handed on; the next window starts behind it.
     full.signal.addEventListener("abort", () => messages.stop());
@@ -171,10 +177,15 @@ async function* readWindow(
   }
 }
 
+/** Every message of the client has its reply subject, though its type does not say so. */
+function deliveryOf(message: JsMsg & { readonly reply?: string }): Delivery {
+  return readDelivery(message.reply ?? "");
+}
+
 /** Those before a gap; at one the window ends, and the next one starts where this ended. */
-function takeInOrder(window: Window, arrived: readonly JsMsg[]): readonly JsMsg[] {
-  const gap = arrived.findIndex((message) => {
-    if (message.info.deliverySequence !== window.delivered + 1) return true;
+function takeInOrder(window: Window, arrived: readonly Arrived[]): readonly Arrived[] {
+  const gap = arrived.findIndex(({ delivery }) => {
+    if (delivery.deliverySeq !== window.delivered + 1) return true;
     window.delivered += 1;
     return false;
   });
@@ -182,19 +193,19 @@ function takeInOrder(window: Window, arrived: readonly JsMsg[]): readonly JsMsg[
 }
 
 function* deliver(
-  messages: readonly JsMsg[],
+  arrived: readonly Arrived[],
   { needs, position }: { needs: NatsLogNeeds; position: Position },
 ): Iterable<Followed<LogMessage>> {
-  const newest = messages.at(-1);
-  if (newest !== undefined) needs.guard.followed(needs.name, newest);
+  const newest = arrived.at(-1);
+  if (newest !== undefined) needs.guard.followed(needs.name, newest.message);
   let entries: LogMessage[] = [];
-  for (const message of messages) {
-    const revision = BigInt(message.seq);
+  for (const { message, delivery } of arrived) {
+    const revision = BigInt(delivery.seq);
     if (revision <= position.cursor) continue;
     if (revision > position.target) yield* tellCaughtUp(position);
     position.cursor = revision;
     entries.push({ subject: message.subject, bytes: message.data, revision });
-    const isLast = revision >= position.target || message.info.pending === 0;
+    const isLast = revision >= position.target || delivery.pending === 0;
     if (position.target === toldRevision || !isLast) continue;
     yield { kind: "entries", entries };
     entries = [];

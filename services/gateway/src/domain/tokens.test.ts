@@ -5,13 +5,15 @@ import {
   decodePageToken,
   decodeResumeToken,
   encodePageToken,
-  encodeResumeToken,
+  type ResumePoint,
+  resumeTokensOf,
   tellNext,
   toldNothing,
 } from "./tokens.ts";
 
 const job: JobRef = { project: defaultProject, job: jobIdOfRequest(defaultProject, "a") };
 const other: JobRef = { project: defaultProject, job: jobIdOfRequest(defaultProject, "b") };
+const encodeResumeToken = (of: JobRef, behind: ResumePoint) => resumeTokensOf(of)(behind);
 const point = fc.record({
   revision: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
   told: fc.option(fc.nat(2 ** 32 - 1), { nil: undefined }),

@@ -5,7 +5,7 @@
  * never.
  */
 import type { JobRef, Outcome } from "@zfarm/contract";
-import { encodeResumeToken, type ResumePoint, tellNext, toldNothing } from "./tokens.ts";
+import { type ResumePoint, resumeTokensOf, tellNext, toldNothing } from "./tokens.ts";
 
 interface Stored {
   readonly outcome: Outcome;
@@ -20,14 +20,14 @@ export interface Told extends Stored {
 export class WatchPosition {
   /** Oldest first, each task once. */
   readonly all: Told[] = [];
-  readonly #job: JobRef;
+  readonly #tokenOf: (point: ResumePoint) => string;
   readonly #after: ResumePoint;
   #told = toldNothing;
   #toldUpToToken = toldNothing;
   #isChecked: boolean;
 
   constructor(job: JobRef, after: ResumePoint) {
-    this.#job = job;
+    this.#tokenOf = resumeTokensOf(job);
     this.#after = after;
     this.#isChecked = after.told === undefined;
   }
@@ -47,7 +47,7 @@ export class WatchPosition {
   #name({ outcome, revision }: Stored): Told {
     this.#told = tellNext(this.#told, outcome.spec?.index ?? -1);
     if (revision <= this.#after.revision) this.#toldUpToToken = this.#told;
-    const token = encodeResumeToken(this.#job, { revision, told: this.#told });
+    const token = this.#tokenOf({ revision, told: this.#told });
     const named = { outcome, revision, token };
     this.all.push(named);
     return named;

@@ -30,6 +30,8 @@ const states: readonly LoraState[] = ["none", "warm", "cold"];
 export class CostModel {
   /** Only pools that have drawn something. */
   readonly #pools = new Map<PoolId, PoolCosts>();
+  /** Of the shape asked for last: tasks of one shape come one after the other. */
+  #lastWork = { shape: "", work: 1 };
 
   /** Milliseconds of device time that one such task will take. */
   predict(key: CostKey): number {
@@ -41,7 +43,7 @@ export class CostModel {
     const near = shape === undefined ? undefined : anyOf(shape);
     if (near !== undefined) return clamp(near.value * ratioOf(unit, key.lora, near.state));
     const perUnit = (unit[key.lora] ?? anyOf(unit))?.value ?? limits.costMsPerMegapixelStep;
-    return clamp(workOf(key.shape) * perUnit);
+    return clamp(this.#workOf(key.shape) * perUnit);
   }
 
   /** Milliseconds of device time that a task of the pool takes, whatever its shape. */
@@ -67,7 +69,7 @@ export class CostModel {
     const actual = clamp(actualMs);
     const predicted = this.predict(key);
     const costs = this.#open(key.pool);
-    const work = workOf(key.shape);
+    const work = this.#workOf(key.shape);
     const shape = costs.shapes.get(key.shape) ?? {};
     // The first value of a pool is all there is to know; a guess of ours must not weigh against it.
     const guess = anyOf(costs.unit) === undefined ? actual : predicted;
@@ -84,6 +86,11 @@ export class CostModel {
       costs.shapes.delete(oldest);
     }
     return Math.abs(actual - predicted) / predicted;
+  }
+
+  #workOf(shape: string): number {
+    if (shape !== this.#lastWork.shape) this.#lastWork = { shape, work: workOf(shape) };
+    return this.#lastWork.work;
   }
 
   #open(pool: PoolId): PoolCosts {
