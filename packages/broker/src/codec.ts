@@ -1,12 +1,12 @@
 /** Messages to bytes and back; what is too large or cannot be read is refused here. */
-import { FarmError, limits } from "@zfarm/contract";
+import { FarmError, limits, MessageReader } from "@zfarm/contract";
 import type { Log } from "@zfarm/runtime";
 import type { LogMessage } from "./ports.ts";
 
 /** What ts-proto generates for a message, as far as it is used here. */
 export interface Codec<Message> {
   encode(message: Message, writer?: Writer): Writer;
-  decode(bytes: Uint8Array): Message;
+  decode(reader: MessageReader): Message;
 }
 
 interface Writer {
@@ -39,7 +39,7 @@ export function encode<Message>(codec: Codec<Message>, message: Message): Uint8A
 /** STATE_LOST where a stored message cannot be read: going on would lose it silently. */
 export function decodeStored<Message>(codec: Codec<Message>, stored: LogMessage): Message {
   try {
-    return codec.decode(stored.bytes);
+    return codec.decode(new MessageReader(stored.bytes));
   } catch (cause) {
     const what = `${stored.subject} at revision ${stored.revision}`;
     throw new FarmError("STATE_LOST", `message ${what} cannot be decoded`, { cause });
@@ -53,7 +53,7 @@ export function decodePassing<Message>(
   log: Log,
 ): Message | undefined {
   try {
-    return codec.decode(message.bytes);
+    return codec.decode(new MessageReader(message.bytes));
   } catch (error) {
     log.warn({ error, subject: message.subject }, "message that cannot be decoded dropped");
     return undefined;
@@ -63,7 +63,7 @@ export function decodePassing<Message>(
 /** INTERNAL where the leader's answer cannot be read. */
 export function decodeAnswer<Message>(codec: Codec<Message>, bytes: Uint8Array): Message {
   try {
-    return codec.decode(bytes);
+    return codec.decode(new MessageReader(bytes));
   } catch (cause) {
     throw new FarmError("INTERNAL", "the leader's answer cannot be decoded", { cause });
   }

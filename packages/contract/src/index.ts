@@ -17,6 +17,7 @@ export * from "./ids.ts";
 export * from "./limits.ts";
 export * from "./local-hands.ts";
 export * from "./lora-memory.ts";
+export * from "./message-reader.ts";
 export * from "./object-keys.ts";
 export * from "./resource-names.ts";
 export * from "./shape.ts";

@@ -60,9 +60,13 @@ const lineControls: CharacterRule = {
 /** Something a reader can see: a letter, digit, punctuation mark or symbol. */
 const visible = /[\p{L}\p{N}\p{P}\p{S}]/u;
 
+/** What no rule below can find fault with but for its length: most prompts are this. */
+const plain = /^ *[!-~][ -~]*$/;
+
 /** What is wrong with a prompt, or undefined. */
 export function checkPrompt(text: string): Fault | undefined {
   if (text === "") return { reason: "REQUIRED", description: "must not be empty" };
+  if (text.length <= limits.promptCodePointsMax && plain.test(text)) return undefined;
   // Bytes come first: they bound the work of everything after.
   const bytes = utf8Bytes(text);
   if (bytes > limits.promptBytesMax) {

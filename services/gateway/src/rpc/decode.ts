@@ -3,18 +3,18 @@
  * (INVALID_ARGUMENT), where grpc-js itself would call it INTERNAL.
  */
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
-import { CreateJobRequest, FarmError, limits } from "@zfarm/contract";
+import { CreateJobRequest, FarmError, limits, MessageReader } from "@zfarm/contract";
 import { checkCount } from "../domain/lora-about.ts";
 import { checkImageCount } from "../domain/validate-request.ts";
 import { invalidField } from "../domain/violations.ts";
 
 /** The message, or INVALID_REQUEST. */
 export function decodeRequest<Request>(
-  message: { decode(bytes: Uint8Array): Request },
+  message: { decode(reader: MessageReader): Request },
   bytes: Uint8Array,
 ): Request {
   try {
-    return message.decode(bytes);
+    return message.decode(new MessageReader(bytes));
   } catch (error) {
     throw malformed(error);
   }
@@ -39,7 +39,7 @@ export function decodeCreateJob(bytes: Uint8Array): CreateJobRequest {
 
 /** As `decodeRequest`, but counts the picture's adapters first, for the same reason. */
 export function decodeRender<Request>(
-  message: { decode(bytes: Uint8Array): Request },
+  message: { decode(reader: MessageReader): Request },
   bytes: Uint8Array,
 ): Request {
   eachField(bytes, imageField, (image) => checkLoraCount(image, "image"));

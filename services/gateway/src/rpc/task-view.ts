@@ -20,14 +20,26 @@ import { isRunning } from "./job-lookup.ts";
 
 type ViewNeeds = Pick<GatewayNeeds, "blobs">;
 
+const noBytes = Buffer.alloc(0);
+
 /** A task that ended. */
 export async function endedTask(needs: ViewNeeds, outcome: Outcome): Promise<Task> {
-  const image = outcome.image;
+  return showEnded(outcome, await uriOf(needs, outcome.image));
+}
+
+/** Tasks that ended, in their order. */
+export async function endedTasks(needs: ViewNeeds, outcomes: readonly Outcome[]): Promise<Task[]> {
+  const uris = await Promise.all(outcomes.map(({ image }) => uriOf(needs, image)));
+  return outcomes.map((outcome, index) => showEnded(outcome, uris[index] ?? ""));
+}
+
+function showEnded(outcome: Outcome, uri: string): Task {
+  const { spec, image } = outcome;
   return {
-    name: outcome.spec === undefined ? "" : taskName(taskIdOf(outcome.spec)),
+    name: spec === undefined ? "" : taskName(taskIdOf(spec)),
     state: taskStateOf(outcome.kind),
-    spec: outcome.spec?.image,
-    image: image === undefined ? undefined : await pictureView(needs, image, outcome.spec?.image),
+    spec: spec?.image,
+    image: image === undefined ? undefined : showPicture(image, spec?.image, uri),
     failure: outcome.failure,
     worker: outcome.worker,
     attempt: outcome.attempt,
@@ -53,20 +65,21 @@ export function liveTask(
 
 /** A picture by reference. */
 export async function pictureView(
-  { blobs }: ViewNeeds,
+  needs: ViewNeeds,
   image: StoredImage,
   spec: ImageSpec | undefined,
 ): Promise<RenderedImage> {
-  return {
-    uri: await blobs.url(image.key, limits.imageUrlSeconds),
-    data: Buffer.alloc(0),
-    mediaType: image.mediaType,
-    sha256: image.sha256,
-    sizeBytes: image.sizeBytes,
-    spec,
-    modelDigest: image.modelDigest,
-    timings: image.timings,
-  };
+  return showPicture(image, spec, await uriOf(needs, image));
+}
+
+/** Empty where there is no picture. */
+function uriOf({ blobs }: ViewNeeds, image: StoredImage | undefined): Promise<string> {
+  return image === undefined ? Promise.resolve("") : blobs.url(image.key, limits.imageUrlSeconds);
+}
+
+function showPicture(image: StoredImage, spec: ImageSpec | undefined, uri: string): RenderedImage {
+  const { mediaType, sha256, sizeBytes, modelDigest, timings } = image;
+  return { uri, data: noBytes, mediaType, sha256, sizeBytes, spec, modelDigest, timings };
 }
 
 /** The picture's bytes, checked against its digest. TOO_LARGE, OBJECT_MISSING, OBJECT_CORRUPT. */

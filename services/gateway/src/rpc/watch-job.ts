@@ -9,6 +9,7 @@ import {
   FarmError,
   limits,
   type Progress,
+  type Task,
   taskIdOf,
   taskName,
   WatchJobRequest,
@@ -23,7 +24,7 @@ import { decodeRequest } from "./decode.ts";
 import type { EventWriter } from "./event-writer.ts";
 import { type FoundJob, findJob, viewJob } from "./job-lookup.ts";
 import type { StreamMethod } from "./serve-call.ts";
-import { endedTask } from "./task-view.ts";
+import { endedTasks } from "./task-view.ts";
 import { wishPreviews } from "./wish-previews.ts";
 
 interface Watch {
@@ -123,15 +124,20 @@ async function sendOutcomes(
 ): Promise<void> {
   for (let next = 0; next < outcomes.length; next += eventsMax) {
     const some = outcomes.slice(next, next + eventsMax);
-    const [first, ...more] = await Promise.all(some.map((each) => taskEnded(needs, each)));
+    const tasks = await endedTasks(
+      needs,
+      some.map(({ outcome }) => outcome),
+    );
+    const [first, ...more] = tasks.map((value, index) =>
+      taskEnded(value, some[index]?.token ?? ""),
+    );
     if (first === undefined) return;
     await events.send(more.length === 0 ? first : { ...first, more: { events: more } });
   }
 }
 
-async function taskEnded(needs: GatewayNeeds, { outcome, token }: Told): Promise<WatchJobResponse> {
-  const value = await endedTask(needs, outcome);
-  return { resumeToken: token, event: { $case: "taskEnded", value } };
+function taskEnded(value: Task, resumeToken: string): WatchJobResponse {
+  return { resumeToken, event: { $case: "taskEnded", value } };
 }
 
 function offerProgress({ events, ended, previews }: Watch, progress: Progress): void {

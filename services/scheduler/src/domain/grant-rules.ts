@@ -90,6 +90,7 @@ class Batch {
   }
 
   loraStateOf(lot: Lot): LoraState {
+    if (lot.adapters.length === 0) return "none";
     return this.#loraStates.get(stackOf(lot)) ?? "none";
   }
 
@@ -126,9 +127,10 @@ class Batch {
 
   /** The first task of a stack in the batch brings its ranks, and its bytes where it is cold. */
   #admit(lot: Lot): void {
+    if (lot.adapters.length === 0) return;
     const { worker } = this.#choice.ask;
     const stack = stackOf(lot);
-    if (lot.adapters.length === 0 || this.#loraStates.has(stack)) return;
+    if (this.#loraStates.has(stack)) return;
     this.#rankLeft -= rankOf(lot);
     this.#loraStates.set(stack, worker.shelf?.loadMs(lot.adapters) === 0 ? "warm" : "cold");
     noteShelf(worker, lot.adapters);
