@@ -13,7 +13,8 @@ function at(revision: number, index: number) {
   return { outcome, revision: BigInt(revision) };
 }
 
-const indexesOf = (told: readonly Told[]) => told.map(({ outcome }) => outcome.spec?.index);
+const indexesOf = (told: readonly Pick<Told, "outcome">[]) =>
+  told.map(({ outcome }) => outcome.spec?.index);
 
 /** The point behind the last of these, as a client gives it back. */
 function pointAfter(log: readonly ReturnType<typeof at>[]): ResumePoint {

@@ -19,7 +19,7 @@ export interface Told extends Stored {
 
 export class WatchPosition {
   /** Oldest first, each task once. */
-  readonly all: Told[] = [];
+  readonly all: Stored[] = [];
   readonly #tokenOf: (point: ResumePoint) => string;
   readonly #after: ResumePoint;
   #told = toldNothing;
@@ -34,22 +34,31 @@ export class WatchPosition {
 
   /** Takes the next ones of the log, and whether those of before are all there now. */
   take(news: readonly Stored[], isCaughtUp: boolean): readonly Told[] {
-    const fresh = news.map((stored) => this.#name(stored));
-    const { revision: after, told } = this.#after;
-    const isBeyond = fresh.some(({ revision }) => revision > after);
-    if (!this.#isChecked && (isBeyond || isCaughtUp)) {
-      this.#isChecked = true;
-      if (this.#toldUpToToken !== told) return [...this.all];
+    const fresh: Told[] = [];
+    for (const stored of news) {
+      this.all.push(stored);
+      this.#told = tellNext(this.#told, indexOf(stored));
+      if (stored.revision <= this.#after.revision) this.#toldUpToToken = this.#told;
+      else fresh.push(this.#name(stored, this.#told));
     }
-    return fresh.filter(({ revision }) => revision > after);
+    if (this.#isChecked || (fresh.length === 0 && !isCaughtUp)) return fresh;
+    this.#isChecked = true;
+    return this.#toldUpToToken === this.#after.told ? fresh : this.#nameAll();
   }
 
-  #name({ outcome, revision }: Stored): Told {
-    this.#told = tellNext(this.#told, outcome.spec?.index ?? -1);
-    if (revision <= this.#after.revision) this.#toldUpToToken = this.#told;
-    const token = this.#tokenOf({ revision, told: this.#told });
-    const named = { outcome, revision, token };
-    this.all.push(named);
-    return named;
+  #nameAll(): Told[] {
+    let told = toldNothing;
+    return this.all.map((stored) => {
+      told = tellNext(told, indexOf(stored));
+      return this.#name(stored, told);
+    });
   }
+
+  #name({ outcome, revision }: Stored, told: number): Told {
+    return { outcome, revision, token: this.#tokenOf({ revision, told }) };
+  }
+}
+
+function indexOf({ outcome }: Stored): number {
+  return outcome.spec?.index ?? -1;
 }
