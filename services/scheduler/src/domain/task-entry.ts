@@ -18,6 +18,8 @@ import type { JobEntry } from "./job-entry.ts";
 import type { Lot } from "./lot.ts";
 import { Trial } from "./trial.ts";
 
+const noLoras: ImageSpec["loras"] = [];
+
 export class TaskEntry {
   readonly index: number;
   readonly image: ImageSpec | undefined;
@@ -28,7 +30,7 @@ export class TaskEntry {
   /** Whether that message is a bundle, which stays as it is. */
   isBundled: boolean;
   state: TaskLifeState = "queued";
-  /** Milliseconds since the term began. */
+  /** Whole milliseconds since the term began: a fraction would cost every task an object. */
   waitingSince = 0;
   /** Neighbours in the lot while it waits there. */
   previous: TaskEntry | undefined = undefined;
@@ -38,7 +40,7 @@ export class TaskEntry {
   constructor(lot: Lot, task: Pick<TaskEntry, "index" | "image" | "revision" | "isBundled">) {
     this.lot = lot;
     this.index = task.index;
-    this.image = task.image;
+    this.image = withSharedNothing(task.image);
     this.revision = task.revision;
     this.isBundled = task.isBundled;
   }
@@ -80,4 +82,10 @@ export class TaskEntry {
     }
     this.state = next;
   }
+}
+
+/** Most pictures have no adapters, and an empty list of its own is a tenth of a task. */
+function withSharedNothing(image: ImageSpec | undefined): ImageSpec | undefined {
+  if (image === undefined || image.loras.length > 0) return image;
+  return { ...image, loras: noLoras };
 }

@@ -31,7 +31,7 @@ export function openLot(job: JobEntry, wish: LotWish, spare?: Lot): Lot {
 /** A task joins its lot at the back. */
 export function joinLine(state: FarmState, entry: TaskEntry): void {
   const { lot } = entry;
-  entry.waitingSince = state.elapsedMs;
+  entry.waitingSince = Math.floor(state.elapsedMs);
   lot.push(entry);
   if (lot.size === 1) {
     lot.job.lots.set(lot.key, lot);
