@@ -25,6 +25,8 @@ const addParallel = 128;
 /** What is fed while capacity is free. */
 const ratePerSecond = 2_000;
 const rateSeconds = 15;
+/** Before that the last outcomes of the drain arrive: until then capacity is not free. */
+const restMs = 2_000;
 const never = new AbortController().signal;
 
 export interface PathFigures {
@@ -121,6 +123,7 @@ async function measureDrain(leases: LeaseBook, scheduler: Service): Promise<Path
 
 /** From the moment a task is sent to QUEUE to the moment its worker has the lease. */
 async function measureFree(feeder: Broker, leases: LeaseBook): Promise<PathFigures["free"]> {
+  await systemClock.sleep(restMs, never);
   const total = ratePerSecond * rateSeconds;
   const startMs = performance.now();
   const adding: Promise<unknown>[] = [];

@@ -228,10 +228,14 @@ export const limits = {
   brokerCheckMs: 2_000,
   /** A standby asks for leadership this often: a resigned lease is taken over that fast. */
   leaderRetryMs: 250,
-  /** Messages of a log on their way to one follower. */
-  followMessagesMax: 500,
+  /**
+   * Messages of a log on their way to one follower. Times the trips to the broker in a second that
+   * is what it can read: a busy broker takes 60 ms for one, and a leader that reads outcomes late
+   * takes tasks that are done for lost.
+   */
+  followMessagesMax: 4_000,
   /** Messages that a slow follower leaves unread before it lets go; it begins again behind them. */
-  followUnreadMax: 4_000,
+  followUnreadMax: 8_000,
   /**
    * A follower that still catches up and hears nothing this long looks where it stands; it doubles
    * each time, because a broker far away takes longer to say anything at all.

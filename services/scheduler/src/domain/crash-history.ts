@@ -42,12 +42,13 @@ export class CrashHistory {
 
   /**
    * Whether the task is to blame: enough distinct workers died where the pool has so many. A
-   * smaller pool cannot show that, and there every crash counts.
+   * smaller pool cannot show that, and there every crash counts. No more workers are looked at than
+   * it takes: a rack that dies is a crash for each of its tasks.
    */
-  isPoison(servingWorkers: number): boolean {
+  isPoison(serving: Iterable<unknown>): boolean {
     if (this.#crashes >= limits.taskCrashesMax) return true;
-    const proofs = servingWorkers >= limits.poisonCrashes ? this.#workers.length : this.#crashes;
-    return proofs >= limits.poisonCrashes;
+    if (this.#crashes < limits.poisonCrashes) return false;
+    return this.#workers.length >= limits.poisonCrashes || !hasMany(serving);
   }
 
   /** Whether the task should go to another worker, as long as one serves that it has not met. */
@@ -56,4 +57,13 @@ export class CrashHistory {
     for (const { id } of serving) if (!this.#workers.includes(id)) return true;
     return false;
   }
+}
+
+function hasMany(serving: Iterable<unknown>): boolean {
+  let count = 0;
+  for (const _ of serving) {
+    count += 1;
+    if (count === limits.poisonCrashes) return true;
+  }
+  return false;
 }

@@ -135,7 +135,7 @@ export function noteCrash(
     return;
   }
   const { workers } = entry.job.pool;
-  if (tried.crashes.isPoison([...servingWorkers(state, workers)].length)) {
+  if (tried.crashes.isPoison(servingWorkers(state, workers))) {
     const where = `${tried.crashes.crashes} crashes on ${tried.crashes.workers.length} workers`;
     const failure = describeFailure("POISONED", `${where}; the last one: ${crash.failure.message}`);
     failTask(state, entry, { failure, reason: "poisoned" });
