@@ -150,7 +150,7 @@ export class Decider {
         continue;
       this.#shownAtMs = this.#decidedAtMs;
       this.#tidyNowAndThen();
-      const pools = this.scheduler.countPools();
+      const pools = this.scheduler.measurePools();
       const tables = this.scheduler.countTables();
       showFarm(metrics, { pools, workers: this.scheduler.countWorkers(), tables });
     }

@@ -12,7 +12,7 @@ async function showOneWorker() {
   core.beat("w1", []);
   core.takeOne("w1");
   showFarm(metrics, {
-    pools: core.scheduler.countPools(),
+    pools: core.scheduler.measurePools(),
     workers: core.scheduler.countWorkers(),
     tables: core.scheduler.countTables(),
   });

@@ -1,7 +1,7 @@
 /** The scheduler's metrics; labels come from closed sets, and pools are named by operators. */
 import { WorkerState, waitReasonName } from "@zfarm/contract";
 import { Counter, Gauge, Histogram, type Registry } from "@zfarm/runtime";
-import type { PoolCounts } from "./domain/farm-view.ts";
+import type { PoolMeasures } from "./domain/farm-view.ts";
 import { createPictureMetrics } from "./picture-metrics.ts";
 import { createProjectMetrics } from "./project-metrics.ts";
 import { createSloMetrics, showOldest } from "./slo-metrics.ts";
@@ -193,7 +193,7 @@ const workerStates = {
 export function showFarm(
   metrics: SchedulerMetrics,
   farm: {
-    readonly pools: readonly PoolCounts[];
+    readonly pools: readonly PoolMeasures[];
     readonly workers: ReadonlyMap<WorkerState, number>;
     readonly tables: Readonly<Record<string, number>>;
   },

@@ -28,6 +28,9 @@ export interface PoolCounts {
   readonly leased: number;
   /** Every queued task under exactly one reason. */
   readonly waiting: ReadonlyMap<WaitReason, number>;
+}
+
+export interface PoolMeasures extends PoolCounts {
   /** Device time of the tasks that wait, as predicted. */
   readonly backlogMs: number;
   /** Milliseconds since the oldest task of a class was accepted, of those that could be granted. */
@@ -35,13 +38,20 @@ export interface PoolCounts {
 }
 
 export function countPools(state: FarmState): PoolCounts[] {
+  return [...state.pools.values()].map((pool) => countPool(state, pool));
+}
+
+/** What takes a look at everything that waits, beside the counts. */
+export function measurePools(state: FarmState): PoolMeasures[] {
   return [...state.pools.values()].map((pool) => {
-    const { id, queued, leased } = pool;
-    const waiting = countWaiting(state, pool);
     const backlogMs = backlogMsOf(state, pool);
-    const oldestMs = oldestWaiting(state, pool);
-    return { pool: id, queued, leased, waiting, backlogMs, oldestMs };
+    return { ...countPool(state, pool), backlogMs, oldestMs: oldestWaiting(state, pool) };
   });
+}
+
+function countPool(state: FarmState, pool: PoolEntry): PoolCounts {
+  const { id, queued, leased } = pool;
+  return { pool: id, queued, leased, waiting: countWaiting(state, pool) };
 }
 
 /** What the leader keeps in memory, by table: what has no bound must empty with the farm. */

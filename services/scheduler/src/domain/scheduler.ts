@@ -29,8 +29,10 @@ import {
   countWorkers,
   describeJob,
   type FarmTable,
+  measurePools,
   nameVictims,
   type PoolCounts,
+  type PoolMeasures,
   rankPoolVictims,
   situationOf,
   type TaskSituation,
@@ -102,6 +104,10 @@ export class Scheduler {
 
   countPools(): PoolCounts[] {
     return countPools(this.#state);
+  }
+
+  measurePools(): PoolMeasures[] {
+    return measurePools(this.#state);
   }
 
   /** Entries of the tables in memory. */
