@@ -57,6 +57,10 @@ const relations: readonly (readonly [boolean, string])[] = [
     limits.watchEventsMax * limits.promptBytesMax * 4 < limits.requestBytesMax,
     "events of one answer must fit what gRPC clients take by default, each with two prompts, twice",
   ],
+  [
+    limits.followMessagesMax <= limits.followUnreadMax,
+    "a follower must have room for what is on its way to it",
+  ],
   [limits.promptBytesMax * 4 < limits.messageBytesMax, "a task must fit a message"],
   [limits.sidePixelsMax ** 2 <= limits.areaPixelsMax, "the largest square must be allowed"],
   [limits.callMsMax < limits.connectionGraceMs, "a connection must outlive its longest call"],

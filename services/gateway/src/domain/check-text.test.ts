@@ -24,6 +24,7 @@ describe("checkPrompt", () => {
   test.each([
     ["", "REQUIRED"],
     [" \t\n ", "BLANK"],
+    ["   ", "BLANK"],
     ["\u200B".repeat(100), "BLANK"],
     ["\u00A0\u3000", "BLANK"],
     ["x".repeat(2_001), "TOO_LONG"],

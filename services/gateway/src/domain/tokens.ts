@@ -82,7 +82,7 @@ function numberOf(digits: string): bigint | undefined {
   return value <= valueMax ? value : undefined;
 }
 
-/** `Number.prototype.toString` takes ten times as long, for it reckons with fractions. */
+/** `Number.prototype.toString` takes three times as long, for it reckons with fractions. */
 function base36(number: number): string {
   let text = "";
   for (let left = number; left > 0 || text === ""; ) {
