@@ -9,7 +9,7 @@ import { natsExporter } from "../../tools/servers/nats-exporter.mjs";
 import { prometheus } from "../../tools/servers/prometheus.mjs";
 import { waitUntil } from "../chaos/farm/wait-until.ts";
 import { repositoryRoot } from "../repository.ts";
-import { keepBusy, loseEngine, uploadAdapters } from "./dashboards/busy-farm.ts";
+import { keepBusy, loseEngine, overload, uploadAdapters } from "./dashboards/busy-farm.ts";
 import { fillIn, questions, variables } from "./dashboards/expressions.ts";
 import { PrometheusServer, type Target } from "./dashboards/prometheus-server.ts";
 import { WatchedBroker } from "./dashboards/watched-broker.ts";
@@ -37,6 +37,20 @@ const exporter = await findToolForTests(natsExporter, "nats-exporter.mjs");
 const isOfOthers = (text: string) =>
   (exporter === undefined ? /\b(nats|DCGM|kube)_/ : /\b(DCGM|kube)_/).test(text);
 
+/** Labels that have all values before anything happened: so the first event is an increase. */
+const knownAhead: readonly [metric: string, label: string, values: readonly string[]][] = [
+  ["zfarm_worker_lora_load_seconds_count", "tier", ["disk", "store"]],
+  [
+    "zfarm_stage_seconds_count",
+    "stage",
+    ["denoise", "encode_file", "queue", "text_encode", "upload", "vae_decode"],
+  ],
+  ["zfarm_requests_total", "code", ["DATA_LOSS", "INTERNAL", "OK", "UNAVAILABLE", "UNKNOWN"]],
+  ["zfarm_task_start_seconds_count", "class", ["batch", "interactive", "standard"]],
+  ["zfarm_task_outcomes_total", "fault", ["farm", "none", "task"]],
+  ["zfarm_lora_placements_total", "kind", ["cold", "none", "warm"]],
+];
+
 /** What hands on one machine never show: nobody else scales or takes there, and no pod tells. */
 const needsCluster = /zfarm_autoscale_(hindered|victims_missed_total|start_phase_seconds)/;
 
@@ -50,6 +64,7 @@ describe.skipIf(!canRun)("on a Prometheus that scrapes a farm under load", () =>
   let server: PrometheusServer;
   let broker: WatchedBroker | undefined;
   const chosen = new Map<string, string[]>();
+  let valuesAhead: string[][];
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "zfarm-dashboards-"));
@@ -62,10 +77,18 @@ describe.skipIf(!canRun)("on a Prometheus that scrapes a farm under load", () =>
       targets: broker ? [...targets, { address: broker.address, labels }] : targets,
       ruleFiles: await copyRules(folder),
     });
+    await server.untilScraped();
+    valuesAhead = await Promise.all(
+      knownAhead.map(([metric, label]) => server.labelValues(label, metric)),
+    );
     await uploadAdapters(farm);
     await keepBusy(farm);
     await loseEngine(farm);
     await keepBusy(farm);
+    await overload(farm, async () => {
+      const reasons = await server.labelValues("reason", "zfarm_autoscale_decisions_total");
+      return reasons.includes("max");
+    });
     for (const { name, metric, label } of variables) {
       const found = await waitUntil(`values of $${name}`, patience.timeout, async () => {
         const values = await server.labelValues(label, fillIn(metric, chosen));
@@ -79,6 +102,10 @@ describe.skipIf(!canRun)("on a Prometheus that scrapes a farm under load", () =>
     await broker?.stop();
     expect(await farm.stop()).toBe(0);
     await rm(folder, { recursive: true });
+  });
+
+  test("kinds of events are known before the first of them", () => {
+    expect(valuesAhead).toEqual(knownAhead.map(([, , values]) => values));
   });
 
   const own = questions.filter(({ expr }) => !isOfOthers(expr) && !needsCluster.test(expr));

@@ -1,5 +1,5 @@
 /** Measures what a process asks of the object store; nothing else about the store changes. */
-import { Counter, Histogram, type Registry } from "@zfarm/runtime";
+import { Counter, Histogram, type Registry, startAtZero } from "@zfarm/runtime";
 import type { BlobStore } from "./blob-store.ts";
 
 /** Seconds: from a folder in the page cache to a large adapter over a slow network. */
@@ -47,8 +47,7 @@ function createStoreMetrics(registry: Registry) {
     labelNames,
     registers,
   });
-  // A rate needs a first sample from before the first failure.
-  for (const operation of operations) errors.inc({ operation }, 0);
+  startAtZero(errors, { operation: operations });
   const seconds = new Histogram({
     name: "zfarm_store_request_seconds",
     help: "Time of a request to the object store, its repetitions included, by operation.",

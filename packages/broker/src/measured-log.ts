@@ -1,5 +1,5 @@
 /** Measures what a process asks of the broker's logs; nothing else about them changes. */
-import { Counter, Histogram, type Registry } from "@zfarm/runtime";
+import { Counter, Histogram, type Registry, startAtZero } from "@zfarm/runtime";
 import type { BrokerLogs } from "./assemble-broker.ts";
 import type { SubjectLog } from "./ports.ts";
 
@@ -38,8 +38,7 @@ export function createBrokerMetrics(registry: Registry): BrokerMetrics {
     labelNames: ["log"],
     registers,
   });
-  // A rate needs a first sample from before the first failure.
-  for (const log of Object.keys(names)) errors.inc({ log }, 0);
+  startAtZero(errors, { log: Object.keys(names) });
   return {
     seconds: new Histogram({
       name: "zfarm_broker_request_seconds",

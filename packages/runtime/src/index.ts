@@ -16,7 +16,14 @@ export { forEachBounded } from "./for-each-bounded.ts";
 export { InvariantError, invariant } from "./invariant.ts";
 export { withLargePages } from "./large-pages.ts";
 export { createLog, type Log, type LogLevel, logLevels, silentLog } from "./log.ts";
-export { Counter, collectProcessMetrics, Gauge, Histogram, Registry } from "./metrics.ts";
+export {
+  Counter,
+  collectProcessMetrics,
+  Gauge,
+  Histogram,
+  Registry,
+  startAtZero,
+} from "./metrics.ts";
 export { type OpsServer, type OpsServerOptions, openOpsServer } from "./ops-server.ts";
 export type { ReadinessCheck } from "./readiness.ts";
 export { runMain } from "./run-main.ts";

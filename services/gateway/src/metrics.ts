@@ -1,6 +1,12 @@
 /** The gateway's metrics. Labels come from closed sets: methods, gRPC codes, error codes. */
-import { errorTable } from "@zfarm/contract";
-import { Counter, Gauge, Histogram, type Registry } from "@zfarm/runtime";
+import {
+  errorTable,
+  FleetServiceService,
+  JobServiceService,
+  LoraServiceService,
+  RenderServiceService,
+} from "@zfarm/contract";
+import { Counter, Gauge, Histogram, type Registry, startAtZero } from "@zfarm/runtime";
 
 export interface GatewayMetrics {
   readonly requests: Counter<"method" | "code">;
@@ -15,13 +21,21 @@ export interface GatewayMetrics {
   readonly loraGate: Histogram;
 }
 
+const services = [RenderServiceService, JobServiceService, FleetServiceService, LoraServiceService];
+const methods = services.flatMap((service) =>
+  Object.values(service).map(({ path }) => path.slice(path.lastIndexOf("/") + 1)),
+);
+
+/** How calls end well, and how they end by the farm's fault: alerts compare the two. */
+const codes = ["OK", "UNKNOWN", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"];
+
 /** Seconds: from a lookup on the same machine to a render that waited for its turn. */
 const durationBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600];
 
 export function createGatewayMetrics(registry: Registry): GatewayMetrics {
   const metrics = createMetrics(registry);
-  // Alerts are on some of them, and a rate needs a first sample from before the first event.
-  for (const reason of Object.keys(errorTable)) metrics.refusals.inc({ reason }, 0);
+  startAtZero(metrics.requests, { method: methods, code: codes });
+  startAtZero(metrics.refusals, { reason: Object.keys(errorTable) });
   return metrics;
 }
 

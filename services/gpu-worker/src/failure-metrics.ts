@@ -1,6 +1,6 @@
 /** Why attempts of this worker failed. */
 import { failureReasons } from "@zfarm/contract";
-import { Counter, type Registry } from "@zfarm/runtime";
+import { Counter, type Registry, startAtZero } from "@zfarm/runtime";
 
 export interface FailureMetrics {
   /** `reason` is a key of the failure table. */
@@ -15,8 +15,7 @@ export function createFailureMetrics(registry: Registry): FailureMetrics {
     registers: [registry],
   });
   const reasons = Object.keys(failureReasons).map((reason) => reason.toLowerCase());
-  // A rate needs a first sample from before the first failure.
-  for (const reason of reasons) failures.inc({ reason }, 0);
+  startAtZero(failures, { reason: reasons });
   return {
     count: (text) => {
       const reason = text.toLowerCase();

@@ -1,12 +1,24 @@
 /** The worker's metrics; labels come from closed sets only. */
-import { Counter, Gauge, Histogram, type Registry } from "@zfarm/runtime";
+import { Counter, Gauge, Histogram, type Registry, startAtZero } from "@zfarm/runtime";
 import type { StageTimings } from "./domain/outcome.ts";
 
 /** How an attempt ended here, as a label. */
-export type AttemptEnd = "succeeded" | "failed" | "canceled" | "lost" | "handed_back" | "unknown";
+export type AttemptEnd = (typeof attemptEnds)[number];
+const attemptEnds = ["succeeded", "failed", "canceled", "lost", "handed_back", "unknown"] as const;
 
 /** What became of latents that another worker had left, as a label. */
-export type ResumeResult = "resumed" | "missing" | "mismatch" | "damaged";
+export type ResumeResult = (typeof resumeResults)[number];
+const resumeResults = ["resumed", "missing", "mismatch", "damaged"] as const;
+
+/** Names of stages as labels, and where an outcome has their times. */
+const stages = {
+  queue: "queueMs",
+  text_encode: "textEncodeMs",
+  denoise: "denoiseMs",
+  vae_decode: "vaeDecodeMs",
+  encode_file: "encodeFileMs",
+  upload: "uploadMs",
+} as const;
 
 export type WorkerMetrics = ReturnType<typeof createMetrics>;
 
@@ -14,6 +26,14 @@ export type WorkerMetrics = ReturnType<typeof createMetrics>;
 const secondsBuckets = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300];
 
 export function createMetrics(registry: Registry) {
+  const metrics = defineMetrics(registry);
+  startAtZero(metrics.stageSeconds, { stage: Object.keys(stages) });
+  startAtZero(metrics.imagesTotal, { outcome: attemptEnds });
+  startAtZero(metrics.resumesTotal, { result: resumeResults });
+  return metrics;
+}
+
+function defineMetrics(registry: Registry) {
   const registers = [registry];
   return {
     stageSeconds: new Histogram({
@@ -76,15 +96,7 @@ export function createMetrics(registry: Registry) {
 }
 
 export function observeStages(metrics: WorkerMetrics, timings: StageTimings): void {
-  const stages = {
-    queue: timings.queueMs,
-    text_encode: timings.textEncodeMs,
-    denoise: timings.denoiseMs,
-    vae_decode: timings.vaeDecodeMs,
-    encode_file: timings.encodeFileMs,
-    upload: timings.uploadMs,
-  };
-  for (const [stage, ms] of Object.entries(stages)) {
-    metrics.stageSeconds.observe({ stage }, ms / 1_000);
+  for (const [stage, timing] of Object.entries(stages)) {
+    metrics.stageSeconds.observe({ stage }, timings[timing] / 1_000);
   }
 }

@@ -1,7 +1,9 @@
 /** The scheduler's metrics; labels come from closed sets, and pools are named by operators. */
 import { WorkerState, waitReasonName } from "@zfarm/contract";
-import { Counter, Gauge, Histogram, type Registry } from "@zfarm/runtime";
+import { Counter, Gauge, Histogram, type Registry, startAtZero } from "@zfarm/runtime";
 import type { PoolMeasures } from "./domain/farm-view.ts";
+import { outcomeReasons, releaseReasons } from "./domain/scheduler-effect.ts";
+import { loraStates } from "./domain/shelf.ts";
 import { createPictureMetrics } from "./picture-metrics.ts";
 import { createProjectMetrics } from "./project-metrics.ts";
 import { createSloMetrics, showOldest } from "./slo-metrics.ts";
@@ -23,9 +25,15 @@ export function createSchedulerMetrics(registry: Registry) {
     projects: createProjectMetrics(registry),
     pictures: createPictureMetrics(registry),
   };
-  // An alert is on it, and a rate needs a first sample from before the first event.
-  metrics.outcomes.inc({ reason: "poisoned" }, 0);
+  startAtZero(metrics.outcomes, { reason: outcomeReasons.map(labelOf) });
+  startAtZero(metrics.redeliveries, { reason: releaseReasons.map(labelOf) });
+  startAtZero(metrics.placements, { kind: loraStates });
   return metrics;
+}
+
+/** Reasons are kebab-case in code and logs; metric labels are snake_case. */
+export function labelOf(reason: string): string {
+  return reason.replaceAll("-", "_");
 }
 
 /** What the leader sees now; empty on a standby. */

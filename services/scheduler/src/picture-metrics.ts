@@ -1,7 +1,7 @@
 /** What pictures were made: how large, in how many steps, how long after they were accepted. */
 import { limits, type Outcome, OutcomeKind } from "@zfarm/contract";
-import { Histogram, type Registry } from "@zfarm/runtime";
-import { className } from "./slo-metrics.ts";
+import { Histogram, type Registry, startAtZero } from "@zfarm/runtime";
+import { className, classNames } from "./slo-metrics.ts";
 
 export interface PictureMetrics {
   /** Passes over what did not become a picture. */
@@ -36,6 +36,7 @@ export function createPictureMetrics(registry: Registry): PictureMetrics {
     buckets: secondsBuckets,
     registers,
   });
+  startAtZero(seconds, { class: classNames });
   return {
     observe: ({ kind, spec, endTime }) => {
       if (kind !== OutcomeKind.SUCCEEDED || spec === undefined) return;

@@ -2,7 +2,7 @@
 import { taskIdOf, taskKey } from "@zfarm/contract";
 import { type Clock, type Log, parseTraceParent } from "@zfarm/runtime";
 import type { Grant, SchedulerEffect } from "./domain/scheduler-effect.ts";
-import type { SchedulerMetrics } from "./metrics.ts";
+import { labelOf, type SchedulerMetrics } from "./metrics.ts";
 import { countStarts } from "./slo-metrics.ts";
 
 /** Lines of what happens often and well are debug, so that info stays one line a grant. */
@@ -143,9 +143,4 @@ function traceOf(carrier: { readonly traceparent?: string | undefined } | undefi
 } {
   const traceId = parseTraceParent(carrier?.traceparent)?.traceId;
   return traceId === undefined ? {} : { trace_id: traceId };
-}
-
-/** Reasons are kebab-case in code and logs; metric labels are snake_case. */
-function labelOf(reason: string): string {
-  return reason.replaceAll("-", "_");
 }

@@ -6,7 +6,7 @@ import {
   OutcomeKind,
   PriorityClass,
 } from "@zfarm/contract";
-import { Counter, Gauge, Histogram, type Registry } from "@zfarm/runtime";
+import { Counter, Gauge, Histogram, type Registry, startAtZero } from "@zfarm/runtime";
 import type { Grant } from "./domain/scheduler-effect.ts";
 
 export type SloMetrics = ReturnType<typeof createSloMetrics>;
@@ -19,6 +19,8 @@ const classes = new Map<PriorityClass, string>([
   [PriorityClass.STANDARD, "standard"],
   [PriorityClass.BATCH, "batch"],
 ]);
+
+export const classNames: readonly string[] = [...classes.values()];
 
 const kinds = new Map<OutcomeKind, string>([
   [OutcomeKind.SUCCEEDED, "succeeded"],
@@ -59,9 +61,10 @@ export function createSloMetrics(registry: Registry) {
       registers,
     }),
   };
-  // A rate needs a first sample from before the first event.
-  for (const fault of faults) metrics.taskOutcomes.inc({ outcome: "failed", fault }, 0);
-  for (const result of deadlineResults) metrics.deadlines.inc({ result }, 0);
+  startAtZero(metrics.taskStart, { class: classNames });
+  startAtZero(metrics.taskOutcomes, { outcome: [...kinds.values()], fault: ["none"] });
+  startAtZero(metrics.taskOutcomes, { outcome: ["failed"], fault: faults });
+  startAtZero(metrics.deadlines, { result: deadlineResults });
   return metrics;
 }
 

@@ -1,5 +1,7 @@
 /** Metrics of what the leader does about the object store. */
-import { Counter, type Registry } from "@zfarm/runtime";
+import { Counter, type Registry, startAtZero } from "@zfarm/runtime";
+
+const reconciled = ["job", "task", "outcome", "control", "lora", "removed", "unusable"] as const;
 
 export interface StoreMetrics {
   readonly reconciled: Counter<"what">;
@@ -9,8 +11,8 @@ export interface StoreMetrics {
 
 export function createStoreMetrics(registry: Registry): StoreMetrics {
   const metrics = createMetrics(registry);
-  // An alert is on it, and a rate needs a first sample from before the first failure.
-  for (const round of ["reconcile", "sweep"]) metrics.roundsFailed.inc({ round }, 0);
+  startAtZero(metrics.roundsFailed, { round: ["reconcile", "sweep"] });
+  startAtZero(metrics.reconciled, { what: reconciled });
   return metrics;
 }
 

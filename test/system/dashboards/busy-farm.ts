@@ -1,6 +1,7 @@
 /** What makes a farm show every series that it has: work of all kinds, and some accidents. */
 import { Readable } from "node:stream";
 import { PriorityClass } from "@zfarm/contract";
+import { waitUntil } from "../../chaos/farm/wait-until.ts";
 import { createNanoLora } from "../../nano-loras.ts";
 import { childrenOf, type FarmUnderTest } from "../farm.ts";
 
@@ -12,6 +13,8 @@ const slow = { prompt: "a castle", width: 512, height: 512, steps: 20 };
 /** More tokens than the model reads, which only a worker can tell. */
 const tooLong = { ...small, prompt: "q7 x3 z9 ".repeat(200) };
 const farAwayMs = 3_600_000;
+/** Some of the autoscaler's ticks. */
+const effectWithinMs = 30_000;
 
 export async function uploadAdapters(farm: FarmUnderTest): Promise<void> {
   for (const [index, lora] of ["ink", "chalk", "tempera"].entries()) {
@@ -39,6 +42,16 @@ export async function keepBusy(farm: FarmUnderTest): Promise<void> {
   for (const { name } of jobs) {
     for await (const { event } of client.watchJob(name)) if (event?.$case === "jobEnded") break;
   }
+}
+
+/** Far more work than two workers do in time, until it has had its effect. */
+export async function overload(farm: FarmUnderTest, hasEffect: () => Promise<boolean>) {
+  const { client } = farm;
+  const scheduling = { priorityClass: PriorityClass.INTERACTIVE };
+  const images = Array.from({ length: 60 }, () => slow);
+  const { name } = await client.createJob({ images, scheduling });
+  await waitUntil("the overload has its effect", effectWithinMs, hasEffect);
+  await client.cancelJob(name);
 }
 
 /** An engine dies in the middle of a picture; its worker goes on, and so does the picture. */

@@ -95,6 +95,15 @@ export class PrometheusServer {
     return isLost ? "a series that is no number" : "";
   }
 
+  /** Until every target has answered: only what happens later is an increase. */
+  async untilScraped(): Promise<void> {
+    await waitUntil("every target was scraped", readyWithinMs, async () => {
+      const { data } = await this.#ask<{ activeTargets: { health: string }[] }>("targets", {});
+      const { length } = data.activeTargets;
+      return length > 0 && data.activeTargets.every(({ health }) => health === "up");
+    });
+  }
+
   async labelValues(label: string, metric: string): Promise<string[]> {
     const { data } = await this.#ask<string[]>(`label/${label}/values`, { "match[]": metric });
     return data;

@@ -1,5 +1,5 @@
 /** What the worker measures of its adapters; tiers are the only label. */
-import { Counter, Gauge, Histogram, type Registry } from "@zfarm/runtime";
+import { Counter, Gauge, Histogram, type Registry, startAtZero } from "@zfarm/runtime";
 
 export type ShelfMetrics = ReturnType<typeof createShelfMetrics>;
 
@@ -7,6 +7,14 @@ export type ShelfMetrics = ReturnType<typeof createShelfMetrics>;
 const secondsBuckets = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300];
 
 export function createShelfMetrics(registry: Registry) {
+  const metrics = createMetrics(registry);
+  startAtZero(metrics.usesTotal, { tier: ["device", "ram", "disk", "store"] });
+  startAtZero(metrics.loadSeconds, { tier: ["disk", "store"] });
+  startAtZero(metrics.evictionsTotal, { tier: ["ram", "disk"] });
+  return metrics;
+}
+
+function createMetrics(registry: Registry) {
   const registers = [registry];
   return {
     usesTotal: new Counter({

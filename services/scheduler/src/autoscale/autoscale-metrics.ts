@@ -1,5 +1,5 @@
 /** The autoscaler's metrics: what it wants, what there is, and why. Empty on a standby. */
-import { Counter, Gauge, type Registry } from "@zfarm/runtime";
+import { Counter, Gauge, type Registry, startAtZero } from "@zfarm/runtime";
 
 const applyResults = ["unchanged", "applied", "conflict", "failed"] as const;
 
@@ -7,8 +7,7 @@ export type AutoscaleMetrics = ReturnType<typeof createAutoscaleMetrics>;
 
 export function createAutoscaleMetrics(registry: Registry) {
   const metrics = { ...createWorkerGauges(registry), ...createDecisionMetrics(registry) };
-  // Alerts are on it, and a rate needs a first sample from before the first event.
-  for (const result of applyResults) metrics.applied.inc({ result }, 0);
+  startAtZero(metrics.applied, { result: applyResults });
   return metrics;
 }
 

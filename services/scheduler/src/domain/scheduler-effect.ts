@@ -25,24 +25,28 @@ export type EmptyReason =
 /** The last two: the task has a newer message, in the place of this one or beside it. */
 export type RemoveReason = "task-ended" | "ended-before" | "rewritten" | "has-own-message";
 
-export type OutcomeReason =
-  | "attempts-exhausted"
-  | "not-retryable"
-  | "expired"
-  | "poisoned"
-  | "job-failure-budget";
+export const outcomeReasons = [
+  "attempts-exhausted",
+  "not-retryable",
+  "expired",
+  "poisoned",
+  "job-failure-budget",
+] as const;
+export type OutcomeReason = (typeof outcomeReasons)[number];
 
 export type RewriteReason = "attempt-spent" | "latents-kept" | "bundle-outlived";
 
 export type CancelReason = "task-ended" | "lease-superseded";
 
-export type ReleaseReason =
-  | "lease-expired"
-  | "lease-dropped"
-  | "grant-lost"
-  | "attempt-failed"
-  | "handed-back"
-  | "lease-superseded";
+export const releaseReasons = [
+  "lease-expired",
+  "lease-dropped",
+  "grant-lost",
+  "attempt-failed",
+  "handed-back",
+  "lease-superseded",
+] as const;
+export type ReleaseReason = (typeof releaseReasons)[number];
 
 /** An answer with work. All leases share the shape. */
 export interface Grant {

@@ -9,7 +9,8 @@ import { type LoraRef, limits, type Shelf as ShelfReport, ShelfTier } from "@zfa
 export type Tier = "device" | "ram" | "disk" | "none";
 
 /** What a task finds: no adapters needed, all on the device, or some to be loaded. */
-export type LoraState = "none" | "warm" | "cold";
+export const loraStates = ["none", "warm", "cold"] as const;
+export type LoraState = (typeof loraStates)[number];
 
 interface ShelfItem {
   readonly digest: string;
