@@ -158,6 +158,7 @@ export class TermLedger {
         this.#over.add(event.leased.fence);
         return;
       case "task-rewritten":
+      case "outcomes-read":
       case "lease-renewed":
       case "prefetch-asked":
       case "workers-retired":

@@ -12,6 +12,6 @@ export async function* mapFollowed<Message, Entry>(
       continue;
     }
     const entries = followed.entries.flatMap((message) => read(message) ?? []);
-    if (entries.length > 0) yield { kind: "entries", entries };
+    yield { kind: "entries", entries, unread: followed.unread };
   }
 }

@@ -162,8 +162,8 @@ export const limits = {
   leaderGrantsMs: 800,
   /** Before it grants, a new leader has heard what its predecessor did: two beats and a margin. */
   takeoverGraceMs: 2_200,
-  /** Beats in a row that leave out a lease before it counts as lost; a grant may cross one beat. */
-  unlistedBeatsMax: 3,
+  /** So long may beats leave out a lease before it counts as lost; a grant may cross one beat. */
+  unlistedMs: 1_500,
   /** Grants of one task that got lost for nothing; further ones count as crashes. */
   grantsLostMax: 2,
   /** Hand-backs of one task that spend no attempt; more do, so that no task circles for ever. */

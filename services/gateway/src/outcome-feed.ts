@@ -90,7 +90,7 @@ export class OutcomeFeed {
       for (let next = 0; !stop.aborted; ) {
         const entries = feed.entries.slice(next);
         next += entries.length;
-        if (entries.length > 0) yield { kind: "entries", entries };
+        if (entries.length > 0) yield { kind: "entries", entries, unread: 0 };
         else if (this.#hasEnded()) return;
         else await untilTold(feed, stop);
       }

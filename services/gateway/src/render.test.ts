@@ -92,6 +92,17 @@ describe("RenderImage", () => {
     await expect(other).rejects.toMatchObject({ code: "REQUEST_ID_REUSED" });
   });
 
+  test("the same request id gives the same picture at a gateway that did not see it", async () => {
+    const first = farm.client.renderImage(spec, { requestId: "one" });
+    const [task] = await farm.take();
+    if (task !== undefined) await farm.succeed(task);
+    const drawn = await first;
+    await farm.stopGateway();
+    await farm.startGateway(farm.port);
+
+    expect(await farm.client.renderImage(spec, { requestId: "one" })).toEqual(drawn);
+  });
+
   test("a caller that leaves takes its task with it", async () => {
     const caller = new AbortController();
     const rendering = farm.client.renderImage(spec, { signal: caller.signal });

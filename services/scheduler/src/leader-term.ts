@@ -100,7 +100,9 @@ async function followOutcomes(
         keeping = Promise.all([keepStore(decider), autoscale(decider)]);
         continue;
       }
-      decider.decideAll(followed.entries.flatMap((stored) => outcomeSeen(stored, decider)));
+      const { entries, unread } = followed;
+      const seen = entries.flatMap((stored) => outcomeSeen(stored, decider));
+      decider.decideAll([...seen, { kind: "outcomes-read", count: entries.length, unread }]);
     }
   } finally {
     stopServing?.();

@@ -343,6 +343,11 @@ export class CoreDriver {
     }
     return effects;
   }
+
+  /** A worker's heartbeats leave out its leases for as long as it takes. */
+  leaveOut(worker: string): SchedulerEffect[] {
+    return this.waitBeating(limits.unlistedMs + limits.beatMs, { [worker]: [] });
+  }
 }
 
 export interface AskOptions {

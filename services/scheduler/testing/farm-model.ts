@@ -62,6 +62,7 @@ export type Move =
   | { readonly kind: "report"; readonly pick: number; readonly fault: number }
   | { readonly kind: "end"; readonly pick: number; readonly outcome: Outcome["kind"] }
   | { readonly kind: "apply"; readonly conflict: boolean }
+  | { readonly kind: "read"; readonly count: number; readonly unread: number }
   | { readonly kind: "wait"; readonly ms: number };
 
 const faults = [
@@ -186,6 +187,8 @@ export class FarmModel {
       }
       case "apply":
         return this.applyWrite(move.conflict);
+      case "read":
+        return this.core.step({ ...move, kind: "outcomes-read" });
       case "wait":
         return this.core.wait(move.ms);
     }

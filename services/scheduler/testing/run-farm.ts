@@ -54,7 +54,17 @@ export class TestFarm {
     name: string,
     faults: Faults = {},
   ): Promise<{ app: RunningApp; broker: Broker }> {
-    const broker = createFaultyBroker(this.#farm.connect(), faults);
+    return this.startSchedulerOn(createFaultyBroker(this.connect(), faults), name);
+  }
+
+  connect(): Broker {
+    return this.#farm.connect();
+  }
+
+  async startSchedulerOn(
+    broker: Broker,
+    name: string,
+  ): Promise<{ app: RunningApp; broker: Broker }> {
     const config = readSchedulerConfig({ SCHEDULER_ID: name });
     const app = startApp({
       name,

@@ -46,10 +46,12 @@ export class MemoryLog implements SubjectLog {
     const target = store.lastRevision;
     let cursor = after;
     let caughtUp = false;
+    const unread = (): number => store.after(cursor, { matches, until: undefined }).length;
+    if (!ended.aborted) yield { kind: "entries", entries: [], unread: unread() };
     while (!ended.aborted) {
       const entries = store.after(cursor, { matches, until: caughtUp ? undefined : target });
       cursor = entries.at(-1)?.revision ?? cursor;
-      if (entries.length > 0) yield { kind: "entries", entries };
+      if (entries.length > 0) yield { kind: "entries", entries, unread: unread() };
       else if (!caughtUp) {
         caughtUp = true;
         yield { kind: "caught-up" };

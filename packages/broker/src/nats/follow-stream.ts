@@ -37,8 +37,8 @@ interface Window {
   readonly consumer: Consumer;
   readonly messages: ConsumerMessages;
   readonly arrivals: Arrivals<Arrived>;
-  /** Nothing matched when it was opened. */
-  readonly isEmpty: boolean;
+  /** What matched when it was opened. */
+  readonly unread: number;
   /** Messages handed on so far. */
   delivered: number;
 }
@@ -68,6 +68,7 @@ export async function* followStream(
       closeWindow(window, needs);
     }
     if (position.cursor > before) idle = 0;
+    if (!ended.aborted) yield { kind: "entries", entries: [], unread: Number.POSITIVE_INFINITY };
   }
   if (!request.stop.aborted) throwUnlessDrained(link.ended.reason);
 }
@@ -119,7 +120,7 @@ async function openWindow(
       if (error) link.log.debug({ error, stream: name }, "window on stream closed");
       arrivals.close();
     });
-    return { consumer, messages, arrivals, isEmpty: info.num_pending === 0, delivered: 0 };
+    return { consumer, messages, arrivals, unread: info.num_pending, delivered: 0 };
   } catch (error) {
     if (error instanceof FarmError && error.code === "BROKER_UNAVAILABLE") return undefined;
     throw error;
@@ -147,7 +148,7 @@ async function* readWindow(
   window: Window,
   { needs, position, ended, idle }: ReadOptions,
 ): AsyncIterable<Followed<LogMessage>> {
-  const { messages, arrivals, isEmpty } = window;
+  const { messages, arrivals, unread } = window;
   // A broker far away needs longer for its first answer than any fixed bound.
   const stallMs = Math.min(limits.followStallMs * 2 ** idle, limits.brokerRequestMs);
   const close = (): void => messages.stop();
@@ -157,7 +158,8 @@ async function* readWindow(
   if (ended.aborted) close();
   const read = new AbortController();
   try {
-    if (isEmpty) yield* tellCaughtUp(position);
+    yield { kind: "entries", entries: [], unread };
+    if (unread === 0) yield* tellCaughtUp(position);
     if (position.target !== toldRevision) {
       void closeWhenStalled(window, { link: needs.link, read: read.signal, stallMs });
     }
@@ -207,11 +209,12 @@ function* deliver(
     entries.push({ subject: message.subject, bytes: message.data, revision });
     const isLast = revision >= position.target || delivery.pending === 0;
     if (position.target === toldRevision || !isLast) continue;
-    yield { kind: "entries", entries };
+    yield { kind: "entries", entries, unread: delivery.pending };
     entries = [];
     yield* tellCaughtUp(position);
   }
-  if (entries.length > 0) yield { kind: "entries", entries };
+  if (newest === undefined || entries.length === 0) return;
+  yield { kind: "entries", entries, unread: newest.delivery.pending };
 }
 
 /** Says so once. */

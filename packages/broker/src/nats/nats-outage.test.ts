@@ -84,6 +84,30 @@ describe.runIf(hasServer)("while the broker is away", () => {
     expect((await again).epoch > first.epoch).toBe(true);
   });
 
+  test("a follower says that more may be stored than it knows, and how much it was", async () => {
+    const broker = await farm.connect();
+    const other = await farm.connect();
+    const unread: number[] = [];
+    const stop = new AbortController();
+    const read = async () => {
+      for await (const followed of broker.outcomes.follow({ after: 0n, stop: stop.signal })) {
+        if (followed.kind === "entries") unread.push(followed.unread);
+      }
+    };
+    const reading = read();
+    await expect.poll(() => unread).toEqual([0]);
+
+    await farm.server.kill();
+    await expect.poll(() => unread.at(-1)).toBe(Number.POSITIVE_INFINITY);
+    await farm.server.restart();
+    await expect.poll(() => unread.at(-1)).toBe(0);
+    await other.outcomes.publish(someOutcome());
+
+    await expect.poll(() => unread).toEqual([0, Number.POSITIVE_INFINITY, 0, 0]);
+    stop.abort();
+    await reading;
+  });
+
   test("a broker without JetStream is refused at the start and reported later", async () => {
     const broker = await farm.connect();
 

@@ -52,9 +52,10 @@ export class FollowReader<Entry> {
 
   /** The next item, or undefined when following has ended. */
   async next(): Promise<FollowStep<Entry> | undefined> {
-    if (this.#ready.length === 0) {
+    while (this.#ready.length === 0) {
       const step = await this.#iterator.next();
-      if (step.done !== true) this.#ready.push(...stepsOf(step.value));
+      if (step.done === true) return undefined;
+      this.#ready.push(...stepsOf(step.value));
     }
     return this.#ready.shift();
   }

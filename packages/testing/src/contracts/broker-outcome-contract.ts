@@ -113,6 +113,27 @@ export function defineOutcomeContract(open: OpenFarm): void {
       expect(indexesOf(await follow.take(1))).toEqual([1]);
     });
 
+    test("says at once and with each entry how many more are stored", async () => {
+      const { outcomes } = await (await start()).connect();
+      const job = someJob("one");
+      for (const index of [0, 1, 2]) {
+        await outcomes.publish(someOutcome({ index, job: job.job }));
+        await outcomes.publish(someOutcome({ index, job: someJob("two").job }));
+      }
+      let seen = 0;
+      const steps: number[] = [];
+
+      for await (const followed of outcomes.follow({ job, after: 0n, stop: never })) {
+        if (followed.kind === "caught-up") break;
+        steps.push(followed.entries.length);
+        seen += followed.entries.length;
+        expect(seen + followed.unread).toBe(3);
+      }
+
+      expect(seen).toBe(3);
+      expect(steps[0]).toBe(0);
+    });
+
     test("is caught up where newer outcomes belong to other jobs only", async () => {
       const { outcomes } = await (await start()).connect();
       await outcomes.publish(someOutcome());

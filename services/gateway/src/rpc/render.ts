@@ -106,9 +106,10 @@ async function firstOutcome(
   for (;;) {
     const next = await followed.next();
     if (next.done === true) return undefined;
-    if (next.value.kind !== "entries") continue;
+    const [first] = next.value.kind === "entries" ? next.value.entries : [];
+    if (first === undefined) continue;
     void followed.return?.().catch((error: unknown) => log.debug({ error }, "follower not ended"));
-    return next.value.entries[0]?.outcome;
+    return first.outcome;
   }
 }
 

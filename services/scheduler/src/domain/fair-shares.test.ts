@@ -209,7 +209,7 @@ describe("what did not happen", () => {
   test("is given back: a grant that was lost costs its project no turn", () => {
     const lose = (core: CoreDriver) => {
       core.takeOne("w1");
-      for (let beat = 0; beat < limits.unlistedBeatsMax; beat += 1) core.beat("w1", []);
+      core.leaveOut("w1");
     };
 
     expect(firstAfter(lose)).toBe("a");
@@ -218,7 +218,7 @@ describe("what did not happen", () => {
   test("is paid in full if the worker of a lost grant finished after all", () => {
     const pay = (core: CoreDriver) => {
       const lease = core.takeOne("w1");
-      for (let beat = 0; beat < limits.unlistedBeatsMax; beat += 1) core.beat("w1", []);
+      core.leaveOut("w1");
       core.finish("w1", lease, typicalMs);
     };
 

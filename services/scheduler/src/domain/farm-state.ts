@@ -18,6 +18,7 @@ import { CostModel } from "./cost-model.ts";
 import { CrashBudget } from "./crash-budget.ts";
 import { HandQuarantines } from "./hand-quarantines.ts";
 import { JobEntry } from "./job-entry.ts";
+import { OutcomeReading } from "./outcome-reading.ts";
 import { PoolEntry } from "./pool-entry.ts";
 import { ProjectEntry } from "./project-entry.ts";
 import { RecentOutcomes } from "./recent-outcomes.ts";
@@ -45,6 +46,7 @@ export class FarmState {
   readonly asideByHand = new HandQuarantines();
   readonly crashBudget = new CrashBudget();
   readonly timers = new TimerHeap<Wake>();
+  readonly reading = new OutcomeReading();
   readonly recent = new RecentOutcomes(limits.outcomesRememberedMax);
   /** Pools in which something came since the last dispatch. */
   readonly touched = new Set<PoolEntry>();

@@ -62,8 +62,9 @@ export function confirmLeases(
 }
 
 /**
- * Leases that heartbeats leave out again and again are gone: the worker restarted or dropped
- * them. One beat proves nothing, since it may have been sent before the grant arrived.
+ * Leases that heartbeats leave out for a while are gone: the worker restarted or dropped them. One
+ * beat proves nothing, since it may have been sent before the grant arrived, and several that come
+ * at once are like one. A task that its worker ended has its outcome, which may be seen late.
  */
 export function countUnlisted(
   state: FarmState,
@@ -75,8 +76,10 @@ export function countUnlisted(
   for (const entry of worker.leases) {
     const lease = leaseAt(entry, worker);
     if (lease === undefined || listed.has(lease.fence)) continue;
-    lease.unlistedBeats += 1;
-    if (lease.unlistedBeats >= limits.unlistedBeatsMax) dropLease(state, entry, lease);
+    lease.unlistedSince ??= state.now;
+    const isOutcomeKnown = state.reading.readTo(state.now) >= lease.unlistedSince;
+    const isLong = state.now >= lease.unlistedSince + limits.unlistedMs;
+    if (isLong && isOutcomeKnown) dropLease(state, entry, lease);
   }
 }
 
@@ -153,7 +156,7 @@ function makeLease(
     expiresAt: state.now + limits.leaseMs,
     dueAt: worker.busyUntil,
     isListed: false,
-    unlistedBeats: 0,
+    unlistedSince: undefined,
     step: 0,
   };
   worker.leases.add(entry);
@@ -169,7 +172,7 @@ function confirmLease(state: FarmState, worker: WorkerEntry, leased: LeasedTask)
     // The timer stays where it is and is moved when it fires: once a lease, not once a beat.
     lease.expiresAt = state.now + limits.leaseMs;
     lease.isListed = true;
-    lease.unlistedBeats = 0;
+    lease.unlistedSince = undefined;
     lease.step = leased.step;
     return;
   }

@@ -26,6 +26,8 @@ export type SchedulerEvent =
   | { readonly kind: "bundle-outlived"; readonly ids: readonly TaskId[] }
   /** A message of OUTCOMES. */
   | { readonly kind: "outcome-seen"; readonly id: TaskId; readonly outcome: Outcome }
+  /** So many messages of OUTCOMES were told, and `unread` more are stored; infinite: who knows. */
+  | { readonly kind: "outcomes-read"; readonly count: number; readonly unread: number }
   /**
    * From now on heartbeats are heard that show every grant of earlier leaders, though the index
    * may still be incomplete.

@@ -48,6 +48,14 @@ const move: fc.Arbitrary<Move> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant("apply" as const), conflict: fc.boolean() }),
   },
   {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("read" as const),
+      count: fc.nat(3),
+      unread: fc.constantFrom(0, 1, 5, Number.POSITIVE_INFINITY),
+    }),
+  },
+  {
     weight: 2,
     arbitrary: fc.record({
       kind: fc.constant("wait" as const),
@@ -126,7 +134,10 @@ describe("whatever happens", () => {
     for (const walk of walks) {
       const model = new FarmModel();
       for (const each of walk) model.play(each);
-      for (const effect of model.trace) reasons.add(`${effect.kind} ${effect.reason}`);
+      for (const { kind, reason } of model.trace) {
+        // Which failure it was that did it is for chance.
+        reasons.add(kind === "worker-quarantined" ? kind : `${kind} ${reason}`);
+      }
     }
 
     expect([...reasons].toSorted()).toMatchInlineSnapshot(`
@@ -155,8 +166,7 @@ describe("whatever happens", () => {
         "task-released lease-dropped",
         "task-released lease-expired",
         "task-released lease-superseded",
-        "worker-quarantined BAD_NUMBERS",
-        "worker-quarantined WORKER_LOST",
+        "worker-quarantined",
       ]
     `);
   });

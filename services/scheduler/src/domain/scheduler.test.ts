@@ -168,10 +168,34 @@ describe("leases", () => {
     const lease = core.takeOne("w1");
     core.beat("w1", [listed(lease)]);
 
-    const effects = core.waitBeating(limits.unlistedBeatsMax * 1_000, { w1: [] });
+    const effects = core.leaveOut("w1");
 
     expect(only(effects, "task-released")).toMatchObject([{ reason: "lease-dropped" }]);
     expect(only(effects, "rewrite-task")).toHaveLength(1);
+  });
+
+  test("are not lost by heartbeats that left them out and came at once", () => {
+    const core = CoreDriver.leading();
+    core.store(buildTask(0));
+    core.beat("w1", [listed(core.takeOne("w1"))]);
+
+    const effects = Array.from({ length: 5 }, () => core.beat("w1", [])).flat();
+
+    expect(effects).toEqual([]);
+  });
+
+  test("wait for outcomes that are read late before they are lost early", () => {
+    const core = CoreDriver.leading();
+    core.store(buildTask(0));
+    core.beat("w1", [listed(core.takeOne("w1"))]);
+    core.step({ kind: "outcomes-read", count: 10, unread: 100 });
+
+    expect(core.leaveOut("w1")).toEqual([]);
+    core.step({ kind: "outcomes-read", count: 100, unread: 10 });
+    expect(core.leaveOut("w1")).toEqual([]);
+    core.step({ kind: "outcomes-read", count: 10, unread: 0 });
+
+    expect(only(core.beat("w1", []), "task-released")).toMatchObject([{ reason: "lease-dropped" }]);
   });
 
   test("cost nothing when the grant never reached the worker", () => {
@@ -179,7 +203,7 @@ describe("leases", () => {
     core.store(buildTask(0));
     core.takeOne("w1");
 
-    const effects = core.waitBeating(limits.unlistedBeatsMax * 1_000, { w1: [] });
+    const effects = core.leaveOut("w1");
 
     expect(only(effects, "task-released")).toMatchObject([{ reason: "grant-lost" }]);
     expect(core.takeOne("w2").attempt).toBe(1);

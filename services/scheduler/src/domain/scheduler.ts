@@ -196,6 +196,8 @@ function apply(state: FarmState, event: SchedulerEvent): void {
       return leaveBundle(state, event);
     case "outcome-seen":
       return settleTask(state, event);
+    case "outcomes-read":
+      return state.reading.came(state.now, event);
     case "listening":
       state.listensSince ??= state.now;
       return;

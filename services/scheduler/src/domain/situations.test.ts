@@ -47,9 +47,7 @@ const events: Record<string, (core: CoreDriver) => void> = {
   "work asked": (core) => core.ask("w2"),
   "lease listed": (core) => core.beat("w1", [listed(lease)]),
   "newer lease listed": (core) => core.beat("w2", [{ ...listed(lease), fence: 9n << 32n }]),
-  "lease left out": (core) => {
-    for (let beat = 0; beat < limits.unlistedBeatsMax; beat += 1) core.beat("w1", []);
-  },
+  "lease left out": (core) => core.leaveOut("w1"),
   "failure reported": (core) => core.report("w1", lease, taskFault),
   "handed back": (core) => core.report("w1", lease),
   "lease time over": (core) => core.wait(limits.leaseMs),
@@ -68,7 +66,8 @@ const table: Record<string, readonly TaskSituation[]> = {
   // A delayed task was handed back under this lease, so the lease is over for good.
   "lease listed": ["unknown", "leased", "delayed", "leased", "ending", "ended"],
   "newer lease listed": ["unknown", "leased", "leased", "leased", "ending", "ended"],
-  "lease left out": ["unknown", "waiting", "delayed", "waiting", "ending", "ended"],
+  // Takes longer than the delay.
+  "lease left out": ["unknown", "waiting", "waiting", "waiting", "ending", "ended"],
   "failure reported": ["unknown", "waiting", "delayed", "waiting", "ending", "ended"],
   "handed back": ["unknown", "waiting", "delayed", "waiting", "ending", "ended"],
   "lease time over": ["unknown", "waiting", "waiting", "waiting", "ending", "ended"],

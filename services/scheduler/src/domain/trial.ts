@@ -21,7 +21,8 @@ export interface LeaseEntry {
   dueAt: number;
   /** Whether the worker has ever confirmed that it holds the task. */
   isListed: boolean;
-  unlistedBeats: number;
+  /** Since when its worker's heartbeats leave it out; undefined where they do not. */
+  unlistedSince: number | undefined;
   /** Denoise steps done, as last heard. */
   step: number;
 }
