@@ -27,6 +27,7 @@ export const faultKinds = [
   "messages",
   "store-down",
   "gateway-crash",
+  "slow-outcomes",
 ] as const;
 
 export type FaultKind = (typeof faultKinds)[number];

@@ -37,6 +37,7 @@ const faultShapes: Record<FaultKind, { readonly ms: readonly [number, number]; m
   messages: { ms: [1_000, 10_000], most: 3 },
   "store-down": { ms: [500, 15_000], most: 2 },
   "gateway-crash": { ms: [200, 3_000], most: 4 },
+  "slow-outcomes": { ms: [2_000, 12_000], most: 3 },
 };
 
 const policyKinds = [
@@ -122,7 +123,11 @@ function drawOptions(
   const rand = new Stream(seed, "options");
   const mood = rand.below(10);
   const rate = [0, 0.1, 0.1, 0.1, 0.2, 0.2, 0.3, 0.3, 0.5, 0.8][mood] ?? 0;
-  const drawn = faultKinds.filter((kind) => rand.chance(kind === "lost-suffix" ? 0.1 : rate));
+  const drawn = faultKinds.filter((kind) => {
+    // A stream of its own: the worlds that the seeds gave before it came stay as they are.
+    const from = kind === "slow-outcomes" ? new Stream(seed, kind) : rand;
+    return from.chance(kind === "lost-suffix" ? 0.1 : rate);
+  });
   if (powerLoss === true && !drawn.includes("lost-suffix")) drawn.push("lost-suffix");
   // Clocks that are wrong by hours in the very moment are more than epochs stand.
   const ruledOut = drawn.includes("lost-suffix") ? [...without, "wall-jump"] : without;

@@ -145,6 +145,9 @@ export class Farm {
       case "broker-stall":
         broker.stall(forMs);
         return true;
+      case "slow-outcomes":
+        broker.outcomes.slow(forMs, 1 + (level % 4));
+        return true;
       case "broker-restart":
         broker.restart(forMs);
         return true;

@@ -340,6 +340,11 @@ export class LeaderModel {
     };
     this.#follow(broker.outcomes, onOutcome, {
       after: before,
+      onRead: (count, unread) => {
+        const read = { kind: "outcomes-read", count, unread } as const;
+        if (this.#outcomes.length > 0) this.#outcomes.push(read);
+        else this.decide(read);
+      },
       onCaughtUp: () => {
         this.#tellTogether(this.#outcomes);
         if (this.isEnded) return;
@@ -371,10 +376,14 @@ export class LeaderModel {
   #follow<V>(
     log: LogModel<V>,
     onEntry: (entry: Stored<V>) => void,
-    options: { after?: bigint; onCaughtUp?: () => void } = {},
+    options: {
+      after?: bigint;
+      onCaughtUp?: () => void;
+      onRead?: (count: number, unread: number) => void;
+    } = {},
   ): void {
-    const { after = 0n, onCaughtUp = () => undefined } = options;
-    this.#followers.push(log.follow(this.proc, after, { onEntry, onCaughtUp }));
+    const { after = 0n, onCaughtUp = () => undefined, onRead } = options;
+    this.#followers.push(log.follow(this.proc, after, { onEntry, onCaughtUp, onRead }));
   }
 
   #settle(outcome: Outcome): void {

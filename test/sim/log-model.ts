@@ -18,22 +18,20 @@ export class Follower<V> {
   readonly filter: ((key: string) => boolean) | undefined;
   readonly onEntry: (entry: Stored<V>) => void;
   readonly onCaughtUp: () => void;
+  readonly onRead: Reader<V>["onRead"];
   pending: Stored<V>[];
   /** What it was given last. */
   cursor: bigint;
   isPlanned = false;
   isCaughtUp = false;
+  isAway = false;
   /** Takes nothing in while it is set. */
   isHeld = false;
   isStopped = false;
 
   constructor(
     proc: Proc,
-    reader: {
-      filter?: (key: string) => boolean;
-      onEntry: (entry: Stored<V>) => void;
-      onCaughtUp: () => void;
-    },
+    reader: Reader<V>,
     { after, pending }: { readonly after: bigint; readonly pending: Stored<V>[] },
   ) {
     this.proc = proc;
@@ -42,8 +40,17 @@ export class Follower<V> {
     this.filter = reader.filter;
     this.onEntry = reader.onEntry;
     this.onCaughtUp = reader.onCaughtUp;
+    this.onRead = reader.onRead;
     this.pending = pending;
   }
+}
+
+interface Reader<V> {
+  readonly filter?: (key: string) => boolean;
+  readonly onEntry: (entry: Stored<V>) => void;
+  readonly onCaughtUp: () => void;
+  /** Behind the entries that came together: how many they were, and how many are stored. */
+  readonly onRead?: ((count: number, unread: number) => void) | undefined;
 }
 
 /** A write that a power loss may undo. */
@@ -73,6 +80,8 @@ export class LogModel<V> {
   /** How long a message is on its way to a follower; undefined while it cannot be reached. */
   readonly #delayTo: (proc: Proc) => number | undefined;
   #last = 0n;
+  /** Followers are given so many at once until then. */
+  #slow = { until: 0, most: 0 };
   #unsynced: Write<V>[] = [];
 
   constructor(kernel: Kernel, delayTo: (proc: Proc) => number | undefined) {
@@ -183,15 +192,16 @@ export class LogModel<V> {
     return ahead;
   }
 
-  follow(
-    proc: Proc,
-    after: bigint,
-    reader: {
-      filter?: (key: string) => boolean;
-      onEntry: (entry: Stored<V>) => void;
-      onCaughtUp: () => void;
-    },
-  ): Follower<V> {
+  /** Followers fall behind: they get at most so many entries at a time, and each takes a while. */
+  slow(forMs: number, most: number): void {
+    this.#slow = { until: this.#kernel.now + forMs, most };
+  }
+
+  get #isSlow(): boolean {
+    return this.#kernel.now < this.#slow.until;
+  }
+
+  follow(proc: Proc, after: bigint, reader: Reader<V>): Follower<V> {
     const pending: Stored<V>[] = [];
     for (const stored of this.#byKey.values()) {
       if (stored.revision <= after) continue;
@@ -221,7 +231,7 @@ export class LogModel<V> {
   #plan(follower: Follower<V>): void {
     if (follower.isPlanned || follower.isHeld || follower.isStopped) return;
     follower.isPlanned = true;
-    const delayMs = this.#delayTo(follower.proc) ?? 250;
+    const delayMs = (this.#isSlow ? undefined : this.#delayTo(follower.proc)) ?? 250;
     this.#kernel.after(delayMs, () => this.#deliver(follower), follower.proc);
   }
 
@@ -229,16 +239,19 @@ export class LogModel<V> {
     follower.isPlanned = false;
     if (follower.isStopped || follower.isHeld) return;
     if (this.#delayTo(follower.proc) === undefined) {
+      if (!follower.isAway) follower.onRead?.(0, Number.POSITIVE_INFINITY);
+      follower.isAway = true;
       this.#plan(follower);
       return;
     }
-    const batch = follower.pending;
-    follower.pending = [];
+    follower.isAway = false;
+    const batch = follower.pending.splice(0, this.#isSlow ? this.#slow.most : Infinity);
     for (const stored of batch) {
       follower.cursor = stored.revision;
       follower.onEntry(stored);
     }
-    if (!follower.isCaughtUp) {
+    follower.onRead?.(batch.length, follower.pending.length);
+    if (!follower.isCaughtUp && follower.pending.length === 0) {
       follower.isCaughtUp = true;
       follower.onCaughtUp();
     }

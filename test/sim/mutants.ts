@@ -32,6 +32,18 @@ export const mutants: readonly Mutant[] = [
     replace: "return fence >= (trial.lastLease?.fence ?? 0n) && fence >= trial.releasedFence;",
   },
   {
+    name: "a worker that drew its task is taken for lost while outcomes are read late",
+    file: `${domain}/lease-rules.ts`,
+    find: "if (isLong && isOutcomeKnown)",
+    replace: "if (isLong)",
+  },
+  {
+    name: "several beats that come at once count as many",
+    file: `${domain}/lease-rules.ts`,
+    find: "state.now >= lease.unlistedSince + limits.unlistedMs",
+    replace: "state.now >= lease.unlistedSince",
+  },
+  {
     name: "fences do not carry the epoch",
     file: `${domain}/farm-state.ts`,
     find: "return (this.epoch << 32n) | this.#leases;",

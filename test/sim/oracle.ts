@@ -37,6 +37,8 @@ export interface TaskTruth {
    */
   isDoubtful: boolean;
   outcome: Outcome | undefined;
+  /** On the clock of the kernel. */
+  outcomeAt: number;
   /** The one that a power loss took. */
   lost: Outcome | undefined;
   /** Terms that had begun before the outcome was stored. */
@@ -143,6 +145,7 @@ export class Oracle {
         isCanceled: false,
         isDoubtful: false,
         outcome: undefined,
+        outcomeAt: 0,
         lost: undefined,
         outcomeTerm: 0,
         kills: [],
@@ -226,6 +229,7 @@ export class Oracle {
     }
     if (truth.lost !== undefined) this.#checkAgain(truth, truth.lost, outcome);
     truth.outcome = outcome;
+    truth.outcomeAt = this.kernel.now;
     truth.outcomeTerm = this.terms;
     this.open.delete(truth);
     this.ended += 1;

@@ -28,6 +28,8 @@ interface LedgerLease {
   readonly fence: bigint;
   /** When the holder was last heard to have it, on the clock of the leader. */
   confirmedAt: number;
+  /** The same on the clock of the kernel. */
+  heldAt: number;
 }
 
 interface LedgerTask {
@@ -52,6 +54,9 @@ interface Listing {
 /** Without an effect these have changed nothing. */
 const quietEvents = new Set<SchedulerEvent["kind"]>(["tick", "beat-heard", "work-asked"]);
 
+/** More than fit into the life of a lease. */
+const beatsKept = 32;
+
 /** A try may end as the task's own failure or as a crash; each has a bound. */
 const triesMax = limits.attemptsMax + limits.taskCrashesMax;
 
@@ -63,6 +68,8 @@ export class TermLedger {
   readonly #leader: LeaderModel;
   readonly #ended = new Set<string>();
   readonly #listedBy = new Map<string, readonly string[]>();
+  /** When workers were heard lately, on the clock of the kernel. */
+  readonly #beats = new Map<string, number[]>();
   readonly #listings = new Map<string, Listing>();
   /** Fences whose attempts were reported or released: listing them says nothing any more. */
   readonly #over = new Set<bigint>();
@@ -135,6 +142,7 @@ export class TermLedger {
         this.#asks.set(event.ask, { slots: event.slotsFree, worker: event.worker });
         return this.#list(event);
       case "beat-heard":
+        this.#noteBeat(event.worker);
         return this.#list(event);
       case "rebuilt":
         this.#isRebuilt = true;
@@ -202,6 +210,13 @@ export class TermLedger {
     this.#listings.delete(key);
   }
 
+  #noteBeat(worker: string): void {
+    const beats = this.#beats.get(worker) ?? [];
+    beats.push(this.#oracle.kernel.now);
+    if (beats.length > beatsKept) beats.shift();
+    this.#beats.set(worker, beats);
+  }
+
   #list({ worker, running }: { worker: string; running: EventOf<"beat-heard">["running"] }): void {
     const at = this.#leader.now;
     // What it listed before and lists no more it has no more: it was told to stop, or crashed.
@@ -216,7 +231,10 @@ export class TermLedger {
       // What ended and is stored once more by a late create has been told to stop.
       if (task === undefined && this.#isRebuilt) continue;
       const lease = task?.leases.find(({ fence }) => fence === leased.fence);
-      if (lease !== undefined && lease.worker === worker) lease.confirmedAt = at;
+      if (lease !== undefined && lease.worker === worker) {
+        lease.confirmedAt = at;
+        lease.heldAt = this.#oracle.kernel.now;
+      }
       keys.push(key);
       this.#listings.set(key, { fence: leased.fence, worker, at });
     }
@@ -290,7 +308,7 @@ export class TermLedger {
       if (grant.reason === "straggler") this.#checkRival(key, task);
       else this.#checkGranted(key, task, attempt);
       this.#checkWishes(key, task, worker);
-      this.#hold(task, { worker: grant.worker, fence, confirmedAt: this.#leader.now });
+      this.#hold(task, { worker: grant.worker, fence, ...this.#confirmed });
       this.#oracle.granted(key, fence);
       if (grant.reason !== "straggler") this.#checkCaps(task);
       const unfair = this.#fair?.granted(spec.project, spec.image?.steps ?? 0);
@@ -372,6 +390,7 @@ export class TermLedger {
       const silentMs = this.#leader.now - lease.confirmedAt;
       this.#fail("I4", `the lease of ${key} ended after ${silentMs} ms of silence`);
     }
+    if (reason === "lease-dropped" || reason === "grant-lost") this.#checkDropped(key, lease);
     if (event.kind === "attempt-reported" && isByReport(reason)) {
       if (event.leased.fence !== lease.fence) {
         this.#fail("I4", `${key} is released by the report of fence ${event.leased.fence}`);
@@ -380,6 +399,22 @@ export class TermLedger {
     this.#over.add(lease.fence);
     task.leases.splice(task.leases.indexOf(lease), 1);
     if (task.leases.length === 0) this.#countRunning(task, -1);
+  }
+
+  get #confirmed(): { confirmedAt: number; heldAt: number } {
+    return { confirmedAt: this.#leader.now, heldAt: this.#oracle.kernel.now };
+  }
+
+  /** A worker that drew the task is not taken for one that lost it. */
+  #checkDropped(key: string, { fence, worker, heldAt }: LedgerLease): void {
+    const truth = this.#oracle.tasks.get(key);
+    if (truth?.outcome?.fence !== fence || truth.isDoubtful) return;
+    // A late create may store a task again that ended before this term: nobody tells that.
+    if (truth.outcomeTerm < this.#term) return;
+    const leftOutAt = this.#beats.get(worker)?.find((at) => at > heldAt) ?? 0;
+    if (truth.outcomeAt <= leftOutAt) {
+      this.#fail("I4", `${key} is taken for lost though its worker's outcome was stored before`);
+    }
   }
 
   #judgeAdoption({ id, worker, fence }: EffectOf<"lease-adopted">): void {
@@ -391,7 +426,7 @@ export class TermLedger {
     // Given up too early, and alive after all: it may be reported yet.
     this.#over.delete(fence);
     if (task.isEnding) this.#fail("I5", `${key} is adopted while its outcome is published`);
-    this.#hold(task, { worker, fence, confirmedAt: this.#leader.now });
+    this.#hold(task, { worker, fence, ...this.#confirmed });
   }
 
   #judgeOutcome({ id, reason }: EffectOf<"publish-outcome">): void {
