@@ -104,8 +104,12 @@ describe.runIf(await hasControlPlaneForTests())("a control plane", () => {
         body: { apiVersion: "policy/v1", kind: "Eviction", metadata: { name } },
       });
 
+    // Nothing may take the place of the first before the second is asked for.
+    await cordonAll(true);
+
     const [first, second] = [await evict(pods[0] ?? ""), await evict(pods[1] ?? "")];
 
+    await cordonAll(false);
     expect([first.status, second.status]).toEqual([201, 429]);
     expect(second.message).toMatch("disruption budget");
   });
