@@ -86,15 +86,15 @@ export interface StoredOutcome {
  * What following a log yields: its entries, as many as have come, and once the sign that all older
  * ones were seen.
  */
-export type Followed<Entry> = FollowedEntries<Entry> | { readonly kind: "caught-up" };
-
-export interface FollowedEntries<Entry> {
-  readonly kind: "entries";
-  /** None at first and where following was interrupted: then only `unread` is told. */
-  readonly entries: readonly Entry[];
-  /** Messages that are stored and come behind these; infinite while the broker is away. */
-  readonly unread: number;
-}
+export type Followed<Entry> =
+  | {
+      readonly kind: "entries";
+      /** None at first and where following was interrupted: then only `unread` is told. */
+      readonly entries: readonly Entry[];
+      /** Messages that are stored and come behind these; infinite while the broker is away. */
+      readonly unread: number;
+    }
+  | { readonly kind: "caught-up" };
 
 /**
  * The live tasks, from acceptance until their outcomes exist. Fresh ones of a job share a message,

@@ -230,7 +230,8 @@ export const limits = {
   leaderRetryMs: 250,
   /**
    * Messages of a log on their way to one follower. Times the trips to the broker in a second that
-   * is what it can read, and a leader that reads outcomes late takes tasks that are done for lost.
+   * is what it can read, and a leader that reads outcomes later than `leaseMs` takes tasks that are
+   * done for lost.
    */
   followMessagesMax: 4_000,
   /** Messages that a slow follower leaves unread before it lets go; it begins again behind them. */

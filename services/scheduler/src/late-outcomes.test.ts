@@ -28,7 +28,7 @@ function behindGate(broker: Broker, gate: Promise<void>): Broker {
   return { ...broker, outcomes: late };
 }
 
-test("take no worker for lost that left out its task because it had ended", async () => {
+test("no worker is taken for lost that leaves out its task because it has ended", async () => {
   const farm = new TestFarm(createManualClock());
   const gate = Promise.withResolvers<void>();
   const { app } = await farm.startSchedulerOn(behindGate(farm.connect(), gate.promise), "s1");
